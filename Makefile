@@ -1,0 +1,70 @@
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+# Packages from outside must not stand in for pinned ones.
+unexport PYTHONPATH PYTHONHOME
+
+TOP_SONGS := select t.title, t.artist_name, count(*) as plays \
+	from songplays p join tracks t on t.track_id = p.track_id \
+	group by t.title, t.artist_name order by plays desc, t.title, t.artist_name limit 5
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint types clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+install: $(INSTALLED) ## Make .venv with the pinned dependencies and the sparkify command
+	@echo "Ready: $(BIN)/sparkify --help"
+
+run: $(INSTALLED) ## Sample data, tables, ETL, and the five most played songs
+	@if [ -z "$$(find -L data -type f ! -name '.*' -print 2>/dev/null | head -n 1)" ]; then \
+		echo "==> Generating sample data in data/"; \
+		$(BIN)/sparkify generate --out data --users 100 --days 30 --songs 200 --seed 1; \
+	fi
+# Only ever the file that was looked for: create-tables drops, and dwh.cfg may name another warehouse.
+	@if [ ! -e sparkify.duckdb ]; then \
+		echo "==> Creating the tables in sparkify.duckdb"; \
+		SPARKIFY_WAREHOUSE_URL=duckdb:///sparkify.duckdb $(BIN)/sparkify create-tables --yes; \
+	fi
+	@echo "==> Loading what is new"
+	@$(BIN)/sparkify etl
+	@echo "==> The five most played songs"
+	@$(BIN)/sparkify query "$(TOP_SONGS)"
+	@echo "==> Next"
+	@printf '  %-56s %s\n' \
+		'$(BIN)/sparkify query "select * from users limit 5"' 'ask the warehouse anything' \
+		'$(BIN)/sparkify status' 'what is loaded, and what is waiting' \
+		'make test' 'run every test' \
+		'docs/architecture.md' 'how it works'
+
+test: $(INSTALLED) ## Run every test (ARGS="-k ledger" for some)
+	@$(BIN)/pytest $(ARGS)
+
+lint: $(INSTALLED) ## Check style and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(INSTALLED) ## Check types
+	@$(BIN)/mypy
+
+clean: ## Remove the environment, builds and caches; data/ and the warehouse stay
+	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# As variables, the pins also hold for the build backend, which pip installs in a place of its own
+# (pip before 25.3 reads the first there, later ones the second).
+$(INSTALLED): export PIP_CONSTRAINT := constraints.txt
+$(INSTALLED): export PIP_BUILD_CONSTRAINT := constraints.txt
+$(INSTALLED): export PIP_DISABLE_PIP_VERSION_CHECK := 1
+$(INSTALLED): pyproject.toml constraints.txt
+	@command -v "$(PYTHON)" >/dev/null || { \
+		echo "$(PYTHON) was not found. Install Python 3.11 or newer, or name it: make PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed, and $(PYTHON) is $$("$(PYTHON)" -V 2>&1)." \
+			"Install one, or name it: make PYTHON=python3.12" >&2; exit 1; }
+	@echo "==> Making .venv and installing the pinned dependencies"
+	@"$(PYTHON)" -m venv --clear .venv
+	@$(BIN)/pip install -qq --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,42 @@
+"""The checks: each is a SELECT of rows that must not be there, in a file named as the sentence it states."""
+
+from __future__ import annotations
+
+from sparkify import queries
+from sparkify.engines.base import Engine
+from sparkify.errors import CheckFailed
+
+_SHOWN = 10
+
+
+def set_period(engine: Engine, select: str = "select timestamp '0001-01-01', timestamp '9999-12-31 23:59:59.999'") -> None:
+    """Say of which time the checks look at the facts: by default of all."""
+    engine.run("tables/checked_period")
+    engine.execute("delete from checked_period")
+    engine.execute(f"insert into checked_period {select}")
+
+
+def offences(engine: Engine) -> dict[str, tuple[list[str], list[tuple[object, ...]]]]:
+    """Run every check; return those that failed, each with its columns and the offending rows."""
+    failed = {}
+    for name in queries.names("checks"):
+        columns, rows = engine.query(queries.read(f"checks/{name}", engine.name))
+        if rows:
+            failed[name] = (columns, rows)
+    return failed
+
+
+def run_all(engine: Engine) -> None:
+    """Run every check; raise CheckFailed, with the offending rows, if one fails."""
+    failed = offences(engine)
+    if failed:
+        raise CheckFailed("\n".join(told(name, columns, rows) for name, (columns, rows) in failed.items()))
+
+
+def told(name: str, columns: list[str], rows: list[tuple[object, ...]]) -> str:
+    """Say which check failed, and on which rows."""
+    lines = [f"check failed: {name.replace('_', ' ')} ({len(rows)} rows do not comply)"]
+    lines += ["  " + ", ".join(f"{c} = {v}" for c, v in zip(columns, row, strict=True)) for row in rows[:_SHOWN]]
+    if len(rows) > _SHOWN:
+        lines.append(f"  … and {len(rows) - _SHOWN} more")
+    return "\n".join(lines)

@@ -1,0 +1,199 @@
+"""What a record must hold: the fields of an event and of a song, and the one SELECT that types and judges them.
+
+The rules, the same whichever way a record was read:
+
+* An absent key and ``""`` are null.
+* A number where text is due becomes its text.
+* A number written as a float (``22.0``) or as text (``"22"``) is a whole number when it is whole.
+* Anything else of the wrong type, too long for its column, or missing where it is required is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from sparkify.sources import Kind
+
+PLAY = "NextSong"
+"""The page of an event that is a play; every other page is a page view."""
+
+LAST_MILLISECOND = 253_402_300_799_999
+"""The end of the year 9999: what an ISO date of four-digit years can hold."""
+
+
+class Type(Enum):
+    """What a field's value must be."""
+
+    TEXT = auto()
+    WHOLE = auto()
+    MOMENT = auto()  # whole milliseconds since 1970 in UTC
+    NUMBER = auto()
+    SPAN = auto()  # seconds, not negative
+
+
+class Required(Enum):
+    """When a field must not be null."""
+
+    NEVER = auto()
+    ALWAYS = auto()
+    IN_PLAYS = auto()
+
+
+@dataclass(frozen=True)
+class Field:
+    """One key of a record and one column of its staging table."""
+
+    name: str
+    type: Type
+    width: int = 0  # of text, in bytes of UTF-8
+    required: Required = Required.NEVER
+    repaired: bool = False  # whether mangled text is repaired in it
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The fields of one kind of record, in the order of the staging table's columns."""
+
+    kind: Kind
+    table: str
+    fields: tuple[Field, ...]
+
+    @property
+    def repaired(self) -> tuple[Field, ...]:
+        """The fields whose text is repaired."""
+        return tuple(field for field in self.fields if field.repaired)
+
+
+# Widths: the longest value of the public sample (artist name 177 bytes, location 176, title 173, user agent 139)
+# with room.
+EVENTS = Contract(
+    "events",
+    "staging_events",
+    (
+        Field("artist", Type.TEXT, 512, Required.IN_PLAYS, repaired=True),
+        Field("auth", Type.TEXT, 32),
+        Field("firstName", Type.TEXT, 256, repaired=True),
+        Field("gender", Type.TEXT, 16),
+        Field("itemInSession", Type.WHOLE, required=Required.ALWAYS),
+        Field("lastName", Type.TEXT, 256, repaired=True),
+        Field("length", Type.SPAN),
+        Field("level", Type.TEXT, 16),
+        Field("location", Type.TEXT, 512, repaired=True),
+        Field("method", Type.TEXT, 16),
+        Field("page", Type.TEXT, 64, Required.ALWAYS),
+        Field("registration", Type.MOMENT),
+        Field("sessionId", Type.WHOLE, required=Required.ALWAYS),
+        Field("song", Type.TEXT, 512, Required.IN_PLAYS, repaired=True),
+        Field("status", Type.WHOLE),
+        Field("ts", Type.MOMENT, required=Required.ALWAYS),
+        Field("userAgent", Type.TEXT, 1024),
+        Field("userId", Type.TEXT, 64, Required.IN_PLAYS),
+    ),
+)
+SONGS = Contract(
+    "songs",
+    "staging_songs",
+    (
+        Field("num_songs", Type.WHOLE),
+        Field("artist_id", Type.TEXT, 64, Required.ALWAYS),
+        Field("artist_latitude", Type.NUMBER),
+        Field("artist_longitude", Type.NUMBER),
+        Field("artist_location", Type.TEXT, 512, repaired=True),
+        Field("artist_name", Type.TEXT, 512, repaired=True),
+        Field("song_id", Type.TEXT, 64, Required.ALWAYS),
+        Field("title", Type.TEXT, 512, repaired=True),
+        Field("duration", Type.SPAN),
+        Field("year", Type.WHOLE),
+    ),
+)
+CONTRACTS: dict[Kind, Contract] = {"songs": SONGS, "events": EVENTS}
+
+
+def quoted(name: str) -> str:
+    """Quote an identifier for SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def judged(contract: Contract, source: str, *extra: str) -> str:
+    """Return the SELECT that types and judges records.
+
+    `source` is the SQL of a relation with one column of text a field, the `extra` columns, and `flaw`: what is
+    known to be wrong already. The result has the fields, typed, then the extra columns, then `problem`: the reason
+    to refuse the record, or null.
+    """
+    typed = ", ".join(column for field in contract.fields for column in _typed(field))
+    problem = " ".join(f"when {test} then '{reason}'" for test, reason in _tests(contract))
+    names = ", ".join([*(quoted(field.name) for field in contract.fields), *extra])
+    return (
+        f"select {names}, case when flaw is not null then flaw {problem} end as problem"
+        f" from (select {', '.join([typed, *extra, 'flaw'])} from {source}) as typed"
+    )
+
+
+def _typed(field: Field) -> Iterator[str]:
+    """Yield the SQL of a field's value, and for a number also of the text that it came from."""
+    text = f"nullif({quoted(field.name)}, '')"
+    if field.type is Type.TEXT:
+        yield f"{text} as {quoted(field.name)}"
+        return
+    value = _whole(text) if field.type in (Type.WHOLE, Type.MOMENT) else _number(text)
+    yield f"{value} as {quoted(field.name)}"
+    yield f"{text} as {_text_of(field)}"
+
+
+def _text_of(field: Field) -> str:
+    return quoted(f"text of {field.name}")
+
+
+def _whole(text: str) -> str:
+    """Text → bigint, null when it is not whole. The common spellings come first, a pattern sees what is left."""
+    whole = f"try_cast({text} as bigint)"
+    number = _number(text)
+    return (
+        f"case when cast({whole} as varchar) = {text} or cast({whole} as varchar) || '.0' = {text} then {whole}"
+        f" when regexp_full_match({text}, '-?[0-9]+([.]0*)?') then {whole}"
+        f" when abs({number}) < 9007199254740992 and {number} = floor({number}) then cast({number} as bigint) end"
+    )
+
+
+def _number(text: str) -> str:
+    """Text → double precision, null when JSON would not call it a number."""
+    return (
+        f"case when regexp_full_match({text}, '-?[0-9]+([.][0-9]*)?([eE][+-]?[0-9]+)?')"
+        f" then try_cast({text} as double precision) end"
+    )
+
+
+def _tests(contract: Contract) -> Iterator[tuple[str, str]]:
+    """Yield what may be wrong with a typed record, and how it is said: the field that the reason is about first."""
+    for field in contract.fields:
+        name = quoted(field.name)
+        text = name if field.type is Type.TEXT else _text_of(field)
+        if field.required is Required.ALWAYS:
+            yield f"{text} is null", f"{field.name}: missing"
+        elif field.required is Required.IN_PLAYS:
+            yield f"{quoted('page')} = '{PLAY}' and {text} is null", f"{field.name}: missing in a play"
+        match field.type:
+            case Type.TEXT:
+                yield f"strlen({name}) > {field.width}", f"{field.name}: longer than {field.width} bytes"
+                yield f"contains({name}, chr(0))", f"{field.name}: holds a NUL character"
+                continue
+            case Type.WHOLE | Type.MOMENT:
+                yield f"{text} is not null and {name} is null", f"{field.name}: not a whole number"
+            case Type.NUMBER | Type.SPAN:
+                yield f"{text} is not null and {name} is null", f"{field.name}: not a number"
+        match field.type:
+            case Type.MOMENT:
+                yield f"{name} not between 0 and {LAST_MILLISECOND}", f"{field.name}: not in the years 1970 to 9999"
+            case Type.SPAN:
+                yield f"{name} not between 0 and 1e15", f"{field.name}: not a length of time"
+            case Type.NUMBER:
+                yield f"{name} not between -1e15 and 1e15", f"{field.name}: out of range"
+
+
+def looks_nested(field: Field) -> str:
+    """Return the SQL that suspects a text of being an object, a list or a truth value, which read as text too."""
+    text = quoted(field.name)
+    return f"(starts_with({text}, '{{') or starts_with({text}, '[') or {text} = 'true' or {text} = 'false')"

@@ -1,0 +1,83 @@
+"""What the pipeline needs of a warehouse."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, ClassVar, Self
+
+from sparkify import queries
+from sparkify.reader import Progress, Reading
+from sparkify.sources import SourceFile
+
+Row = tuple[Any, ...]
+
+
+class Engine(ABC):
+    """An open warehouse. An engine writes the methods that are abstract here, and nothing else."""
+
+    name: ClassVar[str]
+    """What the hint lines of the SQL files call it."""
+
+    label: str
+    """What people call this warehouse; holds no secret."""
+
+    @abstractmethod
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run one statement, its values bound to ``?``; return how many rows it changed."""
+
+    @abstractmethod
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[Row]]:
+        """Run one SELECT; return the names of its columns and its rows."""
+
+    @abstractmethod
+    def prepare(
+        self, files: Sequence[SourceFile], redelivered: frozenset[str], progress: Progress, *, skip_bad_files: bool
+    ) -> Reading:
+        """Read a batch of files, before the transaction: whatever is wrong with a file shows here."""
+
+    @abstractmethod
+    def copy(self) -> None:
+        """Fill the staging tables with the batch that was prepared, inside the transaction."""
+
+    @abstractmethod
+    def keep_staging(self) -> None:
+        """Leave the staging tables for people to look at."""
+
+    @abstractmethod
+    def rebuild(self) -> AbstractContextManager[Engine]:
+        """Give an empty warehouse to fill; when that has gone well, it takes this one's place in one moment."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connection."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit what is done inside, or undo all of it when something goes wrong."""
+        self.execute("begin")
+        try:
+            yield
+        except BaseException:
+            self.execute("rollback")
+            raise
+        self.execute("commit")
+
+    def run(self, name: str) -> int:
+        """Run the statement of a SQL file, named ``folder/name``."""
+        return self.execute(queries.read(name, self.name))
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Run one SELECT; return its rows."""
+        return self.query(sql, parameters)[1]
+
+    def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """Run one SELECT of one value; return it."""
+        return self.rows(sql, parameters)[0][0]

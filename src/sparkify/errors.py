@@ -1,0 +1,42 @@
+"""What can go wrong, as one tree.
+
+    SparkifyError         exit code 1: failed, and nothing changed
+    ├── ConfigError       exit code 2: wrong usage, in dwh.cfg, the environment or on the command line
+    ├── SourceError       a file or folder that cannot be listed or read
+    ├── WarehouseError    a warehouse that cannot be reached, or refuses
+    ├── ClusterError      a cluster that cannot be set up, found or torn down
+    └── CheckFailed       exit code 3: a check found offending rows, and nothing changed
+
+A message says what, where, and what to do, in that order, and never holds a secret.
+Only `sparkify.cli.main` catches, and only SparkifyError: anything else is a bug and shows its traceback.
+"""
+
+
+class SparkifyError(Exception):
+    """Something that the user can put right."""
+
+    exit_code = 1
+
+
+class ConfigError(SparkifyError):
+    """A setting is misspelt, malformed or missing."""
+
+    exit_code = 2
+
+
+class SourceError(SparkifyError):
+    """A file or folder cannot be listed or read."""
+
+
+class WarehouseError(SparkifyError):
+    """The warehouse cannot be reached, or refuses what was asked."""
+
+
+class ClusterError(SparkifyError):
+    """The cluster cannot be set up, found or torn down."""
+
+
+class CheckFailed(SparkifyError):
+    """A check found rows that must not be there."""
+
+    exit_code = 3

@@ -1,0 +1,88 @@
+"""The ledger: which version of which file has been loaded, by which run, and what became of its records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from sparkify import queries
+from sparkify.engines.base import Engine
+from sparkify.sources import SourceFile
+
+
+def now() -> datetime:
+    """Return the time in UTC, as the warehouse keeps it: without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _run_id() -> str:
+    return f"{now():%Y%m%dT%H%M%S}-{uuid4().hex[:8]}"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of the records read: read = loaded + duplicates + rejected, for events and for songs."""
+
+    files: int = 0
+    bytes: int = 0
+    events_read: int = 0
+    songplays: int = 0
+    page_views: int = 0
+    events_duplicate: int = 0
+    events_rejected: int = 0
+    songs_read: int = 0
+    songs: int = 0
+    songs_duplicate: int = 0
+    songs_rejected: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        """Add count by count."""
+        return Counts(**{name: value + getattr(other, name) for name, value in asdict(self).items()})
+
+    @property
+    def read(self) -> int:
+        """All records read."""
+        return self.events_read + self.songs_read
+
+    @property
+    def rejected(self) -> int:
+        """All records rejected."""
+        return self.events_rejected + self.songs_rejected
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the pipeline, and its counts so far."""
+
+    id: str = field(default_factory=_run_id)
+    started_at: datetime = field(default_factory=now)
+    counts: Counts = Counts()
+
+    def plus(self, counts: Counts) -> Run:
+        """Return the run with one more batch."""
+        return replace(self, counts=self.counts + counts)
+
+
+def loaded(engine: Engine) -> dict[tuple[str, str], str]:
+    """Return the version last loaded of each file, by source and path."""
+    return {(source, path): version for source, path, version in engine.rows("select source, path, version from etl_files")}
+
+
+def pending(files: Iterable[SourceFile], known: dict[tuple[str, str], str]) -> list[SourceFile]:
+    """Return the files that have not been loaded in the version that they have now."""
+    return [file for file in files if known.get((file.kind, file.path)) != file.version]
+
+
+def record(engine: Engine, run: Run) -> None:
+    """Enter the batch in staging into the ledger, and the run as it now stands."""
+    forget = "select 1 from staging_files as f where f.source = {0}.source and f.path = {0}.{1}"
+    engine.execute(f"delete from etl_files where exists ({forget.format('etl_files', 'path')})")
+    engine.execute(f"delete from rejected_records where exists ({forget.format('rejected_records', 'file')})")
+    finished_at = now()
+    engine.execute(f"insert into etl_files {queries.read('ledger/loaded_files', engine.name)}", [run.id, finished_at])
+    engine.execute(f"insert into rejected_records {queries.read('ledger/refused_records', engine.name)}", [run.id])
+    engine.execute("delete from etl_runs where run_id = ?", [run.id])
+    values = [run.id, run.started_at, finished_at, *asdict(run.counts).values()]
+    engine.execute(f"insert into etl_runs values ({', '.join('?' * len(values))})", values)

@@ -1,0 +1,232 @@
+"""The pipeline, top to bottom: list, read, publish, check, record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sparkify import checks, engines, ledger, sources, star, tables
+from sparkify.config import Config
+from sparkify.engines.base import Engine
+from sparkify.errors import SourceError
+from sparkify.ledger import Counts, Run
+from sparkify.sources import Kind, SourceFile
+
+BATCH_SIZE = 1 << 30
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How many records may be rejected: a number, or a share of those read."""
+
+    number: float
+    is_share: bool = False
+
+    def is_passed(self, rejected: int, read: int) -> bool:
+        """Tell whether more have been rejected than may be."""
+        return rejected > (self.number * read if self.is_share else self.number)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is to go."""
+
+    full_refresh: bool = False
+    max_rejected: Limit | None = None
+    skip_bad_files: bool = False
+    batch_size: int = BATCH_SIZE  # bytes of files in one transaction
+    keep_staging: bool = False
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did."""
+
+    run: Run
+    files_listed: int
+    batches: int
+    changed: dict[str, int]  # table → rows added or changed
+    rows: dict[str, int]  # table → rows it has now
+    skipped: dict[str, str]  # path of a file that could not be read → why
+    unknown_keys: dict[str, list[str]]  # kind of record → keys outside its contract
+    seconds: float
+
+
+class Narrator(Protocol):
+    """Told how a run goes, as it goes."""
+
+    def say(self, line: str) -> None:
+        """Hear of something that happened."""
+
+    def start(self, files: int, size: int) -> None:
+        """Hear how much there is to read: a number of files and their bytes."""
+
+    def advance(self, size: int, records: int) -> None:
+        """Hear that more bytes and records have been read."""
+
+
+@dataclass
+class _Progress:
+    """What a run has done so far."""
+
+    run: Run
+    batches: int = 0
+    changed: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    unknown_keys: dict[str, set[str]] = field(default_factory=dict)
+
+
+def create_tables(engine: Engine) -> None:
+    """Drop every table of the warehouse and create it anew, empty."""
+    with engine.transaction():
+        for table in tables.ALL:
+            engine.execute(f"drop table if exists {table}")
+        create_missing_tables(engine)
+
+
+def create_missing_tables(engine: Engine) -> None:
+    """Create the tables that are not there."""
+    for table in tables.ALL:
+        engine.run(f"tables/{table}")
+
+
+def list_sources(config: Config, narrator: Narrator) -> list[SourceFile]:
+    """List the files of the catalogue and the logs, in the order in which they are loaded."""
+    files: list[SourceFile] = []
+    roots: tuple[tuple[Kind, str], ...] = (("songs", config.song_data), ("events", config.log_data))
+    for kind, root in roots:
+        found = sources.list_files(kind, root)
+        if not found:
+            narrator.say(f"{root}: holds no .json or .json.gz file")
+        files += found
+    return files
+
+
+def etl(config: Config, options: Options, narrator: Narrator) -> Summary:
+    """Load what has not been loaded yet: stage it, transform it, check it, and publish it with its ledger."""
+    with engines.connect(config.warehouse_url) as engine:
+        files = list_sources(config, narrator)
+        create_missing_tables(engine)
+        progress = _Progress(Run())
+        if options.full_refresh:
+            with engine.rebuild() as fresh:
+                create_missing_tables(fresh)
+                _load_all(fresh, files, options, narrator, progress)
+        else:
+            _load_all(engine, files, options, narrator, progress)
+        return _summary(engine, len(files), progress)
+
+
+def _load_all(
+    engine: Engine, files: Sequence[SourceFile], options: Options, narrator: Narrator, progress: _Progress
+) -> None:
+    known = ledger.loaded(engine)
+    pending = ledger.pending(files, known)
+    redelivered = frozenset(file.path for file in pending if (file.kind, file.path) in known)
+    narrator.start(len(pending), sum(file.size for file in pending))
+    for batch in sources.batches(pending, options.batch_size):
+        reading = engine.prepare(
+            batch, redelivered, narrator.advance, skip_bad_files=options.skip_bad_files
+        )
+        for path, reason in reading.skipped.items():
+            narrator.say(f"Skipped: {reason}")
+            progress.skipped[path] = reason
+        for kind, keys in reading.unknown_keys.items():
+            progress.unknown_keys.setdefault(kind, set()).update(keys)
+        _load(engine, options, progress)
+    if options.keep_staging and progress.batches:
+        engine.keep_staging()
+
+
+def _load(engine: Engine, options: Options, progress: _Progress) -> None:
+    """Publish what the batch that has been prepared changes, or nothing at all."""
+    with engine.transaction():
+        engine.copy()
+        _refuse_too_many(engine, options, progress)
+        changed = star.publish(engine)
+        run = progress.run.plus(_count(engine, changed))
+        ledger.record(engine, run)
+        checks.set_period(engine, _PERIOD)
+        checks.run_all(engine)
+    progress.run = run
+    progress.batches += 1
+    for table, rows in changed.items():
+        progress.changed[table] = progress.changed.get(table, 0) + rows
+
+
+# All of time when songs came, since they may have changed any play; else the time of the batch.
+_PERIOD = """
+select
+    case when songs > 0 then timestamp '0001-01-01' else first_time end,
+    case when songs > 0 then timestamp '9999-12-31 23:59:59.999' else last_time end
+from (select min(start_time) as first_time, max(start_time) as last_time from staged_events) as events
+cross join (select count(*) as songs from staging_songs where not duplicate) as songs
+"""
+
+
+def _count(engine: Engine, changed: star.Changed) -> Counts:
+    """Count what was read, what became rows, and what did not."""
+    files = {
+        source: (number, size, read)
+        for source, number, size, read in engine.rows(
+            "select source, count(*), sum(size), sum(read) from staging_files group by source"
+        )
+    }
+    rejected = dict(
+        engine.rows(
+            "select f.source, count(*) from staging_rejects as r join staging_files as f on f.file_id = r.file_id"
+            " group by f.source"
+        )
+    )
+    return Counts(
+        files=sum(number for number, _, _ in files.values()),
+        bytes=int(sum(size for _, size, _ in files.values())),
+        events_read=int(files.get("events", (0, 0, 0))[2]),
+        songplays=changed["songplays"],
+        page_views=changed["page_views"],
+        events_duplicate=engine.value("select count(*) from staging_events where duplicate"),
+        events_rejected=rejected.get("events", 0),
+        songs_read=int(files.get("songs", (0, 0, 0))[2]),
+        songs=changed["songs"],
+        songs_duplicate=engine.value("select count(*) from staging_songs where duplicate"),
+        songs_rejected=rejected.get("songs", 0),
+    )
+
+
+def _refuse_too_many(engine: Engine, options: Options, progress: _Progress) -> None:
+    """Fail when more records have been rejected than the options allow."""
+    if options.max_rejected is None:
+        return
+    [(read,)] = engine.rows("select coalesce(sum(read), 0) from staging_files")
+    rejects = engine.rows(
+        "select f.path, r.line, r.reason, count(*) over () from staging_rejects as r"
+        " join staging_files as f on f.file_id = r.file_id order by f.path, r.line limit 5"
+    )
+    rejected = progress.run.counts.rejected + (rejects[0][3] if rejects else 0)
+    read = progress.run.counts.read + int(read)
+    if options.max_rejected.is_passed(rejected, read):
+        shown = "".join(f"\n  {path}:{line}: {reason}" for path, line, reason, _ in rejects)
+        earlier = f" The {progress.batches} batches before this one are published." if progress.batches else ""
+        raise SourceError(
+            f"{rejected:,} of {read:,} records were rejected, more than --max-rejected allows."
+            f" Mend them or raise the limit; nothing of this batch was published.{earlier}{shown}"
+        )
+
+
+def _summary(engine: Engine, listed: int, progress: _Progress) -> Summary:
+    return Summary(
+        run=progress.run,
+        files_listed=listed,
+        batches=progress.batches,
+        changed=progress.changed,
+        rows=count_rows(engine),
+        skipped=progress.skipped,
+        unknown_keys={kind: sorted(keys) for kind, keys in progress.unknown_keys.items() if keys},
+        seconds=(ledger.now() - progress.run.started_at).total_seconds(),
+    )
+
+
+def count_rows(engine: Engine) -> dict[str, int]:
+    """Return how many rows each table has."""
+    return {table: engine.value(f"select count(*) from {table}") for table in tables.ALL}

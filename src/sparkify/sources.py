@@ -1,0 +1,257 @@
+"""Where the JSON comes from: list the files of a folder, open them, and cut them into records.
+
+A file holds JSON objects one a line, pretty-printed over several lines, or simply one after the other.
+Cutting finds where each record begins and ends; whether it is valid JSON is the reader's question.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import stat
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, Literal, NamedTuple, cast
+
+from sparkify.errors import SourceError
+
+Kind = Literal["songs", "events"]
+
+SUFFIXES = (".json", ".json.gz")
+MAX_RECORD = 4 * 1024 * 1024
+"""The longest record in bytes: Redshift's limit for one JSON row ("COPY from JSON format", its documentation)."""
+
+_MAX_HELD = 16 * MAX_RECORD  # bytes held of one line or one broken piece; what is longer goes by in parts
+_TOKEN = re.compile(rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[{}\[\]"]')
+_SEVERAL = re.compile(rb"\}\s*\{")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One version of one file: the unit the ledger counts."""
+
+    kind: Kind
+    path: str
+    version: str  # the ETag on S3; size and mtime on disk
+    size: int  # bytes
+
+
+class Piece(NamedTuple):
+    """A stretch of a file that is one record, or that should have been one. (A tuple, since there are millions.)"""
+
+    line: int  # of its first character, counted from 1
+    text: bytes
+    flaw: str | None = None  # why it cannot be a record; None when it looks like one
+
+
+def list_files(kind: Kind, root: str) -> list[SourceFile]:
+    """List the JSON files under a folder (or the one file named), in the order of their paths.
+
+    Files and folders whose names begin with ``.`` or ``_`` are skipped, as Hadoop and Spark skip them.
+    Raise SourceError where the folder is missing or may not be read.
+    """
+    setting = {"songs": "[S3] SONG_DATA or --song-data", "events": "[S3] LOG_DATA or --log-data"}[kind]
+    if "://" in root:
+        raise SourceError(f"{root}: only local folders can be read so far. Copy the files and set {setting}.")
+    path = os.path.abspath(root)
+    if not os.path.exists(path):
+        raise SourceError(f"{root}: there is no such folder. Set {setting}.")
+    found = _walk(path, frozenset()) if os.path.isdir(path) else [(path, os.stat(path))]
+    files = [
+        SourceFile(kind, name, f"{status.st_size}-{status.st_mtime_ns}", status.st_size) for name, status in found
+    ]
+    return sorted(files, key=lambda file: file.path)
+
+
+def _walk(folder: str, above: frozenset[str]) -> Iterator[tuple[str, os.stat_result]]:
+    above |= {os.path.realpath(folder)}
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith((".", "_")):
+                    continue
+                if entry.is_dir():
+                    if not (entry.is_symlink() and os.path.realpath(entry.path) in above):
+                        yield from _walk(entry.path, above)
+                elif entry.name.lower().endswith(SUFFIXES):
+                    yield entry.path, _stat(entry)
+    except OSError as error:
+        raise SourceError(f"{folder}: cannot be listed ({error.strerror}). Check the folder's permissions.") from error
+
+
+def _stat(entry: os.DirEntry[str]) -> os.stat_result:
+    try:
+        entry.name.encode()
+        return entry.stat()
+    except UnicodeEncodeError:
+        raise SourceError(f"{os.fsencode(entry.path)!r}: the name is not UTF-8. Rename the file.") from None
+    except FileNotFoundError:  # a link to nothing, or gone since it was listed: reading it says so
+        return entry.stat(follow_symlinks=False)
+
+
+def batches(files: Iterable[SourceFile], limit: int) -> Iterator[list[SourceFile]]:
+    """Cut a list of files into batches of about `limit` bytes, in order; a larger file is a batch of its own."""
+    batch: list[SourceFile] = []
+    size = 0
+    for file in files:
+        if batch and size + file.size > limit:
+            yield batch
+            batch, size = [], 0
+        batch.append(file)
+        size += file.size
+    if batch:
+        yield batch
+
+
+@contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Turn what the system says about an unreadable file into a SourceError that names it."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise SourceError(f"{path}: has gone since it was listed. Run again, or pass --skip-bad-files.") from error
+    except (EOFError, OSError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SourceError(f"{path}: cannot be read ({reason}). Mend the file, or pass --skip-bad-files.") from error
+
+
+def read_small(path: str) -> bytes:
+    """Return the bytes of a plain file in one go: the cheapest way for a hundred thousand tiny ones."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_BINARY", 0))
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(0, "not a regular file")
+        parts = []
+        while part := os.read(descriptor, 1 << 16):
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+    finally:
+        os.close(descriptor)
+
+
+def open_file(path: str) -> BinaryIO:
+    """Open a file for reading its bytes, unpacked if its name ends in .gz."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(0, "not a regular file")
+    if path.lower().endswith(".gz"):
+        return cast(BinaryIO, gzip.open(path, "rb"))
+    return Path(path).open("rb")
+
+
+def cut(stream: BinaryIO) -> Iterator[Piece]:
+    """Cut a stream of JSON into records, each with the line that it begins in.
+
+    A line that begins with ``{`` and ends with ``}`` is a record. Otherwise brackets are matched: an object may
+    go over several lines, and several may stand on one. What is never closed is one flawed piece, up to the next
+    line that begins with ``{``: a broken record takes no good one with it.
+    """
+    begun: _Begun | None = None
+    for number, raw, continued in _lines(stream):
+        if begun and (continued or not raw.startswith(b"{")):
+            begun.add(raw)
+        else:
+            if begun:
+                yield from begun.broken()
+            text = raw.strip()
+            if _looks_whole(text):
+                yield _piece(number, text)
+                begun = None
+                continue
+            begun = _Begun(number, raw.lstrip()) if text else None
+        while begun:
+            if not begun.text.startswith((b"{", b"[")):
+                yield Piece(begun.line, bytes(begun.text).strip(), "not a JSON object")
+                begun = None
+            elif end := begun.end():
+                yield _piece(begun.line, bytes(begun.text[:end]))
+                rest = bytes(begun.text[end:]).lstrip()
+                begun = _Begun(number, rest) if rest else None
+            else:
+                break
+    if begun:
+        yield from begun.broken()
+
+
+def _looks_whole(line: bytes) -> bool:
+    return line[:1] == b"{" and line[-1:] == b"}" and (line.find(b"{", 1) < 0 or not _SEVERAL.search(line))
+
+
+def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes, bool]]:
+    """Yield number, bytes, and whether they go on with an overlong line, for each line of a stream."""
+    number, continued = 1, False
+    raw = stream.readline(_MAX_HELD).removeprefix(_BYTE_ORDER_MARK)
+    while raw:
+        yield number, raw, continued
+        continued = not raw.endswith(b"\n")
+        number += not continued
+        raw = stream.readline(_MAX_HELD)
+
+
+def _piece(line: int, text: bytes) -> Piece:
+    """Return a record, or say which flaw its bytes alone show."""
+    flaw = None
+    if text[:1] != b"{":
+        flaw = "not a JSON object"
+    elif len(text) > MAX_RECORD:
+        flaw = f"longer than {MAX_RECORD} bytes"
+    elif b"\x00" in text or b"\x1f" in text:
+        flaw = "not valid JSON"  # which takes no raw control character (RFC 8259, section 7)
+    elif not text.isascii():
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            flaw = "not valid UTF-8"
+    return Piece(line, text, flaw)
+
+
+class _Begun:
+    """A record that has begun and is not closed yet."""
+
+    def __init__(self, line: int, text: bytes) -> None:
+        self.line = line
+        self.text = bytearray(text)
+        self._depth = 0
+        self._position = 0  # what stands before it has been matched
+        self._stuck = False  # at a string that does not end on its line
+
+    def add(self, raw: bytes) -> None:
+        """Read on; of what is too long to be a record, only the beginning is kept."""
+        if len(self.text) < _MAX_HELD:
+            self.text += raw
+        else:
+            self._stuck = True
+
+    def end(self) -> int | None:
+        """Return where the record ends, or None while it is open."""
+        while not self._stuck and (token := _TOKEN.search(self.text, self._position)):
+            mark = token[0]
+            if mark == b'"':
+                self._stuck = self.text.find(b"\n", token.start()) >= 0
+                return None
+            self._position = token.end()
+            if mark in (b"{", b"["):
+                self._depth += 1
+            elif mark in (b"}", b"]"):
+                self._depth -= 1
+                if self._depth == 0:
+                    return self._position
+        return None
+
+    def broken(self) -> Iterator[Piece]:
+        """Yield what has been read: a broken piece, but for the lines in it that look like records."""
+        first, broken = self.line, b""
+        for number, raw in enumerate(bytes(self.text).splitlines(keepends=True), start=self.line):
+            whole = _looks_whole(raw.strip())
+            if broken.strip() and whole:
+                yield Piece(first, broken.strip(), "not valid JSON")
+            if whole:
+                yield _piece(number, raw.strip())
+            first, broken = (first, broken + raw) if broken and not whole else (number, b"" if whole else raw)
+        if broken.strip():
+            yield Piece(first, broken.strip(), "not valid JSON")

@@ -1,0 +1,65 @@
+-- settled_events: one row per staged event with a contested key: whether it stands, or is a duplicate.
+-- Of several with one key, a redelivered file's stands, then the first in order; what is known already stays.
+with claims as (
+    select
+        k.event_id, k.is_play,
+        case when f.redelivered then 0 else 1 end as preference,
+        e.level, e.location, e.userAgent, e.song, e.artist, e.length, e.page, e.auth, e.method, e.status,
+        1 as is_new,
+        e.file_id,
+        e.firstName, e.gender, e.itemInSession, e.lastName, e.registration, e.sessionId, e.ts, e.userId
+    from contested_keys as k
+    join staging_events as e
+        on e.ts = k.ts and e.sessionId = k.sessionId and e.itemInSession = k.itemInSession
+        and coalesce(e.userId, '') = coalesce(k.userId, '') and (e.page = 'NextSong') = k.is_play
+    join staging_files as f on f.file_id = e.file_id
+    union all
+    select
+        k.event_id, k.is_play, 1,
+        p.level, p.location, p.user_agent, t.title, t.artist_name, t.duration, 'NextSong', null, null, null,
+        0, null, null, null, null, null, null, null, null, null
+    from contested_keys as k
+    join songplays as p on p.songplay_id = k.event_id
+    join tracks as t on t.track_id = p.track_id
+    where k.is_play
+    union all
+    select
+        k.event_id, k.is_play, 1,
+        v.level, v.location, v.user_agent, null, null, null, v.page, v.auth, v.method, v.status,
+        0, null, null, null, null, null, null, null, null, null
+    from contested_keys as k
+    join page_views as v on v.page_view_id = k.event_id
+    where not k.is_play
+),
+ranked as (
+    select
+        claims.*,
+        row_number() over (
+            partition by event_id, is_play
+            order by
+                preference, level, location, userAgent, song, artist, length,
+                case when is_play then null else page end,
+                case when is_play then null else auth end,
+                case when is_play then null else method end,
+                case when is_play then null else status end,
+                is_new, file_id, firstName, lastName, gender, registration
+        ) as place,
+        min(is_new) over (
+            partition by
+                event_id, is_play, level, location, userAgent, song, artist, length,
+                case when is_play then null else page end,
+                case when is_play then null else auth end,
+                case when is_play then null else method end,
+                case when is_play then null else status end
+        ) as is_unknown,
+        min(is_new) over (partition by event_id, is_play) as is_first
+    from claims
+)
+select
+    artist, auth, firstName, gender, itemInSession, lastName, length, level, location, method, page, registration,
+    sessionId, song, status, ts, userAgent, userId, file_id,
+    not (place = 1 and is_unknown = 1) as duplicate,
+    place = 1 and is_unknown = 1 and is_first = 0 as replaces,
+    event_id, is_play
+from ranked
+where is_new = 1

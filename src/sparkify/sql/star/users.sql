@@ -1,0 +1,78 @@
+-- users: one row per user whom the batch saw later than the warehouse had, or as late and first in order.
+with seen as (
+    select
+        e.userId as user_id,
+        e.firstName as first_name,
+        e.lastName as last_name,
+        e.gender,
+        e.level,
+        case when e.registration is not null then
+            timestamp '1970-01-01 00:00:00' + floor(e.registration / 1000.0) * interval '1 second'
+                + (e.registration % 1000) * interval '1 millisecond'
+        end as registered_at,
+        e.start_time as last_seen_at,
+        e.itemInSession as item_in_session,
+        case when f.redelivered then 0 else 1 end as preference,
+        0 as is_known
+    from staged_events as e
+    join (select userId, max(ts) as ts from staging_events group by userId) as latest
+        on latest.userId = e.userId and latest.ts = e.ts
+    join staging_files as f on f.file_id = e.file_id
+),
+-- Where the batch ties with what is known, the item's place in its session decides. It stands in the event's key.
+ties as (
+    select distinct users.user_id, users.last_seen_at
+    from users
+    join seen on seen.user_id = users.user_id and seen.last_seen_at = users.last_seen_at
+),
+known_events as (
+    select p.songplay_id as event_id, p.session_id, p.user_id
+    from songplays as p
+    join ties on ties.user_id = p.user_id and ties.last_seen_at = p.start_time
+    union all
+    select v.page_view_id, v.session_id, v.user_id
+    from page_views as v
+    join ties on ties.user_id = v.user_id and ties.last_seen_at = v.start_time
+),
+known_items as (
+    select
+        user_id,
+        max(cast(substring(event_id, before + 1, length(event_id) - before - length(user_id) - 1) as bigint)) as item
+    from (
+        select
+            event_id,
+            user_id,
+            length(split_part(event_id, '-', 1)) + length(cast(session_id as varchar)) + 2 as before
+        from known_events
+    ) as keys
+    group by user_id
+),
+known as (
+    select
+        users.user_id,
+        users.first_name,
+        users.last_name,
+        users.gender,
+        users.level,
+        users.registered_at,
+        users.last_seen_at,
+        coalesce(known_items.item, 0) as item_in_session,
+        1 as preference,
+        1 as is_known
+    from users
+    left join known_items on known_items.user_id = users.user_id
+    where users.user_id in (select user_id from seen)
+)
+select user_id, first_name, last_name, gender, level, registered_at, last_seen_at
+from (
+    select
+        sightings.*,
+        row_number() over (
+            partition by user_id
+            order by
+                last_seen_at desc, item_in_session desc, preference,
+                level, first_name, last_name, gender, registered_at, is_known desc
+        ) as recency
+    from (select * from seen union all select * from known) as sightings
+) as ranked
+where recency = 1 and is_known = 0

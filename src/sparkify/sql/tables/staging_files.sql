@@ -1,0 +1,12 @@
+-- staging_files: one row per file of the batch, and how many records were found in it.
+create
+-- @duckdb temp
+table if not exists staging_files (
+    file_id integer,
+    source varchar(8),
+    path varchar(2048),
+    version varchar(128),
+    size bigint,
+    redelivered boolean,
+    read bigint
+)

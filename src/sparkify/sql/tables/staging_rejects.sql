@@ -1,0 +1,9 @@
+-- staging_rejects: one row per record of the batch that breaks the contract.
+create
+-- @duckdb temp
+table if not exists staging_rejects (
+    file_id integer,
+    line bigint,
+    reason varchar(256),
+    record varchar(65535)
+)

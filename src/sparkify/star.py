@@ -1,0 +1,90 @@
+"""From staging to the star: settle what is a duplicate, then add and change rows, table by table."""
+
+from __future__ import annotations
+
+from sparkify import queries, tables
+from sparkify.engines.base import Engine
+
+Changed = dict[str, int]
+"""Table → how many of its rows a batch added or changed."""
+
+
+def publish(engine: Engine) -> Changed:
+    """Bring the star up to date with what is staged."""
+    changed: Changed = {}
+    # Before duplicates go: of two events with one key, the user may be in the one that does not stand.
+    changed["users"] = _upsert(engine, "users")
+    _settle_songs(engine)
+    for table in ("catalogue", "songs", "artists"):
+        changed[table] = _upsert(engine, table)
+    engine.execute("delete from artists where artist_id not in (select artist_id from catalogue)")
+    replaced = _settle_events(engine)
+    changed["tracks"] = _upsert(engine, "tracks")
+    _match_known_plays(engine)
+    for table in ("songplays", "page_views", "time"):
+        changed[table] = _insert(engine, table)
+    if replaced:
+        engine.execute("delete from tracks where track_id not in (select track_id from songplays)")
+    return changed
+
+
+def _make(engine: Engine, table: str, select: str) -> None:
+    """Make a temporary table of a SELECT."""
+    engine.execute(f"drop table if exists {table}")
+    engine.execute(f"create temp table {table} as {select}")
+
+
+def _insert(engine: Engine, table: str) -> int:
+    """Add the rows that a star file gives, none of which the table has."""
+    return engine.execute(f"insert into {table} {queries.read(f'star/{table}', engine.name)}")
+
+
+def _upsert(engine: Engine, table: str) -> int:
+    """Put the rows that a star file gives in the place of those with the same keys."""
+    key = tables.KEYS[table]
+    _make(engine, f"new_{table}", queries.read(f"star/{table}", engine.name))
+    engine.execute(f"delete from {table} using new_{table} as n where {table}.{key} = n.{key}")
+    return engine.execute(f"insert into {table} select * from new_{table}")
+
+
+def _settle_songs(engine: Engine) -> None:
+    """Mark the staged song records that change nothing."""
+    _make(engine, "settled_songs", queries.read("settle/settled_songs", engine.name))
+    engine.execute("delete from staging_songs")
+    engine.execute("insert into staging_songs select * from settled_songs")
+
+
+def _settle_events(engine: Engine) -> int:
+    """Mark the staged events that change nothing, and take out what others replace; return how many plays go."""
+    _make(engine, "contested_keys", queries.read("settle/contested_keys", engine.name))
+    if not engine.value("select count(*) from contested_keys"):
+        return 0
+    _make(engine, "settled_events", queries.read("settle/settled_events", engine.name))
+    engine.execute(
+        "delete from staging_events using contested_keys as k"
+        " where staging_events.ts = k.ts and staging_events.sessionId = k.sessionId"
+        " and staging_events.itemInSession = k.itemInSession"
+        " and coalesce(staging_events.userId, '') = coalesce(k.userId, '')"
+        " and (staging_events.page = 'NextSong') = k.is_play"
+    )
+    engine.execute(
+        "insert into staging_events select artist, auth, firstName, gender, itemInSession, lastName, length, level,"
+        " location, method, page, registration, sessionId, song, status, ts, userAgent, userId, file_id, duplicate"
+        " from settled_events"
+    )
+    engine.execute(
+        "delete from page_views using settled_events as s"
+        " where s.replaces and not s.is_play and page_views.page_view_id = s.event_id"
+    )
+    return engine.execute(
+        "delete from songplays using settled_events as s"
+        " where s.replaces and s.is_play and songplays.songplay_id = s.event_id"
+    )
+
+
+def _match_known_plays(engine: Engine) -> int:
+    """Tell the plays that are known what the catalogue now says of their tracks."""
+    return engine.execute(
+        "update songplays set song_id = n.song_id, artist_id = n.artist_id"
+        " from new_tracks as n where songplays.track_id = n.track_id"
+    )

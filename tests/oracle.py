@@ -1,0 +1,477 @@
+"""The warehouse computed a second time: from the contract, with dictionaries and loops, without the product's code.
+
+`warehouse(runs)` takes what each run finds and returns the rows that must then stand in every table. It raises
+`Conflict` where two records contradict each other and the contract leaves the winner open.
+"""
+
+import gzip
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal, NamedTuple
+
+Kind = Literal["events", "songs"]
+Row = tuple[Any, ...]
+Pairs = list[tuple[str, Any]]
+Values = dict[str, Any]
+
+# Text columns, and how many bytes of UTF-8 each takes after the repair; whole numbers; other numbers; required columns.
+WIDTHS: dict[Kind, dict[str, int]] = {
+    "events": {
+        "artist": 512,
+        "auth": 32,
+        "firstName": 256,
+        "gender": 16,
+        "lastName": 256,
+        "level": 16,
+        "location": 512,
+        "method": 16,
+        "page": 64,
+        "song": 512,
+        "userAgent": 1024,
+        "userId": 64,
+    },
+    "songs": {"artist_id": 64, "artist_location": 512, "artist_name": 512, "song_id": 64, "title": 512},
+}
+WHOLE: dict[Kind, tuple[str, ...]] = {
+    "events": ("ts", "sessionId", "itemInSession", "status", "registration"),
+    "songs": ("num_songs", "year"),
+}
+NUMBERS: dict[Kind, tuple[str, ...]] = {
+    "events": ("length",),
+    "songs": ("duration", "artist_latitude", "artist_longitude"),
+}
+REQUIRED: dict[Kind, tuple[str, ...]] = {
+    "events": ("ts", "page", "sessionId", "itemInSession"),
+    "songs": ("song_id", "artist_id"),
+}
+REQUIRED_OF_A_PLAY = ("userId", "song", "artist")
+REPAIRED = {"song", "artist", "location", "firstName", "lastName", "title", "artist_name", "artist_location"}
+PUNCTUATION = str.maketrans("\x13\x14\x18\x19\x1c\x1d", "\u2013\u2014\u2018\u2019\u201c\u201d")
+
+EPOCH = datetime.fromtimestamp(0, UTC).replace(tzinfo=None)
+LAST_MILLISECOND = 253_402_300_799_999  # of the year 9999
+LONGEST_RECORD = 4_194_304  # bytes
+LONGEST_DURATION = 1e15  # seconds
+
+BOM = b"\xef\xbb\xbf"
+WHITESPACE = " \t\r\n"
+BLANK = re.compile(r"[ \t\r\n]*")
+NUMERIC = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+STRING_OR_BRACE = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[{}"]')
+NOT_UTF8 = re.compile("[\udc80-\udcff]")  # what the error handler "surrogateescape" makes of bytes that are not UTF-8
+
+
+class Conflict(Exception):
+    """Two records contradict each other, and the contract does not say which one wins."""
+
+
+class Rejected(ValueError):
+    """A record breaks the contract."""
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """One file as a run finds it; the same path with the same content as before counts as already loaded."""
+
+    kind: Kind
+    path: str  # below the folder of its kind
+    content: bytes
+
+
+class Number(str):
+    """A JSON number, as it is written."""
+
+
+class Event(NamedTuple):
+    """One accepted event: its fact, and what it says of its user."""
+
+    table: str
+    key: str
+    fact: Row  # a play carries its track in the last place, and not yet its song and artist
+    user: Row | None
+    recency: tuple[int, int]
+
+
+class Song(NamedTuple):
+    """One accepted record of the catalogue; the first six are the columns of `songs`."""
+
+    song_id: str
+    title: str | None
+    artist_id: str
+    year: int | None
+    duration: float | None
+    artist_name: str | None
+    location: str | None
+    latitude: float | None
+    longitude: float | None
+
+
+def warehouse(runs: Iterable[Sequence[Delivered]]) -> dict[str, list[Row]]:
+    """Return the sorted rows of every table after these runs.
+
+    In `songplays` the track itself (title, artist_name, duration) stands in place of track_id, and `tracks` has no
+    track_id. `rejected` holds (kind, path, line) once for each rejected record.
+    """
+    loaded: dict[tuple[Kind, str], bytes] = {}
+    events: dict[tuple[str, str], Event] = {}
+    songs: dict[str, Song] = {}
+    rejected: list[Row] = []
+    for run in runs:
+        first_time: dict[tuple[str, str], Event] = {}
+        changed: dict[tuple[str, str], Event] = {}
+        for file in sorted(run, key=lambda file: file.path):
+            before = loaded.get((file.kind, file.path))
+            if is_skipped(file.path) or before == file.content:
+                continue
+            loaded[file.kind, file.path] = file.content
+            for line, pairs in records(file):
+                try:
+                    values = accepted(file.kind, pairs)
+                except Rejected:
+                    rejected.append((file.kind, file.path, line))
+                    continue
+                if file.kind == "songs":
+                    song = song_of(values)
+                    songs[song.song_id] = song
+                else:
+                    add(event_of(values), first_time if before is None else changed)
+        replace(events, changed)
+        for event in first_time.values():
+            add(event, events)
+    return tables(list(events.values()), list(songs.values()), rejected)
+
+
+def add(event: Event, events: dict[tuple[str, str], Event]) -> None:
+    """Take an event in; a second one with its key must say the same."""
+    known = events.setdefault((event.table, event.key), event)
+    if known != event:
+        raise Conflict(f"{event.table} {event.key}: {known} and {event}")
+
+
+def replace(events: dict[tuple[str, str], Event], changed: dict[tuple[str, str], Event]) -> None:
+    """Let the events of changed files take the place of those with the same key."""
+    for table, key in changed:
+        other = ("page_views" if table == "songplays" else "songplays", key)
+        if other in events and other not in changed:
+            raise Conflict(f"{key} is in {other[0]}, and a changed file has it for {table}")
+    events.update(changed)
+
+
+# From files to records
+
+
+def is_skipped(path: str) -> bool:
+    """Tell whether a file is none of ours: by its ending, or by a file or folder name that begins with . or _."""
+    hidden = any(name.startswith((".", "_")) for name in path.split("/"))
+    return hidden or not path.endswith((".json", ".json.gz"))
+
+
+def records(file: Delivered) -> Iterator[tuple[int, Pairs | None]]:
+    """Yield the line and the pairs of each object in a file, and None for each piece that is not a readable object."""
+    content = gzip.decompress(file.content) if file.path.endswith(".gz") else file.content
+    text = content.removeprefix(BOM).decode("utf-8", "surrogateescape")
+    line, end = 1, 0
+    while True:
+        start = skip_blank(text, end)
+        line += text.count("\n", end, start)
+        if start == len(text):
+            return
+        pairs, end = next_piece(text, start)
+        yield line, pairs
+        line += text.count("\n", start, end)
+
+
+def next_piece(text: str, start: int) -> tuple[Pairs | None, int]:
+    """Read one object from `start`, or else find where the broken piece ends that begins there."""
+    line_end = find(text, "\n", start)
+    line = text[start:line_end].rstrip(WHITESPACE)
+    next_object = find(text, "\n{", start)
+    if text[start] != "{":
+        return None, next_object if text[start] == "[" else line_end
+    begins_its_line = not text[text.rfind("\n", 0, start) + 1 : start].strip(WHITESPACE)
+    try:
+        pairs, end = JSON.raw_decode(text, start)
+    except (ValueError, RecursionError):
+        closed = closing_brace(text, start, next_object)
+        if closed is None:
+            return None, line_end if line.endswith("}") else next_object
+        pairs, end = None, closed
+    rest = text[end:line_end].strip(WHITESPACE)
+    if rest and line.endswith("}") and begins_its_line and not rest.startswith("{"):
+        return None, line_end  # one candidate, and not an object: {"page": "Home"}}
+    record = text[start:end]
+    if NOT_UTF8.search(record) or len(record.encode("utf-8", "surrogateescape")) > LONGEST_RECORD:
+        pairs = None
+    return pairs, end
+
+
+def closing_brace(text: str, start: int, stop: int) -> int | None:
+    """Return where the object ends whose brace opens at `start`, by its braces outside of strings."""
+    depth = 0
+    for token in STRING_OR_BRACE.finditer(text, start, stop):
+        if token[0] == '"':
+            return None  # a string that its line does not close
+        depth += {"{": 1, "}": -1}.get(token[0], 0)
+        if depth == 0:
+            return token.end()
+    return None
+
+
+def find(text: str, wanted: str, start: int) -> int:
+    """Return where `wanted` is next, or the end of the text."""
+    found = text.find(wanted, start)
+    return len(text) if found < 0 else found
+
+
+def skip_blank(text: str, start: int) -> int:
+    """Return where the next text begins that is not whitespace."""
+    blank = BLANK.match(text, start)
+    return blank.end() if blank else start
+
+
+def refuse_constant(name: str) -> None:
+    """Refuse NaN, Infinity and -Infinity, which are not JSON."""
+    raise ValueError(name)
+
+
+JSON = json.JSONDecoder(
+    object_pairs_hook=list, parse_int=Number, parse_float=Number, parse_constant=refuse_constant, strict=True
+)
+
+
+# The contract
+
+
+def accepted(kind: Kind, pairs: Pairs | None) -> Values:
+    """Return a record's values by column, or raise Rejected."""
+    if pairs is None:
+        raise Rejected("not a JSON object")
+    given = known_keys(kind, pairs)
+    values: Values = {name: as_text(name, given.get(name), width) for name, width in WIDTHS[kind].items()}
+    values |= {name: as_whole(name, given.get(name)) for name in WHOLE[kind]}
+    values |= {name: as_number(name, given.get(name)) for name in NUMBERS[kind]}
+    required = REQUIRED[kind] + (REQUIRED_OF_A_PLAY if values.get("page") == "NextSong" else ())
+    for name in required:
+        if values[name] is None:
+            raise Rejected(f"{name} is missing")
+    return values
+
+
+def known_keys(kind: Kind, pairs: Pairs) -> Values:
+    """Pick the known keys, ignoring case and preferring the exact name."""
+    spellings: dict[str, list[str]] = {}
+    for key, _ in pairs:
+        spellings.setdefault(key.lower(), []).append(key)
+    given = dict(pairs)
+    picked: Values = {}
+    for name in (*WIDTHS[kind], *WHOLE[kind], *NUMBERS[kind]):
+        found = spellings.get(name.lower(), [])
+        if len(found) > len(set(found)):
+            raise Rejected(f"{name} is given twice")
+        if name in found:
+            picked[name] = given[name]
+        elif len(found) > 1:
+            raise Conflict(f"{name} is spelt {found}")
+        elif found:
+            picked[name] = given[found[0]]
+    return picked
+
+
+def as_text(name: str, value: object, width: int) -> str | None:
+    """Return text: a string as it is, a number as it is written, floats in their shortest form."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise Rejected(f"{name} is not text")
+    if isinstance(value, Number) and not value.removeprefix("-").isdigit():
+        value = repr(finite(name, value))
+    value = str(value)
+    if name in REPAIRED:
+        value = repair(value)
+    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise Rejected(f"{name} holds what no text column can")
+    if len(value.encode()) > width:
+        raise Rejected(f"{name} is too long")
+    return value
+
+
+def as_whole(name: str, value: object) -> int | None:
+    """Return a whole number of 64 bits, written as an integer, a float or a string."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not NUMERIC.fullmatch(value):
+        raise Rejected(f"{name} is not a number")
+    try:
+        exact = Decimal(value)
+    except InvalidOperation:
+        raise Rejected(f"{name} is too large") from None
+    if exact and (exact.adjusted() > 18 or exact != exact.to_integral_value()):
+        raise Rejected(f"{name} is not a whole number of 64 bits")
+    whole = int(exact) if exact else 0
+    lowest, highest = (0, LAST_MILLISECOND) if name in ("ts", "registration") else (-(2**63), 2**63 - 1)
+    if not lowest <= whole <= highest:
+        raise Rejected(f"{name} is out of range")
+    return whole
+
+
+def as_number(name: str, value: object) -> float | None:
+    """Return a finite number, written as a number or a string."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not NUMERIC.fullmatch(value):
+        raise Rejected(f"{name} is not a number")
+    number = finite(name, value)
+    if name in ("length", "duration") and not 0 <= number < LONGEST_DURATION:
+        raise Rejected(f"{name} is out of range")
+    return number + 0.0  # makes -0.0 into 0.0
+
+
+def finite(name: str, value: str) -> float:
+    """Return a float that is not too large to be one."""
+    number = float(value)
+    if not math.isfinite(number):
+        raise Rejected(f"{name} is too large")
+    return number
+
+
+def repair(text: str) -> str:
+    """Undo UTF-8 that was read as Latin-1, and punctuation that was cut to its low byte."""
+    for _ in range(3):
+        try:
+            text = text.encode("latin-1").decode("utf-8")
+        except UnicodeError:
+            break
+    return text.translate(PUNCTUATION)
+
+
+# From records to rows
+
+
+def moment(milliseconds: int | None) -> datetime | None:
+    """Return the UTC time of a number of milliseconds since 1970."""
+    return None if milliseconds is None else EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def event_of(values: Values) -> Event:
+    """Turn the values of an event into its fact and its sighting of a user."""
+    ts, session, item = values["ts"], values["sessionId"], values["itemInSession"]
+    user_id, level, page = values["userId"], values["level"], values["page"]
+    key = f"{ts}-{session}-{item}-{user_id or ''}"
+    head, tail = (key, moment(ts), user_id, level), (session, values["location"], values["userAgent"])
+    user = None
+    if user_id is not None:
+        name = (values["firstName"], values["lastName"], values["gender"])
+        user = (user_id, *name, level, moment(values["registration"]), moment(ts))
+    if page == "NextSong":
+        track = (values["song"], values["artist"], values["length"])
+        return Event("songplays", key, (*head, *tail, track), user, (ts, item))
+    view = (page, values["auth"], values["method"], values["status"])
+    return Event("page_views", key, (*head, *view, *tail), user, (ts, item))
+
+
+def song_of(values: Values) -> Song:
+    """Turn the values of a catalogue record into a song."""
+    return Song(
+        values["song_id"],
+        values["title"],
+        values["artist_id"],
+        values["year"] or None,
+        values["duration"],
+        values["artist_name"],
+        values["artist_location"],
+        values["artist_latitude"],
+        values["artist_longitude"],
+    )
+
+
+def tables(events: list[Event], songs: list[Song], rejected: list[Row]) -> dict[str, list[Row]]:
+    """Derive every table from the events and the songs in force."""
+    plays = [event.fact for event in events if event.table == "songplays"]
+    tracks = resolved(plays, songs)
+    rows: dict[str, Iterable[Row]] = {
+        "songplays": [(*play[:4], *tracks[play[-1]], *play[4:]) for play in plays],
+        "page_views": [event.fact for event in events if event.table == "page_views"],
+        "users": users(events),
+        "songs": [song[:6] for song in songs],
+        "artists": artists(songs),
+        "time": [calendar(start_time) for start_time in {event.fact[1] for event in events}],
+        "tracks": [(*track, *answer) for track, answer in tracks.items()],
+        "rejected": rejected,
+    }
+    return {table: sorted(found, key=nulls_last) for table, found in rows.items()}
+
+
+def resolved(plays: list[Row], songs: list[Song]) -> dict[Row, Row]:
+    """Give every track that was played its song_id and artist_id, where the catalogue knows them."""
+    recordings: dict[Row, Song] = {}
+    artist_ids: dict[str, str] = {}
+    for song in sorted(songs, key=lambda song: song.song_id):
+        if None not in (song.title, song.artist_name, song.duration):
+            recordings.setdefault((song.title, song.artist_name, song.duration), song)
+        if song.artist_name is not None:
+            smallest = artist_ids.get(song.artist_name, song.artist_id)
+            artist_ids[song.artist_name] = min(smallest, song.artist_id)
+    tracks: dict[Row, Row] = {}
+    for track in (play[-1] for play in plays):
+        recording = recordings.get(track)
+        by_name = (None, artist_ids.get(track[1]))
+        tracks[track] = (recording.song_id, recording.artist_id) if recording else by_name
+    return tracks
+
+
+def users(events: list[Event]) -> list[Row]:
+    """Return each user as their latest event shows them."""
+    latest: dict[str, Event] = {}
+    for event in events:
+        if event.user is not None:
+            known = latest.setdefault(event.user[0], event)
+            if event.recency > known.recency:
+                latest[event.user[0]] = event
+    for event in events:
+        if event.user is not None:
+            known = latest[event.user[0]]
+            if event.recency == known.recency and event.user != known.user:
+                raise Conflict(f"{known} and {event}")
+    return [event.user for event in latest.values() if event.user is not None]
+
+
+def artists(songs: list[Song]) -> list[Row]:
+    """Return each artist with the shortest name credited and the most complete place."""
+    by_artist: dict[str, list[Song]] = {}
+    for song in songs:
+        by_artist.setdefault(song.artist_id, []).append(song)
+    rows: list[Row] = []
+    for artist_id, credited in by_artist.items():
+        names = [song.artist_name for song in credited if song.artist_name is not None]
+        name = min(names, key=lambda name: (len(name), name), default=None)
+        rows.append((artist_id, name, *min((song[6:] for song in credited), key=completeness)))
+    return rows
+
+
+def completeness(place: Row) -> Row:
+    """Order places: coordinates known, then location known, then by location, latitude, longitude."""
+    location, latitude, longitude = place
+    return (latitude is None or longitude is None, location is None, nulls_last(place))
+
+
+def calendar(start_time: datetime) -> Row:
+    """Return the row of `time` for a moment."""
+    return (
+        start_time,
+        start_time.hour,
+        start_time.day,
+        start_time.isocalendar().week,
+        start_time.month,
+        start_time.year,
+        start_time.isoweekday() % 7,
+    )
+
+
+def nulls_last(row: Row) -> Row:
+    """Return a key that orders rows by their columns, null after everything else."""
+    return tuple((value is None, value) for value in row)
