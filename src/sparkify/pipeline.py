@@ -44,6 +44,7 @@ class Summary:
     """What a run did."""
 
     run: Run
+    warehouse: str
     files_listed: int
     batches: int
     changed: dict[str, int]  # table → rows added or changed
@@ -51,6 +52,7 @@ class Summary:
     skipped: dict[str, str]  # path of a file that could not be read → why
     unknown_keys: dict[str, list[str]]  # kind of record → keys outside its contract
     seconds: float
+    star: tuple[str, ...] = (*tables.FACTS, *tables.DIMENSIONS)
 
 
 class Narrator(Protocol):
@@ -101,6 +103,15 @@ def list_sources(config: Config, narrator: Narrator) -> list[SourceFile]:
             narrator.say(f"{root}: holds no .json or .json.gz file")
         files += found
     return files
+
+
+def plan(config: Config, options: Options, narrator: Narrator) -> list[SourceFile]:
+    """Return the files that a run would load. Changes nothing, and makes no warehouse where there is none."""
+    files = list_sources(config, narrator)
+    if options.full_refresh or not engines.exists(config.warehouse_url):
+        return files
+    with engines.connect(config.warehouse_url, read_only=True) as engine:
+        return ledger.pending(files, ledger.loaded(engine))
 
 
 def etl(config: Config, options: Options, narrator: Narrator) -> Summary:
@@ -217,6 +228,7 @@ def _refuse_too_many(engine: Engine, options: Options, progress: _Progress) -> N
 def _summary(engine: Engine, listed: int, progress: _Progress) -> Summary:
     return Summary(
         run=progress.run,
+        warehouse=engine.label,
         files_listed=listed,
         batches=progress.batches,
         changed=progress.changed,

@@ -274,10 +274,7 @@ def _texts(spool: Spool, rules: Contract, keys: set[str]) -> str:
     known = ", ".join(_literal(column.name) for column in rules.fields)
     given = f"list_filter(keys, lambda key: key in ({known}))"
     repeated = f"select keys from shapes where len({given}) <> len(list_distinct({given}))"
-    columns = ", ".join(
-        f"coalesce({', '.join([f'fields.{quoted(name)}', *(_at(other) for other in others)])}) as {quoted(name)}"
-        for name, others in spellings.items()
-    )
+    columns = ", ".join(f"{_value(name, others)} as {quoted(name)}" for name, others in spellings.items())
     nested = " ".join(
         f"when {contract.looks_nested(column)} and "
         f"coalesce({', '.join(f'json_type(record, {_path(name)})' for name in (column.name, *spellings[column.name]))})"
@@ -300,8 +297,14 @@ def _spellings(column: Field, keys: set[str]) -> list[str]:
     return sorted(key for key in keys if key != column.name and key.lower() == column.name.lower())
 
 
-def _at(key: str) -> str:
-    return f"case when valid then record ->> {_path(key)} end"
+def _value(name: str, others: Sequence[str]) -> str:
+    """Return the SQL of a field's text: under its own name if that is given, else under another spelling."""
+    if not others:
+        return f"fields.{quoted(name)}"
+    found = " ".join(f"when json_exists(record, {_path(other)}) then record ->> {_path(other)}" for other in others)
+    return (
+        f"case when not valid or json_exists(record, {_path(name)}) then fields.{quoted(name)} {found} end"
+    )
 
 
 def _path(key: str) -> str:

@@ -1,8 +1,7 @@
-"""Made-up names, titles and places, and the chance that picks them."""
+"""Made-up names, titles, places and ids, and the chance that picks them."""
 
 from __future__ import annotations
 
-from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 from random import Random
@@ -41,38 +40,53 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-# The vocabulary is made up. Each of – — ‘ ’ “ ” and a few accents occur: the text repair has something to repair.
-WOMENS_NAMES = _words("""Ada Adira Bettina Calla Daphne Edda Elowen Farah Fenna Greta Halima Ilse Ines Juno Katja Liora Lotte
-Mabel Maren Nadia Noor Odette Ottilie Paloma Petra Quinn Romy Runa Saskia Selma Tamsin Tilda Ulla Vera Wilma Xenia
-Yara Zelda Zoë Renée""")
-MENS_NAMES = _words("""Anselm Arlo Bastian Boris Caspar Cyrus Dario Edgar Emeka Farid Fergus Gideon Hamid Hugo Igor Ivo Jasper
-Kasimir Kenji Leander Linus Magnus Milo Nestor Oskar Otto Percy Quentin Rafiq Rufus Silas Stellan Tariq Tobin Ulric
-Viggo Wendell Yusuf Zeno Matías""")
-LAST_NAMES = _words("""Abernal Ashgrove Bellwether Birchall Brandvold Calloway-Pratt Corvane Dunmarsh Eldergate Fairholt
-Fenwright Gallowmere Grimsdal Hallowell Harrowgate Ironwood Jessop-Vane Kettleby Kingsmere Larkfield Lindqvane Marchbank
-Merriwell Nightingall Norrvik Oakhurst Oldacre Pemberline Quillfeather Ravenshaw Rookwell Saltmarsh Silverlock Stonebridge
-Tallowby Thistlewood Underhay Vanterpole Wainscott Whitlockby Winterbourne Yarrowdale Zellerman Müllenbach Peñarroyo""")
-CITIES = _words("""Alderport Amberfield Ashbourne Beaconsrest Birchhaven Brightwater Cedarmouth Claypool Copperhill Crescentview
-Dovercrest Driftwood Eastmere Elkstone Emberton Fairwater Foxhollow Glassford Goldenrun Graniteville Harborlight Hazelmoor
-Highmeadow Ivorytown Junipero Kestrelton Lakemont Lanternfield Maplecross Marrowstone Millgate Northwick Oakenshore
-Pebblebrook Pinecrest Quarrytown Redfern Riverbend Rosewater Sagebrush Silverton Stillwell Summerset Tanglewood Thornbury
-Umberland Valleyfort Westerleigh Willowby Windmere Cañonada""")
+# Each of – — ‘ ’ “ ” and a few accents occur: the text repair has something to repair.
+WOMENS_NAMES = _words("""
+    Ada Adira Bettina Calla Daphne Edda Elowen Farah Fenna Greta Halima Ilse Ines Juno Katja Liora Lotte Mabel
+    Maren Nadia Noor Odette Ottilie Paloma Petra Quinn Romy Runa Saskia Selma Tamsin Tilda Ulla Vera Wilma Xenia
+    Yara Zelda Zoë Renée
+""")
+MENS_NAMES = _words("""
+    Anselm Arlo Bastian Boris Caspar Cyrus Dario Edgar Emeka Farid Fergus Gideon Hamid Hugo Igor Ivo Jasper Kasimir
+    Kenji Leander Linus Magnus Milo Nestor Oskar Otto Percy Quentin Rafiq Rufus Silas Stellan Tariq Tobin Ulric
+    Viggo Wendell Yusuf Zeno Matías
+""")
+FIRST_NAMES = WOMENS_NAMES + MENS_NAMES
+LAST_NAMES = _words("""
+    Abernal Ashgrove Bellwether Birchall Brandvold Calloway-Pratt Corvane Dunmarsh Eldergate Fairholt Fenwright
+    Gallowmere Grimsdal Hallowell Harrowgate Ironwood Jessop-Vane Kettleby Kingsmere Larkfield Lindqvane Marchbank
+    Merriwell Nightingall Norrvik Oakhurst Oldacre Pemberline Quillfeather Ravenshaw Rookwell Saltmarsh Silverlock
+    Stonebridge Tallowby Thistlewood Underhay Vanterpole Wainscott Whitlockby Winterbourne Yarrowdale Zellerman
+    Müllenbach Peñarroyo
+""")
+CITIES = _words("""
+    Alderport Amberfield Ashbourne Beaconsrest Birchhaven Brightwater Cedarmouth Claypool Copperhill Crescentview
+    Dovercrest Driftwood Eastmere Elkstone Emberton Fairwater Foxhollow Glassford Goldenrun Graniteville
+    Harborlight Hazelmoor Highmeadow Ivorytown Junipero Kestrelton Lakemont Lanternfield Maplecross Marrowstone
+    Millgate Northwick Oakenshore Pebblebrook Pinecrest Quarrytown Redfern Riverbend Rosewater Sagebrush Silverton
+    Stillwell Summerset Tanglewood Thornbury Umberland Valleyfort Westerleigh Willowby Windmere Cañonada
+""")
 STATES = _words("AZ CA CO CT FL GA IA IL IN KY LA MA MD ME MI MN MO NC NE NH NJ NM NY OH OK OR PA SC TN TX UT VA WA WI")
-NOUNS = _words("""Anchor Arrow Atlas Autumn Avenue Balcony Balloon Beacon Bicycle Blossom Bonfire Bridge Camera Candle Canyon
-Carousel Cathedral Circus Clockwork Coastline Comet Compass Copper Coral Cradle Crossing Daydream Desert Diamond Distance
-Dragonfly Drifter Echo Ember Engine Envelope Evening Feather Ferry Festival Firefly Forest Fountain Garden Ghost Glacier
-Gravity Harbor Harvest Highway Horizon Hurricane Island Jukebox Kingdom Ladder Lantern Letter Library Lighthouse Lion
-Machine Magnet Marble Meadow Midnight Mirror Monsoon Morning Mountain Museum Needle Neon Ocean Orchard Orchid Paper
-Parade Passenger Pendulum Phantom Pilot Planet Postcard Prairie Pyramid Radio Railway Rain Raven River Rocket Saturn
-Satellite Season Secret Shadow Signal Silence Skyline Snowfall Sparrow Spiral Staircase Station Stranger Summer Sunrise
-Telegram Telephone Theatre Thunder Tiger Timber Tower Traffic Train Umbrella Valley Velvet Violin Volcano Wanderer Water
-Whisper Wildfire Window Winter Café Déjà""")
-ADJECTIVES = _words("""Amber Ancient Bitter Blue Borrowed Brave Broken Burning Careless Crimson Crooked Crystal Dancing Distant
-Electric Empty Endless Faded Fearless Floating Forgotten Frozen Gentle Golden Hidden Hollow Hungry Invisible Lonely Lost
-Lucky Magnetic Midnight Modern Nameless Northern Pale Patient Perfect Quiet Restless Rusty Sacred Scarlet Second Secret
-Silent Silver Sleepless Slow Southern Static Stolen Sudden Tender Thirsty Twisted Velvet Violet Wandering Wicked Wild
-Wooden Yellow Young Über Último""")
-VERBS = _words("Call Carry Chase Count Cross Draw Find Follow Forget Hold Keep Leave Move Paint Read Remember Ride Wait")
+NOUNS = _words("""
+    Anchor Arrow Atlas Autumn Avenue Balcony Balloon Beacon Bicycle Blossom Bonfire Bridge Camera Candle Canyon
+    Carousel Cathedral Circus Clockwork Coastline Comet Compass Copper Coral Cradle Crossing Daydream Desert
+    Diamond Distance Dragonfly Drifter Echo Ember Engine Envelope Evening Feather Ferry Festival Firefly Forest
+    Fountain Garden Ghost Glacier Gravity Harbor Harvest Highway Horizon Hurricane Island Jukebox Kingdom Ladder
+    Lantern Letter Library Lighthouse Lion Machine Magnet Marble Meadow Midnight Mirror Monsoon Morning Mountain
+    Museum Needle Neon Ocean Orchard Orchid Paper Parade Passenger Pendulum Phantom Pilot Planet Postcard Prairie
+    Pyramid Radio Railway Rain Raven River Rocket Saturn Satellite Season Secret Shadow Signal Silence Skyline
+    Snowfall Sparrow Spiral Staircase Station Stranger Summer Sunrise Telegram Telephone Theatre Thunder Tiger
+    Timber Tower Traffic Train Umbrella Valley Velvet Violin Volcano Wanderer Water Whisper Wildfire Window Winter
+    Café Déjà
+""")
+ADJECTIVES = _words("""
+    Amber Ancient Bitter Blue Borrowed Brave Broken Burning Careless Crimson Crooked Crystal Dancing Distant
+    Electric Empty Endless Faded Fearless Floating Forgotten Frozen Gentle Golden Hidden Hollow Hungry Invisible
+    Lonely Lost Lucky Magnetic Midnight Modern Nameless Northern Pale Patient Perfect Quiet Restless Rusty Sacred
+    Scarlet Second Secret Silent Silver Sleepless Slow Southern Static Stolen Sudden Tender Thirsty Twisted Velvet
+    Violet Wandering Wicked Wild Wooden Yellow Young Über Último
+""")
+VERBS = _words("Call Carry Chase Count Cross Draw Find Follow Forget Hold Keep Move Paint Read Remember Ride Wait")
 TITLES = (
     "{a} {n}", "{n}", "{a} {m} {n}", "{v} the {n}", "The {n} of the {m}", "{n} and {m}", "{v} My {n}", "{a} {n} (Live)",
     "{n} in the {a} {m}", "{v} {n}, {v} {m}", "One More {n}", "No {n} Tonight", "{n} (Album Version)", "To the {n}",
@@ -86,8 +100,9 @@ ARTISTS = (
 )  # fmt: skip
 CREDITS = ("{one} feat. {other}", "{one} & {other}", "{one} / {other}", "{one} With {other}", "{other} Presents {one}")
 PLATFORMS = (
-    "Windows NT 10.0; Win64; x64", "Macintosh; Intel Mac OS X 10_15_7", "X11; Linux x86_64", "X11; Ubuntu; Linux x86_64",
-    "iPhone; CPU iPhone OS 18_1 like Mac OS X", "iPad; CPU OS 17_6 like Mac OS X", "Linux; Android 14; Pixel 8",
+    "Windows NT 10.0; Win64; x64", "Macintosh; Intel Mac OS X 10_15_7", "X11; Linux x86_64",
+    "X11; Ubuntu; Linux x86_64", "iPhone; CPU iPhone OS 18_1 like Mac OS X",
+    "iPad; CPU OS 17_6 like Mac OS X", "Linux; Android 14; Pixel 8",
 )  # fmt: skip
 BROWSERS = (
     "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{v}.0.0.0 Safari/537.36", "Gecko/20100101 Firefox/{v}.0",
@@ -105,7 +120,7 @@ def title(draw: Draw) -> str:
 def artist_name(draw: Draw, taken: dict[str, None]) -> str:
     """Make up a name that nobody bears yet, and take it."""
     a, n, m = pick(ADJECTIVES, draw()), pick(NOUNS, draw()), pick(NOUNS, draw())
-    first, last = pick(WOMENS_NAMES + MENS_NAMES, draw()), pick(LAST_NAMES, draw())
+    first, last = pick(FIRST_NAMES, draw()), pick(LAST_NAMES, draw())
     name = pick(ARTISTS, draw()).format(a=a, n=n, m=m, f=first, l=last)
     while name in taken:
         name += f" {pick(NOUNS, draw())}"

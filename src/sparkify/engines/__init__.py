@@ -13,15 +13,23 @@ def connect(url: str, *, read_only: bool = False) -> Engine:
 
     Raise ConfigError for a URL that names none, WarehouseError for one that cannot be opened.
     """
+    return _engine(url)(url, read_only=read_only)
+
+
+def exists(url: str) -> bool:
+    """Tell whether there is a warehouse at a URL: opening one that is not there may make it."""
+    return _engine(url).exists(url)
+
+
+def _engine(url: str) -> type[Engine]:
     scheme = url.partition(":")[0].lower()
     if scheme == "duckdb":
         from sparkify.engines.duckdb import DuckDB  # loaded by the commands that need it
 
-        return DuckDB(url, read_only=read_only)
-    known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+        return DuckDB
     # The URL itself may hold a password: it is not repeated.
+    what = f"{scheme!r} is no warehouse that can be used" if "://" in url else "not a URL"
+    known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
     raise ConfigError(
-        f"[WAREHOUSE] URL or --warehouse: {scheme!r} is no warehouse that can be used. Use one of: {known}"
-        if "://" in url
-        else f"[WAREHOUSE] URL or --warehouse: not a URL. Write it like duckdb:///sparkify.duckdb (known: {known})."
+        f"[WAREHOUSE] URL or --warehouse: {what}. Write it like duckdb:///sparkify.duckdb (known: {known})."
     )

@@ -24,6 +24,15 @@ class Engine(ABC):
     """What people call this warehouse; holds no secret."""
 
     @abstractmethod
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
+        """Open the warehouse at a URL."""
+
+    @classmethod
+    @abstractmethod
+    def exists(cls, url: str) -> bool:
+        """Tell whether there is a warehouse at a URL."""
+
+    @abstractmethod
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run one statement, its values bound to ``?``; return how many rows it changed."""
 
@@ -69,6 +78,10 @@ class Engine(ABC):
             self.execute("rollback")
             raise
         self.execute("commit")
+
+    def has_tables(self) -> bool:
+        """Tell whether the tables have been created."""
+        return bool(self.value("select count(*) from information_schema.tables where table_name = 'etl_files'"))
 
     def run(self, name: str) -> int:
         """Run the statement of a SQL file, named ``folder/name``."""

@@ -43,6 +43,11 @@ class DuckDB(Engine):
         if not read_only:
             self._connection.execute("set preserve_insertion_order = false")
 
+    @classmethod
+    def exists(cls, url: str) -> bool:
+        """Tell whether the file exists."""
+        return _path(url).exists()
+
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run one statement; return how many rows it changed."""
         with _plainly(self._path):

@@ -1,0 +1,67 @@
+"""What is in the warehouse, for people and machines who ask: nothing here changes anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sparkify import ledger, sources
+from sparkify.config import Config
+from sparkify.engines.base import Engine
+from sparkify.errors import SourceError
+from sparkify.pipeline import count_rows
+
+_RUNS_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of the warehouse and of what waits to be loaded."""
+
+    rows: dict[str, int]  # table → rows
+    files_loaded: int
+    files_pending: int | None  # None when the sources cannot be listed
+    bytes_pending: int | None
+    not_listed: str | None  # why the sources cannot be listed
+    newest_event: datetime | None
+    newest_event_age: float | None  # seconds
+    runs: list[dict[str, Any]]  # the last ones, newest first: the columns of etl_runs, and seconds
+
+
+def status(engine: Engine, config: Config) -> Status:
+    """Look at the warehouse and at the sources."""
+    known = ledger.loaded(engine)
+    try:
+        files = [*sources.list_files("songs", config.song_data), *sources.list_files("events", config.log_data)]
+    except SourceError as error:
+        waiting, not_listed = None, str(error)
+    else:
+        waiting, not_listed = ledger.pending(files, known), None
+    newest = engine.value("select max(start_time) from time")
+    columns, runs = engine.query(f"select * from etl_runs order by started_at desc limit {_RUNS_SHOWN}")
+    return Status(
+        rows=count_rows(engine),
+        files_loaded=len(known),
+        files_pending=None if waiting is None else len(waiting),
+        bytes_pending=None if waiting is None else sum(file.size for file in waiting),
+        not_listed=not_listed,
+        newest_event=newest,
+        newest_event_age=(ledger.now() - newest).total_seconds() if newest else None,
+        runs=[_with_seconds(dict(zip(columns, run, strict=True))) for run in runs],
+    )
+
+
+def _with_seconds(run: dict[str, Any]) -> dict[str, Any]:
+    return run | {"seconds": (run["finished_at"] - run["started_at"]).total_seconds()}
+
+
+def rejects(engine: Engine, file: str = "", reason: str = "") -> list[dict[str, Any]]:
+    """Return the records that were refused, where file and reason hold the given words, in the order of the files."""
+    columns, rows = engine.query(
+        "select source, file, line, reason, record, run_id from rejected_records"
+        " where position(lower(?) in lower(file)) > 0 and position(lower(?) in lower(reason)) > 0"
+        " order by file, line, reason",
+        [file, reason],
+    )
+    return [dict(zip(columns, row, strict=True)) for row in rows]

@@ -1,0 +1,116 @@
+"""What the tests share: a warehouse of each engine, filled by the pipeline as a user would fill it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparkify import checks, config, engines, pipeline
+from sparkify.pipeline import Options, Summary
+from tests.realdata import real_data
+
+ENGINES = ("duckdb",)
+
+Row = tuple[Any, ...]
+
+
+class Silent:
+    """A narrator that only remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, line: str) -> None:
+        """Remember a line."""
+        self.lines.append(line)
+
+    def start(self, files: int, size: int) -> None:
+        """Take no notice."""
+
+    def advance(self, size: int, records: int) -> None:
+        """Take no notice."""
+
+
+class Warehouse:
+    """A warehouse under test, and the two folders that it is filled from."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url = url
+        self.log_data = folder / "log_data"
+        self.song_data = folder / "song_data"
+        self.log_data.mkdir(parents=True)
+        self.song_data.mkdir()
+        self.said: list[str] = []
+
+    def etl(self, log_data: Path | str | None = None, song_data: Path | str | None = None, **options: Any) -> Summary:
+        """Run the pipeline over the two folders; keyword arguments are those of `Options`."""
+        settings = config.load(
+            environ={},
+            log_data=str(log_data or self.log_data),
+            song_data=str(song_data or self.song_data),
+            warehouse=self.url,
+        )
+        narrator = Silent()
+        try:
+            return pipeline.etl(settings, Options(**options), narrator)
+        finally:
+            self.said = narrator.lines
+
+    def query(self, sql: str) -> list[Row]:
+        """Run a SELECT."""
+        with engines.connect(self.url, read_only=True) as engine:
+            return engine.rows(sql)
+
+    def execute(self, sql: str) -> int:
+        """Change the warehouse behind the pipeline's back."""
+        with engines.connect(self.url) as engine:
+            return engine.execute(sql)
+
+    def contents(self) -> dict[str, list[Row]]:
+        """Return every row of every table that does not depend on when or how often the files were loaded."""
+        tables = {table: f"select * from {table}" for table in pipeline.tables.ALL if table != "etl_runs"}
+        tables["etl_files"] = "select source, path from etl_files"
+        tables["rejected_records"] = "select source, file, line, reason, record from rejected_records"
+        return {table: sorted(self.query(select), key=repr) for table, select in tables.items()}
+
+    def failed_checks(self) -> list[str]:
+        """Return the names of the checks that fail on the whole warehouse."""
+        with engines.connect(self.url, read_only=True) as engine:
+            checks.set_period(engine)
+            return list(checks.offences(engine))
+
+
+@pytest.fixture(params=ENGINES)
+def make_warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Warehouse]]:
+    """Make empty warehouses, as many as the test wants, each with folders of its own."""
+    made = 0
+
+    def make() -> Warehouse:
+        nonlocal made
+        made += 1
+        folder = tmp_path / f"warehouse-{made}"
+        assert request.param == "duckdb"
+        return Warehouse(f"duckdb:///{folder / 'sparkify.duckdb'}", folder)
+
+    yield make
+
+
+@pytest.fixture
+def warehouse(make_warehouse: Callable[[], Warehouse]) -> Warehouse:
+    """Make one empty warehouse."""
+    return make_warehouse()
+
+
+@pytest.fixture(scope="session")
+def real() -> Path:
+    """Return the folder of the real data, or leave the test out where there is none."""
+    folder = real_data()
+    if folder is None:
+        if os.environ.get("CI"):
+            pytest.fail("the real data is missing: put it into ../shared/data, or set SPARKIFY_REAL_DATA")
+        pytest.skip("no real data: put it into ../shared/data, or set SPARKIFY_REAL_DATA")
+    return folder
