@@ -64,3 +64,22 @@ def test_warehouse_equals_an_independent_computation(
     for table, select in COMPARED.items():
         assert sorted(warehouse.query(select), key=repr) == sorted(wanted[table], key=repr), table
     assert warehouse.failed_checks() == []
+
+
+@thorough
+@given(pair=rearrangements(), sizes=st.tuples(st.sampled_from([1, 700, 1 << 30]), st.sampled_from([1, 700, 1 << 30])))
+def test_order_batches_and_repetitions_do_not_matter(
+    make_warehouse: Callable[[], Warehouse], pair: tuple[History, History], sizes: tuple[int, int]
+) -> None:
+    """The same records in other files, runs, batches and orders give the same tables, contradictions included."""
+    loaded = []
+    for history, size in zip(pair, sizes, strict=True):
+        warehouse = make_warehouse()
+        load(warehouse, history, batch_size=size)
+        loaded.append({table: sorted(warehouse.query(f"select * from {table}"), key=repr) for table in COMPARED})
+    assert loaded[0] == loaded[1]
+
+
+@pytest.mark.parametrize("run", [1, 2])
+def test_nothing_is_left_to_do(warehouse: Warehouse, run: int) -> None:
+    """TODO."""

@@ -196,4 +196,6 @@ def _tests(contract: Contract) -> Iterator[tuple[str, str]]:
 def looks_nested(field: Field) -> str:
     """Return the SQL that suspects a text of being an object, a list or a truth value, which read as text too."""
     text = quoted(field.name)
-    return f"(starts_with({text}, '{{') or starts_with({text}, '[') or {text} = 'true' or {text} = 'false')"
+    begins = f"starts_with({text}, '{{') or starts_with({text}, '[')"
+    # Artists are called [re:jazz] and the like: only what is JSON by itself is suspect.
+    return f"case when {begins} then json_valid({text}) else {text} = 'true' or {text} = 'false' end"

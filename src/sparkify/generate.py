@@ -30,7 +30,9 @@ TRACKS_NOT_IN_CATALOGUE = 20_000  # how many others there are to hear
 HEAD = 20  # a track's popularity is 1 / (rank + HEAD): the most played one gets about 0.5 % of plays, as in the sample
 OTHER_RECORDING = 0.01  # of the artist-only tracks: a catalogue song's title and artist, with another duration
 # Seconds: 5 % of tracks are shorter than the second, 10 % than the third, …
-DURATIONS = (20, 138, 163, 177, 189, 197, 205, 213, 220, 226, 233, 239, 246, 255, 264, 274, 289, 306, 339, 397, 900)  # fmt: skip
+DURATIONS = (
+    20, 138, 163, 177, 189, 197, 205, 213, 220, 226, 233, 239, 246, 255, 264, 274, 289, 306, 339, 397, 900,
+)  # fmt: skip
 
 # What the catalogue knows.
 NEW_ARTIST = 0.64  # of songs are by an artist not met before (9,553 artists to 14,896 songs)
@@ -39,6 +41,8 @@ SHARED_NAME = 0.006  # of artists bear another artist's name (56 of 9,936 names 
 YEAR_UNKNOWN = 0.32  # of songs have year 0
 YEARS = (1955, 1990, 1998, 2004, 2009, 2013, 2016, 2019, 2021, 2023, 2025)  # of the others, deciles
 PLACE_UNKNOWN, COORDINATES_UNKNOWN = 0.45, 0.20  # of artists: neither place nor coordinates; a place alone
+
+LINES_A_WRITE = 200  # about 90 KB, which stay in the processor's cache; a whole hour at once took 1.1 times as long
 
 
 @dataclass(frozen=True)
@@ -238,11 +242,11 @@ def _write_day(path: Path, hours: Iterator[list[str]]) -> int:
     if first is None:
         return 0
     path.parent.mkdir(parents=True, exist_ok=True)
+    events = 0
     with path.open("wb") as file:
-        file.write(first[0].encode())
-        events = 1
-        for lines in chain([first[1:]], hours):
-            for start in range(0, len(lines), 200):
-                file.write(("\n" + "\n".join(lines[start : start + 200])).encode())
+        for lines in chain([first], hours):
+            for start in range(0, len(lines), LINES_A_WRITE):
+                text = "\n".join(lines[start : start + LINES_A_WRITE])
+                file.write((f"\n{text}" if events or start else text).encode())
             events += len(lines)
     return events

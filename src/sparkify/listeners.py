@@ -33,7 +33,6 @@ FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 SESSIONS_IN_30_DAYS = (1, 2, 3, 4, 5, 6, 8, 11, 14, 21, 45)  # of one user: deciles of the sample; mean 9.7
 PAID_SHARE = 0.24  # of users at the start: 23 of 97 are paid at some time, 228 of 941 sessions begin as paid
 WOMEN = 0.57  # 55 of 97
-QUOTED_AGENTS = 0.7  # the app logs some user agents between quotation marks
 WEEKDAYS = (1.13, 1.17, 1.50, 0.92, 1.13, 0.66, 0.47)  # events on a Monday … Sunday, 1 being an average day
 # Sessions begun from 0 to 1 o’clock, 1 to 2, …
 HOURS = (23, 25, 25, 24, 28, 33, 31, 29, 26, 39, 37, 36, 46, 73, 63, 92, 71, 46, 50, 36, 30, 31, 22, 25)  # fmt: skip
@@ -124,7 +123,6 @@ def sign_up(seed: int, count: int) -> list[User]:
         activity, money = (activity + 0.7548776662466927) % 1.0, (money + 0.5698402909980532) % 1.0
         gender, names = ("F", WOMENS_NAMES) if draw() < WOMEN else ("M", MENS_NAMES)
         first_name = f'"firstName":{json.dumps(pick(names, draw()))},"gender":"{gender}"'
-        agent = user_agent(draw)
         users.append(
             User(
                 number,
@@ -132,7 +130,7 @@ def sign_up(seed: int, count: int) -> list[User]:
                 last_name=json.dumps(pick(LAST_NAMES, draw())),
                 location=json.dumps(metropolis(draw)),
                 registration=f"{begin - int(draw() * 14 * 24 * HOUR)}.0",  # within the two weeks before
-                agent=json.dumps(f'"{agent}"' if draw() < QUOTED_AGENTS else agent),
+                agent=json.dumps(user_agent(draw)),
                 sessions_a_day=between(SESSIONS_IN_30_DAYS, activity) / 30,
                 level="paid" if money < PAID_SHARE else "free",
             )
@@ -149,7 +147,7 @@ class _Page:
         method = "PUT" if name in REDIRECTS or name == PLAY else "GET"
         self.shown = f'"method":"{method}","page":"{name.removesuffix("(out)")}"'
         self._following, self._bounds = list(following), bounds(following.values())
-        self.again = self._bounds[0] if self._following[0] == PLAY else 0.0  # the chance of a play, when it comes first
+        self.play_follows = self._bounds[0] if self._following[0] == PLAY else 0.0  # below it, next() need not be asked
 
     def next(self, chance: float) -> str:
         """Return the name of the page that comes next."""
@@ -178,8 +176,8 @@ class App:
 
     def __init__(self, seed: int, users: list[User], tracks: list[Track], popularity: list[float]) -> None:
         self._seed = seed
-        self.users = users
-        self._sessions = 0
+        self._users = users
+        self._sessions = 0  # begun so far
         self.tracks = tracks
         self.popularity = popularity
         self.hours: defaultdict[int, _Hour] = defaultdict(_Hour)  # counted since 1970
@@ -200,7 +198,7 @@ class App:
         """Draw who begins a session in which of the 24 hours of a day."""
         starts: list[list[User]] = [[] for _ in HOURS]
         hours = bounds(HOURS)
-        for user in self.users:
+        for user in self._users:
             expected = user.sessions_a_day * weekday
             while draw() < expected:
                 starts[bisect(hours, draw())].append(user)
@@ -247,7 +245,7 @@ class _Session:
         """Play song after song; return the name of the page that is opened during the last one."""
         draw, tracks, popularity = self._draw, self._app.tracks, self._app.popularity
         before, last_name, middle, tail = _pieces(self._user, self._number, page)
-        ts, item, hour_ends, again = self._ts, self._item, 0, page.again
+        ts, item, hour_ends, play_follows = self._ts, self._item, 0, page.play_follows
         while True:
             artist, length, song, milliseconds = tracks[bisect(popularity, draw())]
             if ts >= hour_ends:
@@ -257,7 +255,7 @@ class _Session:
             note_event(f"{artist}{before}{item}{last_name}{length}{middle}{song}{ts}{tail}")
             item += 1
             chance = draw()
-            if chance >= again and (following := page.next(chance)) != PLAY:
+            if chance >= play_follows and (following := page.next(chance)) != PLAY:
                 break
             ts += milliseconds
         self._ts, self._item, self._music_ends = ts, item, ts + milliseconds

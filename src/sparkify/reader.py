@@ -106,7 +106,7 @@ class Reader:
     def _take(self, group: list[Numbered]) -> Iterator[int]:
         """Take a group of files whole; of one that fails, half by half, the files that are without fault."""
         try:
-            [count] = self._run(direct_insert([file.path for _, file in group])).fetchone() or [0]
+            [count] = self._run(direct_insert(EVENTS, [file.path for _, file in group])).fetchone() or [0]
         except duckdb.Error:
             middle = len(group) // 2
             for half in (group[:middle], group[middle:]) if middle else ():
@@ -249,19 +249,20 @@ class Spool:
                 records.write(b"%d\x1f%d\x1f%d\x1f%b\n" % (number, piece.line, self._position, line))
 
 
-def direct_insert(paths: Sequence[str]) -> str:
-    """Return the statement that reads log files into staging_events as they stand, or fails."""
-    types = ", ".join(f"'{column.name}': 'varchar'" for column in EVENTS.fields)
-    names = ", ".join(quoted(column.name) for column in EVENTS.fields)
-    nested = " or ".join(contract.looks_nested(column) for column in EVENTS.fields if column.type is Type.TEXT)
+def direct_insert(rules: Contract, paths: Sequence[str]) -> str:
+    """Return the statement that reads files of one object a line into staging as they stand, or fails."""
+    types = ", ".join(f"'{column.name}': 'varchar'" for column in rules.fields)
+    names = ", ".join(quoted(column.name) for column in rules.fields)
+    nested = " or ".join(contract.looks_nested(column) for column in rules.fields if column.type is Type.TEXT)
+    position = ", row_number() over ()" if rules.kind == "songs" else ""
     source = (
         f"(select *, case when {nested} then 'looks nested' end as flaw"
-        f" from read_json([{', '.join(map(_literal, paths))}], format = 'newline_delimited', compression = 'none',"
-        f" filename = true, maximum_object_size = {MAX_RECORD}, columns = {{{types}}})) as records"
+        f" from read_json([{', '.join(map(_literal, paths))}], format = 'newline_delimited', filename = true,"
+        f" maximum_object_size = {MAX_RECORD}, columns = {{{types}}})) as records"
     )
     return (
-        f"insert into staging_events select {names}, files.file_id, false"
-        f" from ({contract.judged(EVENTS, source, 'filename')}) as records"
+        f"insert into {rules.table} select {names}, files.file_id{position}, false"
+        f" from ({contract.judged(rules, source, 'filename')}) as records"
         " join staging_files as files on files.path = records.filename"
         " where case when problem is null then true else error('refused') end"
     )

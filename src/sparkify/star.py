@@ -5,6 +5,9 @@ from __future__ import annotations
 from sparkify import queries, tables
 from sparkify.engines.base import Engine
 
+ORDER = ("users", "catalogue", "songs", "artists", "tracks", "songplays", "page_views", "time")
+"""The tables in the order in which a batch goes into them, each from the star file of its name."""
+
 Changed = dict[str, int]
 """Table → how many of its rows a batch added or changed."""
 

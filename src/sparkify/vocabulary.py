@@ -44,7 +44,7 @@ def _words(text: str) -> tuple[str, ...]:
 WOMENS_NAMES = _words("""
     Ada Adira Bettina Calla Daphne Edda Elowen Farah Fenna Greta Halima Ilse Ines Juno Katja Liora Lotte Mabel
     Maren Nadia Noor Odette Ottilie Paloma Petra Quinn Romy Runa Saskia Selma Tamsin Tilda Ulla Vera Wilma Xenia
-    Yara Zelda Zoë Renée
+    Yara Zelda Zoë
 """)
 MENS_NAMES = _words("""
     Anselm Arlo Bastian Boris Caspar Cyrus Dario Edgar Emeka Farid Fergus Gideon Hamid Hugo Igor Ivo Jasper Kasimir
@@ -56,14 +56,13 @@ LAST_NAMES = _words("""
     Abernal Ashgrove Bellwether Birchall Brandvold Calloway-Pratt Corvane Dunmarsh Eldergate Fairholt Fenwright
     Gallowmere Grimsdal Hallowell Harrowgate Ironwood Jessop-Vane Kettleby Kingsmere Larkfield Lindqvane Marchbank
     Merriwell Nightingall Norrvik Oakhurst Oldacre Pemberline Quillfeather Ravenshaw Rookwell Saltmarsh Silverlock
-    Stonebridge Tallowby Thistlewood Underhay Vanterpole Wainscott Whitlockby Winterbourne Yarrowdale Zellerman
-    Müllenbach Peñarroyo
+    Stonebridge Tallowby Thistlewood Underhay Wainscott Whitlockby Winterbourne Yarrowdale Zellerman Müllenbach
 """)
 CITIES = _words("""
     Alderport Amberfield Ashbourne Beaconsrest Birchhaven Brightwater Cedarmouth Claypool Copperhill Crescentview
     Dovercrest Driftwood Eastmere Elkstone Emberton Fairwater Foxhollow Glassford Goldenrun Graniteville
     Harborlight Hazelmoor Highmeadow Ivorytown Junipero Kestrelton Lakemont Lanternfield Maplecross Marrowstone
-    Millgate Northwick Oakenshore Pebblebrook Pinecrest Quarrytown Redfern Riverbend Rosewater Sagebrush Silverton
+    Millgate Northwick Oakenshore Pebblebrook Pinecrest Quarrytown Redfern Riverbend Rosewater Sagebrush Silverbrook
     Stillwell Summerset Tanglewood Thornbury Umberland Valleyfort Westerleigh Willowby Windmere Cañonada
 """)
 STATES = _words("AZ CA CO CT FL GA IA IL IN KY LA MA MD ME MI MN MO NC NE NH NJ NM NY OH OK OR PA SC TN TX UT VA WA WI")
@@ -84,37 +83,38 @@ ADJECTIVES = _words("""
     Electric Empty Endless Faded Fearless Floating Forgotten Frozen Gentle Golden Hidden Hollow Hungry Invisible
     Lonely Lost Lucky Magnetic Midnight Modern Nameless Northern Pale Patient Perfect Quiet Restless Rusty Sacred
     Scarlet Second Secret Silent Silver Sleepless Slow Southern Static Stolen Sudden Tender Thirsty Twisted Velvet
-    Violet Wandering Wicked Wild Wooden Yellow Young Über Último
+    Violet Wandering Wicked Wild Wooden Yellow Young Über
 """)
 VERBS = _words("Call Carry Chase Count Cross Draw Find Follow Forget Hold Keep Move Paint Read Remember Ride Wait")
+# Shapes, in which words are filled: a(djective), n(oun), m (another), v(erb), f(irst) and l(ast) name.
 TITLES = (
     "{a} {n}", "{n}", "{a} {m} {n}", "{v} the {n}", "The {n} of the {m}", "{n} and {m}", "{v} My {n}", "{a} {n} (Live)",
     "{n} in the {a} {m}", "{v} {n}, {v} {m}", "One More {n}", "No {n} Tonight", "{n} (Album Version)", "To the {n}",
     "{a}", "{v} the {a} {n}", "{n} \\ {m}", "My {a} {n}", 'The "{n}" Song', "All the {n}", "Every {n}", "{n} No. 9",
     "Under the {n}", "{a} {n}, {a} {m}", "{v} Me a {n}", "Song for a {n}", "{a} Like a {n}", "If the {n} Could {v}",
-    "Don’t {v} the {n}", "“{a}” {n}", "{n} – Reprise", "{n} — Part II", "‘Til the {n}",
 )  # fmt: skip
+TYPESET_TITLES = ("Don’t {v} the {n}", "“{a}” {n}", "{n} – Reprise", "{n} — Part II", "‘Til the {n}")
+TYPESET = 0.02  # of titles; 0.002 in the sample, too few to be met in small data
 ARTISTS = (
-    "The {a} {n}", "{n} & {m}", "{f} {l}", "{f} {l}", "{f} and the {n}s", "{a} {n}", "DJ {n}", "{n} {m}", "The {n}s",
+    "The {a} {n}", "{n} & {m}", "{f} {l}", "{f} {l}", "{f} and the {a} {n}", "{a} {n}", "DJ {n}", "{n} {m}", "The {n}",
     "The {f} {l} Trio", "{n} of {m}", "{l} / {n}", "{a} {m} {n}", "{f}", "{n} Orchestra",
 )  # fmt: skip
 CREDITS = ("{one} feat. {other}", "{one} & {other}", "{one} / {other}", "{one} With {other}", "{other} Presents {one}")
-PLATFORMS = (
-    "Windows NT 10.0; Win64; x64", "Macintosh; Intel Mac OS X 10_15_7", "X11; Linux x86_64",
-    "X11; Ubuntu; Linux x86_64", "iPhone; CPU iPhone OS 18_1 like Mac OS X",
-    "iPad; CPU OS 17_6 like Mac OS X", "Linux; Android 14; Pixel 8",
-)  # fmt: skip
-BROWSERS = (
-    "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{v}.0.0.0 Safari/537.36", "Gecko/20100101 Firefox/{v}.0",
-    "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.{v} Safari/605.1.15",
-    "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{v}.0.0.0 Safari/537.36 Edg/{v}.0.0.0",
-)  # fmt: skip
+USER_AGENTS = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{v}.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:{v}.0) Gecko/20100101 Firefox/{v}.0",
+    "Mozilla/5.0 (X11; Linux x86_64; rv:{v}.0) Gecko/20100101 Firefox/{v}.0",
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{v}.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{v}.0.0.0 Mobile Safari/537.36",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 15_1) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1",
+)
 
 
 def title(draw: Draw) -> str:
     """Make up the title of a song."""
     a, n, m, v = pick(ADJECTIVES, draw()), pick(NOUNS, draw()), pick(NOUNS, draw()), pick(VERBS, draw())
-    return pick(TITLES, draw()).format(a=a, n=n, m=m, v=v)
+    shapes = TYPESET_TITLES if draw() < TYPESET else TITLES
+    return pick(shapes, draw()).format(a=a, n=n, m=m, v=v)
 
 
 def artist_name(draw: Draw, taken: dict[str, None]) -> str:
@@ -140,8 +140,9 @@ def metropolis(draw: Draw) -> str:
 
 
 def user_agent(draw: Draw) -> str:
-    """Make up a browser."""
-    return f"Mozilla/5.0 ({pick(PLATFORMS, draw())}) {pick(BROWSERS, draw()).format(v=110 + int(draw() * 30))}"
+    """Make up a browser, in the quotation marks that the app puts around those with a comma."""
+    agent = pick(USER_AGENTS, draw()).format(v=120 + int(draw() * 15))
+    return f'"{agent}"' if "," in agent else agent
 
 
 def identifiers(seed: int, prefix: str) -> Iterator[str]:

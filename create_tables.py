@@ -1,0 +1,11 @@
+"""Drop every table of the warehouse and create it anew: `sparkify create-tables`, as a script."""
+
+import sys
+
+try:
+    from sparkify.cli import main
+except ModuleNotFoundError as error:
+    sys.exit(f"{error}. Run `make install` once, then .venv/bin/python create_tables.py")
+
+if __name__ == "__main__":
+    sys.exit(main(["create-tables", *sys.argv[1:]]))

@@ -1,0 +1,11 @@
+"""Stage what is new, then transform it: `sparkify etl`, as a script."""
+
+import sys
+
+try:
+    from sparkify.cli import main
+except ModuleNotFoundError as error:
+    sys.exit(f"{error}. Run `make install` once, then .venv/bin/python etl.py")
+
+if __name__ == "__main__":
+    sys.exit(main(["etl", *sys.argv[1:]]))

@@ -1,0 +1,68 @@
+"""The SQL files keep the house's rules: a stranger finds what a table is, and tables, files and contract agree."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from sparkify import queries, star, statements, tables
+from sparkify.contract import CONTRACTS, Type
+from sparkify.sources import Kind
+
+SQL = Path(queries.__file__).with_name("sql")
+FILES = sorted(path.relative_to(SQL).with_suffix("").as_posix() for path in SQL.rglob("*.sql"))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_first_line_says_what_one_row_is(name: str) -> None:
+    """The first line of a SQL file is a comment that names the file and says what one row of it is."""
+    first = SQL.joinpath(f"{name}.sql").read_text(encoding="utf-8").splitlines()[0]
+    assert re.fullmatch(rf"-- {Path(name).name}: .*\bone row\b.*[.]", first), first
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_one_statement(name: str) -> None:
+    """A SQL file holds one statement, without the semicolon that would end it."""
+    code = re.sub(r"--.*", "", queries.read(name, "duckdb"))
+    assert code.strip()
+    assert ";" not in code
+
+
+def test_every_table_has_its_file_and_every_file_its_place() -> None:
+    """The tables that the code knows are those that the SQL files define, and each star file has its turn."""
+    staging = {"staging_events", "staging_songs", "staging_files", "staging_rejects", "checked_period"}
+    assert set(queries.names("tables")) == {*tables.ALL, *staging}
+    assert set(queries.names("star")) == set(star.ORDER)
+
+
+@pytest.mark.parametrize("table", star.ORDER)
+def test_star_file_has_the_columns_of_its_table_in_order(table: str) -> None:
+    """A star file's SELECT gives the columns of its table, by name and in order."""
+    with duckdb.connect() as connection:
+        for statement in statements.create_tables():
+            connection.execute(statement)
+        given = connection.execute(queries.read(f"star/{table}", "duckdb")).description
+        wanted = connection.execute(f"select * from {table}").description
+    assert [column[0] for column in given] == [column[0] for column in wanted]
+
+
+@pytest.mark.parametrize("kind", CONTRACTS)
+def test_staging_columns_are_the_fields_of_the_contract(kind: Kind) -> None:
+    """A staging table has the fields of its contract, in order, and its text columns have the contract's widths."""
+    rules = CONTRACTS[kind]
+    statement = queries.read(f"tables/{rules.table}", "duckdb")
+    columns = re.findall(r"^ {4}(\w+) (\w+)(?:\((\d+)\))?", statement, re.MULTILINE)
+    types = {Type.TEXT: "varchar", Type.WHOLE: "bigint", Type.MOMENT: "bigint"}
+    wanted = [
+        (field.name, types.get(field.type, "double"), str(field.width) if field.width else "") for field in rules.fields
+    ]
+    assert columns[: len(wanted)] == wanted
+
+
+def test_hint_is_sql_for_its_engine_and_a_comment_for_others() -> None:
+    """What stands behind `-- @duckdb` is part of the statement on DuckDB, and of a comment elsewhere."""
+    assert re.search(r"^temp$", queries.read("tables/staging_songs", "duckdb"), re.MULTILINE)
+    assert not re.search(r"^temp$", queries.read("tables/staging_songs", "postgresql"), re.MULTILINE)
