@@ -5,7 +5,7 @@ from __future__ import annotations
 from sparkify import queries, tables
 from sparkify.engines.base import Engine
 
-ORDER = ("users", "catalogue", "songs", "artists", "tracks", "songplays", "page_views", "time")
+ORDER = ("catalogue", "songs", "artists", "users", "tracks", "songplays", "page_views", "time")
 """The tables in the order in which a batch goes into them, each from the star file of its name."""
 
 Changed = dict[str, int]
@@ -14,18 +14,23 @@ Changed = dict[str, int]
 
 def publish(engine: Engine) -> Changed:
     """Bring the star up to date with what is staged."""
-    changed: Changed = {}
-    # Before duplicates go: of two events with one key, the user may be in the one that does not stand.
-    changed["users"] = _upsert(engine, "users")
-    _settle_songs(engine)
-    for table in ("catalogue", "songs", "artists"):
-        changed[table] = _upsert(engine, table)
-    engine.execute("delete from artists where artist_id not in (select artist_id from catalogue)")
-    replaced = _settle_events(engine)
+    changed: Changed = dict.fromkeys(ORDER, 0)
+    songs, events = (engine.value(f"select count(*) from {table}") for table in ("staging_songs", "staging_events"))
+    if songs:
+        _settle_songs(engine)
+        for table in ("catalogue", "songs", "artists"):
+            changed[table] = _upsert(engine, table)
+        engine.execute("delete from artists where artist_id not in (select artist_id from catalogue)")
+    replaced = 0
+    if events:
+        # Before duplicates go: of two events with one key, the user may be in the one that does not stand.
+        changed["users"] = _upsert(engine, "users")
+        replaced = _settle_events(engine)
     changed["tracks"] = _upsert(engine, "tracks")
     _match_known_plays(engine)
-    for table in ("songplays", "page_views", "time"):
-        changed[table] = _insert(engine, table)
+    if events:
+        for table in ("songplays", "page_views", "time"):
+            changed[table] = _insert(engine, table)
     if replaced:
         engine.execute("delete from tracks where track_id not in (select track_id from songplays)")
     return changed
