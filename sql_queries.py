@@ -8,4 +8,6 @@ copy_table_queries = statements.copy_tables()
 insert_table_queries = statements.insert_tables()
 
 if __name__ == "__main__":
-    print(*drop_table_queries, *create_table_queries, *copy_table_queries, *insert_table_queries, sep=";\n\n", end=";\n")
+    print(
+        *drop_table_queries, *create_table_queries, *copy_table_queries, *insert_table_queries, sep=";\n\n", end=";\n"
+    )

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.realdata import real_data
 
 from sparkify import checks, config, engines, pipeline
 from sparkify.pipeline import Options, Summary
-from tests.realdata import real_data
 
 ENGINES = ("duckdb",)
 

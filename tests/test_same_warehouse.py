@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-
-from sparkify import reader
 from tests import oracle
 from tests.conftest import Row, Warehouse
 from tests.oracle import Delivered

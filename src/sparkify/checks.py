@@ -9,7 +9,9 @@ from sparkify.errors import CheckFailed
 _SHOWN = 10
 
 
-def set_period(engine: Engine, select: str = "select timestamp '0001-01-01', timestamp '9999-12-31 23:59:59.999'") -> None:
+def set_period(
+    engine: Engine, select: str = "select timestamp '0001-01-01', timestamp '9999-12-31 23:59:59.999'"
+) -> None:
     """Say of which time the checks look at the facts: by default of all."""
     engine.run("tables/checked_period")
     engine.execute("delete from checked_period")

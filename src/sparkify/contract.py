@@ -116,6 +116,11 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def literal(value: str) -> str:
+    """Quote a text for SQL, where no value can be bound."""
+    return "'" + value.replace("'", "''") + "'"
+
+
 def judged(contract: Contract, source: str, *extra: str) -> str:
     """Return the SELECT that types and judges records.
 

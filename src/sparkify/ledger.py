@@ -69,7 +69,9 @@ def loaded(engine: Engine) -> dict[tuple[str, str], str]:
     """Return the version last loaded of each file, by source and path."""
     if not engine.has_tables():
         return {}
-    return {(source, path): version for source, path, version in engine.rows("select source, path, version from etl_files")}
+    return {
+        (source, path): version for source, path, version in engine.rows("select source, path, version from etl_files")
+    }
 
 
 def pending(files: Iterable[SourceFile], known: dict[tuple[str, str], str]) -> list[SourceFile]:

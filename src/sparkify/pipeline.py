@@ -137,9 +137,7 @@ def _load_all(
     redelivered = frozenset(file.path for file in pending if (file.kind, file.path) in known)
     narrator.start(len(pending), sum(file.size for file in pending))
     for batch in sources.batches(pending, options.batch_size):
-        reading = engine.prepare(
-            batch, redelivered, narrator.advance, skip_bad_files=options.skip_bad_files
-        )
+        reading = engine.prepare(batch, redelivered, narrator.advance, skip_bad_files=options.skip_bad_files)
         for path, reason in reading.skipped.items():
             narrator.say(f"Skipped: {reason}")
             progress.skipped[path] = reason

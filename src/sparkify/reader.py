@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 
 from sparkify import contract, queries, text
-from sparkify.contract import CONTRACTS, EVENTS, Contract, Field, Type, quoted
+from sparkify.contract import CONTRACTS, EVENTS, Contract, Field, Type, literal, quoted
 from sparkify.errors import SourceError
 from sparkify.sources import MAX_RECORD, Kind, Piece, SourceFile, cut, open_file, read_small, reading
 
@@ -68,7 +68,13 @@ class Reader:
                 left = [item for item in numbered if item[1].kind == kind and item[0] not in taken]
                 if left:
                     spool = Spool(Path(folder), kind)
-                    spool.write(left, self._progress, found.skipped if skip_bad_files else None)
+                    try:
+                        spool.write(left, self._progress, found.skipped if skip_bad_files else None)
+                    except OSError as error:
+                        raise SourceError(
+                            f"{folder}: the spool of small files cannot be written ({error.strerror})."
+                            " Make room there, or set TMPDIR to a folder with more."
+                        ) from error
                     self._read_exactly(spool, CONTRACTS[kind], found)
         self._count(found)
         return found
@@ -92,7 +98,7 @@ class Reader:
         if taken:
             meant = self._repair("staging_events", EVENTS)
             too_long = [
-                f"{quoted(column.name)} in ({', '.join(_literal(value) for value in values)})"
+                f"{quoted(column.name)} in ({', '.join(literal(value) for value in values)})"
                 for column in EVENTS.repaired
                 if (values := [value for value in meant[column.name] if len(value.encode()) > column.width])
             ]
@@ -119,9 +125,7 @@ class Reader:
         """Take the records of a spool that keep the contract, and refuse the others with their reasons."""
         keys = self._keys(spool)
         found.unknown_keys[rules.kind] |= _unknown(keys, rules)
-        [total] = self._run(
-            f"create or replace temp table records as {_texts(spool, rules, keys)}"
-        ).fetchone() or [0]
+        [total] = self._run(f"create or replace temp table records as {_texts(spool, rules, keys)}").fetchone() or [0]
         self._repair("records", rules)
         columns = ", ".join(quoted(column.name) for column in rules.fields)
         position = "position, " if rules.kind == "songs" else ""
@@ -153,9 +157,7 @@ class Reader:
         became: dict[str, list[str]] = {}
         for column in rules.repaired:
             name = quoted(column.name)
-            rows = self._run(
-                f"select distinct {name} from {table} where regexp_matches({name}, '[^ -~]')"
-            ).fetchall()
+            rows = self._run(f"select distinct {name} from {table} where regexp_matches({name}, '[^ -~]')").fetchall()
             repairs = [(value, meant) for (value,) in rows if (meant := text.repair(value)) != value]
             became[column.name] = [meant for _, meant in repairs]
             if repairs:
@@ -201,7 +203,7 @@ class Spool:
         """The SQL of what looks like records: file_id, line, position (in the order read), record (its text)."""
         columns = "{'file_id': 'integer', 'line': 'bigint', 'position': 'bigint', 'record': 'varchar'}"
         return (
-            f"read_csv({_literal(str(self._path))}, columns = {columns}, auto_detect = false, header = false,"
+            f"read_csv({literal(str(self._path))}, columns = {columns}, auto_detect = false, header = false,"
             f" delim = '\x1f', quote = '', escape = '', new_line = '\\n', max_line_size = {MAX_RECORD + 100})"
         )
 
@@ -210,7 +212,7 @@ class Spool:
         """The SQL of what cannot be records: file_id, line, reason, record (its text, as far as it is text)."""
         columns = "{'file_id': 'integer', 'line': 'bigint', 'reason': 'varchar', 'record': 'varchar'}"
         return (
-            f"read_json({_literal(str(self._flaws_path))}, columns = {columns}, format = 'newline_delimited',"
+            f"read_json({literal(str(self._flaws_path))}, columns = {columns}, format = 'newline_delimited',"
             f" maximum_object_size = {max(self._longest_flaw, 1 << 20)})"
         )
 
@@ -220,8 +222,7 @@ class Spool:
             for number, file in files:
                 starts, position = (records.tell(), flaws.tell()), self._position
                 try:
-                    with reading(file.path):
-                        self._write_file(number, file, records, flaws)
+                    self._write_file(number, file, records, flaws)
                 except SourceError as error:
                     if skipped is None:
                         raise
@@ -257,7 +258,7 @@ def direct_insert(rules: Contract, paths: Sequence[str]) -> str:
     position = ", row_number() over ()" if rules.kind == "songs" else ""
     source = (
         f"(select *, case when {nested} then 'looks nested' end as flaw"
-        f" from read_json([{', '.join(map(_literal, paths))}], format = 'newline_delimited', filename = true,"
+        f" from read_json([{', '.join(map(literal, paths))}], format = 'newline_delimited', filename = true,"
         f" maximum_object_size = {MAX_RECORD}, columns = {{{types}}})) as records"
     )
     return (
@@ -272,7 +273,7 @@ def _texts(spool: Spool, rules: Contract, keys: set[str]) -> str:
     """Return the SELECT of a spool's records as one text column a field, and a flaw that only the JSON shows."""
     spellings = {column.name: _spellings(column, keys) for column in rules.fields}
     structure = ", ".join(f'"{column.name}": "varchar"' for column in rules.fields)
-    known = ", ".join(_literal(column.name) for column in rules.fields)
+    known = ", ".join(literal(column.name) for column in rules.fields)
     given = f"list_filter(keys, lambda key: key in ({known}))"
     repeated = f"select keys from shapes where len({given}) <> len(list_distinct({given}))"
     columns = ", ".join(f"{_value(name, others)} as {quoted(name)}" for name, others in spellings.items())
@@ -303,13 +304,11 @@ def _value(name: str, others: Sequence[str]) -> str:
     if not others:
         return f"fields.{quoted(name)}"
     found = " ".join(f"when json_exists(record, {_path(other)}) then record ->> {_path(other)}" for other in others)
-    return (
-        f"case when not valid or json_exists(record, {_path(name)}) then fields.{quoted(name)} {found} end"
-    )
+    return f"case when not valid or json_exists(record, {_path(name)}) then fields.{quoted(name)} {found} end"
 
 
 def _path(key: str) -> str:
-    return _literal(f'$."{key}"')
+    return literal(f'$."{key}"')
 
 
 def _unknown(keys: set[str], rules: Contract) -> set[str]:
@@ -353,17 +352,14 @@ def _groups(files: Sequence[Numbered]) -> Iterator[list[Numbered]]:
 
 
 def _pieces(file: SourceFile) -> Iterator[Piece]:
-    if file.size <= _SMALL and not file.path.lower().endswith(".gz"):
-        yield from cut(io.BytesIO(read_small(file.path)))
-    else:
-        with open_file(file.path) as stream:
-            yield from cut(stream)
+    with reading(file.path):
+        if file.size <= _SMALL and not file.path.lower().endswith(".gz"):
+            yield from cut(io.BytesIO(read_small(file.path)))
+        else:
+            with open_file(file.path) as stream:
+                yield from cut(stream)
 
 
 def _shown(raw: bytes) -> str:
     """Return bytes as text that any database can keep: what is not text stands as an escape."""
     return raw.decode(errors="backslashreplace").replace("\x00", "\\x00")
-
-
-def _literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

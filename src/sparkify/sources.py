@@ -14,7 +14,6 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, cast
 
@@ -63,9 +62,7 @@ def list_files(kind: Kind, root: str) -> list[SourceFile]:
     if not os.path.exists(path):
         raise SourceError(f"{root}: there is no such folder. Set {setting}.")
     found = _walk(path, frozenset()) if os.path.isdir(path) else [(path, os.stat(path))]
-    files = [
-        SourceFile(kind, name, f"{status.st_size}-{status.st_mtime_ns}", status.st_size) for name, status in found
-    ]
+    files = [SourceFile(kind, name, f"{status.st_size}-{status.st_mtime_ns}", status.st_size) for name, status in found]
     return sorted(files, key=lambda file: file.path)
 
 

@@ -6,7 +6,7 @@ A run does more between the copying and the inserting: it quarantines, repairs a
 from __future__ import annotations
 
 from sparkify import config, queries, reader, star, tables
-from sparkify.contract import CONTRACTS
+from sparkify.contract import CONTRACTS, literal
 from sparkify.sources import Kind
 
 _ENGINE = "duckdb"
@@ -36,11 +36,10 @@ def copy_tables() -> list[str]:
 
 
 def _copy(kind: Kind, pattern: str) -> list[str]:
-    quoted = "'" + pattern.replace("'", "''") + "'"
     return [
         "insert into staging_files\n"
         f"select (select count(*) from staging_files) + row_number() over (order by file), '{kind}', file, '', 0,"
-        f" false, 0\nfrom glob({quoted})",
+        f" false, 0\nfrom glob({literal(pattern)})",
         reader.direct_insert(CONTRACTS[kind], [pattern]),
     ]
 

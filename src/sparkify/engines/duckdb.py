@@ -10,10 +10,13 @@ from typing import Any, ClassVar
 import duckdb
 
 from sparkify import queries, tables
+from sparkify.contract import literal, quoted
 from sparkify.engines.base import Engine, Row
 from sparkify.errors import ConfigError, SparkifyError, WarehouseError
 from sparkify.reader import STAGING, Progress, Reader, Reading
 from sparkify.sources import SourceFile
+
+_REBUILT = '"sparkify rebuild"'
 
 
 class DuckDB(Engine):
@@ -40,6 +43,8 @@ class DuckDB(Engine):
             self._connection = duckdb.connect(self._path, read_only=read_only, config=config)
         except duckdb.Error as error:
             raise WarehouseError(f"{self._path}: {_why_closed(str(error))}") from error
+        # With its catalogue: "main" alone is the temporary one too.
+        self._schema = f"{quoted(self.value('select current_database()'))}.main"
         if not read_only:
             self._connection.execute("set preserve_insertion_order = false")
 
@@ -80,12 +85,14 @@ class DuckDB(Engine):
         return reading
 
     def copy(self) -> None:
-        """Do nothing: what was prepared is staged already."""
+        """Forget the staging tables that an earlier run kept; what was prepared is staged already."""
+        for table in STAGING:
+            self.execute(f"drop table if exists {self._schema}.{table}")
 
     def keep_staging(self) -> None:
         """Copy the temporary staging tables to tables of the same names."""
         for table in STAGING:
-            self.execute(f"create or replace table main.{table} as from temp.{table}")
+            self.execute(f"create or replace table {self._schema}.{table} as from temp.{table}")
 
     @contextmanager
     def rebuild(self) -> Iterator[Engine]:
@@ -95,14 +102,14 @@ class DuckDB(Engine):
             _remove(beside)
             with DuckDB(f"duckdb:///{beside.absolute()}") as fresh:
                 yield fresh
-            self.execute(f"attach '{str(beside).replace(chr(39), chr(39) * 2)}' as rebuilt (read_only)")
+            self.execute(f"attach {literal(str(beside))} as {_REBUILT} (read_only)")
+            made = self.rows("select table_name from duckdb_tables() where database_name = ?", [_REBUILT.strip('"')])
             with self.transaction():
-                for table in tables.ALL:
-                    if table != tables.RUNS:  # the history of the runs goes on
-                        self.execute(f"drop table if exists main.{table}")
-                    self.run(f"tables/{table}")
-                    self.execute(f"insert into main.{table} from rebuilt.{table}")
-            self.execute("detach rebuilt")
+                self.execute(f"insert into {tables.RUNS} from {_REBUILT}.{tables.RUNS}")  # their history goes on
+                for (table,) in made:
+                    if table != tables.RUNS:
+                        self.execute(f"create or replace table {self._schema}.{table} as from {_REBUILT}.{table}")
+            self.execute(f"detach {_REBUILT}")
         finally:
             _remove(beside)
 
@@ -135,6 +142,10 @@ def _plainly(path: Path) -> Iterator[None]:
         raise
     except duckdb.Error as error:
         raise WarehouseError(f"{path}: {error}") from error
+    except RuntimeError as error:
+        if "interrupted" in str(error):  # what DuckDB makes of Ctrl-C
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _why_closed(message: str) -> str:
