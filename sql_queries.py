@@ -8,6 +8,5 @@ copy_table_queries = statements.copy_tables()
 insert_table_queries = statements.insert_tables()
 
 if __name__ == "__main__":
-    print(
-        *drop_table_queries, *create_table_queries, *copy_table_queries, *insert_table_queries, sep=";\n\n", end=";\n"
-    )
+    everything = [*drop_table_queries, *create_table_queries, *copy_table_queries, *insert_table_queries]
+    print(*everything, sep=";\n\n", end=";\n")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.realdata import real_data
 
-from sparkify import checks, config, engines, pipeline
+from sparkify import checks, config, engines, pipeline, tables
 from sparkify.pipeline import Options, Summary
 
 ENGINES = ("duckdb",)
@@ -72,10 +72,10 @@ class Warehouse:
 
     def contents(self) -> dict[str, list[Row]]:
         """Return every row of every table that does not depend on when or how often the files were loaded."""
-        tables = {table: f"select * from {table}" for table in pipeline.tables.ALL if table != "etl_runs"}
-        tables["etl_files"] = "select source, path from etl_files"
-        tables["rejected_records"] = "select source, file, line, reason, record from rejected_records"
-        return {table: sorted(self.query(select), key=repr) for table, select in tables.items()}
+        selects = {table: f"select * from {table}" for table in tables.ALL if table != "etl_runs"}
+        selects["etl_files"] = "select source, path from etl_files"
+        selects["rejected_records"] = "select source, file, line, reason, record from rejected_records"
+        return {table: sorted(self.query(select), key=repr) for table, select in selects.items()}
 
     def failed_checks(self) -> list[str]:
         """Return the names of the checks that fail on the whole warehouse."""
@@ -85,7 +85,7 @@ class Warehouse:
 
 
 @pytest.fixture(params=ENGINES)
-def make_warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Warehouse]]:
+def make_warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Warehouse]:
     """Make empty warehouses, as many as the test wants, each with folders of its own."""
     made = 0
 
@@ -96,7 +96,7 @@ def make_warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[C
         assert request.param == "duckdb"
         return Warehouse(f"duckdb:///{folder / 'sparkify.duckdb'}", folder)
 
-    yield make
+    return make
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def create_tables(options: argparse.Namespace) -> None:
     """Drop every table and create it anew."""
-    from sparkify import engines, pipeline
+    from sparkify import engines, pipeline, tables
 
     with engines.connect(_config(options).warehouse_url) as engine:
         pipeline.create_missing_tables(engine)
@@ -68,7 +68,7 @@ def create_tables(options: argparse.Namespace) -> None:
                 _say("Nothing was changed.")
                 return
         pipeline.create_tables(engine)
-        _say(f"Created {len(pipeline.tables.ALL)} empty tables in {engine.label}.")
+        _say(f"Created {len(tables.ALL)} empty tables in {engine.label}.")
 
 
 def etl(options: argparse.Namespace) -> None:

@@ -182,7 +182,7 @@ def _count(engine: Engine, changed: star.Changed) -> Counts:
             "select source, count(*), sum(size), sum(read) from staging_files group by source"
         )
     }
-    rejected = dict(
+    rejected: dict[str, int] = dict(
         engine.rows(
             "select f.source, count(*) from staging_rejects as r join staging_files as f on f.file_id = r.file_id"
             " group by f.source"

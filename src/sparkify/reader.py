@@ -127,11 +127,11 @@ class Reader:
         found.unknown_keys[rules.kind] |= _unknown(keys, rules)
         [total] = self._run(f"create or replace temp table records as {_texts(spool, rules, keys)}").fetchone() or [0]
         self._repair("records", rules)
-        columns = ", ".join(quoted(column.name) for column in rules.fields)
+        names = ", ".join(quoted(column.name) for column in rules.fields)
         position = "position, " if rules.kind == "songs" else ""
         judged = contract.judged(rules, "records", "file_id", "line", "position")
         [taken] = self._run(
-            f"insert into {rules.table} select {columns}, file_id, {position}false from ({judged}) where problem is null"
+            f"insert into {rules.table} select {names}, file_id, {position}false from ({judged}) where problem is null"
         ).fetchone() or [0]
         if taken < total:
             self._run(

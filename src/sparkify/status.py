@@ -23,7 +23,7 @@ class Status:
     files_loaded: int
     files_pending: int | None  # None when the sources cannot be listed
     bytes_pending: int | None
-    not_listed: str | None  # why the sources cannot be listed
+    not_listed: str  # why the sources cannot be listed
     newest_event: datetime | None
     newest_event_age: float | None  # seconds
     runs: list[dict[str, Any]]  # the last ones, newest first: the columns of etl_runs, and seconds
@@ -37,7 +37,7 @@ def status(engine: Engine, config: Config) -> Status:
     except SourceError as error:
         waiting, not_listed = None, str(error)
     else:
-        waiting, not_listed = ledger.pending(files, known), None
+        waiting, not_listed = ledger.pending(files, known), ""
     newest = engine.value("select max(start_time) from time")
     columns, runs = engine.query(f"select * from etl_runs order by started_at desc limit {_RUNS_SHOWN}")
     return Status(
