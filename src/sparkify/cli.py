@@ -123,7 +123,7 @@ def status(options: argparse.Namespace) -> None:
     print()
     _print_table(["table", "rows"], state.rows.items())
     if state.runs:
-        columns = ["last runs", "seconds", "files", "songplays", "page views", "songs", "duplicates", "rejected"]
+        columns = ["last runs", "seconds", "files", "plays", "page views", "songs", "duplicates", "rejected"]
         print()
         _print_table(columns, map(_run_as_row, state.runs))
     return None
@@ -322,8 +322,7 @@ def _print_summary(summary: Summary) -> None:
         took = f"{summary.seconds:.1f} s"
         print(f"Loaded {_files(counts.files)}, {_size(counts.bytes)}, into {summary.warehouse} in {took}.")
         print()
-        for line in _balance(counts):
-            print(line)
+        _print_balance(counts)
         print()
         rows = [[table, summary.rows[table], summary.changed.get(table, 0)] for table in summary.star]
         _print_table(["table", "rows", "added or changed"], rows)
@@ -335,13 +334,18 @@ def _print_summary(summary: Summary) -> None:
         print("\nSee what was rejected, and why: sparkify rejects")
 
 
-def _balance(counts: Counts) -> list[str]:
-    return [
-        f"events  {counts.events_read:,} read = {counts.songplays:,} songplays + {counts.page_views:,} page views"
-        f" + {counts.events_duplicate:,} duplicates + {counts.events_rejected:,} rejected",
-        f"songs   {counts.songs_read:,} read = {counts.songs:,} added or changed"
-        f" + {counts.songs_duplicate:,} duplicates + {counts.songs_rejected:,} rejected",
+def _print_balance(counts: Counts) -> None:
+    columns = ["", "read", "= songplays", "+ page views", "+ songs", "+ duplicates", "+ rejected"]
+    events = [
+        counts.events_read,
+        counts.songplays,
+        counts.page_views,
+        0,
+        counts.events_duplicate,
+        counts.events_rejected,
     ]
+    songs = [counts.songs_read, 0, 0, counts.songs, counts.songs_duplicate, counts.songs_rejected]
+    _print_table(columns, [["events", *events], ["songs", *songs]])
 
 
 def _say(line: str, end: str = "\n") -> None:
@@ -357,7 +361,7 @@ def _print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     shown = [list(row) for row in rows]
     for place, column in enumerate(columns):
         is_number = all(isinstance(row[place], int | float) or row[place] is None for row in shown) and bool(shown)
@@ -431,7 +435,7 @@ def parser() -> argparse.ArgumentParser:
     made = add("create-tables", create_tables, "--yes", shared)
     made.add_argument("--yes", action="store_true", help="do not ask, even if the tables hold rows")
 
-    made = add("etl", etl, "--log-data data/log_data --max-rejected 1%%", shared, as_json)
+    made = add("etl", etl, "--log-data data/log_data --max-rejected 1%", shared, as_json)
     made.add_argument("--log-data", metavar="PATH", help="folder of the event logs (default: [S3] LOG_DATA)")
     made.add_argument("--song-data", metavar="PATH", help="folder of the song files (default: [S3] SONG_DATA)")
     made.add_argument("--dry-run", action="store_true", help="list what would be loaded, and change nothing")

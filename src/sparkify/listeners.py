@@ -209,13 +209,14 @@ class App:
 class _Session:
     """One user going from page to page."""
 
-    __slots__ = ("_app", "_draw", "_item", "_music_ends", "_number", "_ts", "_user")
+    __slots__ = ("_app", "_draw", "_item", "_logged_in", "_music_ends", "_number", "_ts", "_user")
 
     def __init__(self, app: App, user: User, number: int, ts: int, draw: Draw) -> None:
         self._app = app
         self._user = user
         self._number = number
         self._draw = draw
+        self._logged_in = _logged_in(user, number)
         self._ts = ts  # of the next event
         self._item = 0
         self._music_ends = 0
@@ -234,6 +235,7 @@ class _Session:
             self._view(page)
             if name in NEW_LEVEL:
                 self._user.level = NEW_LEVEL[name]
+                self._logged_in = _logged_in(self._user, self._number)
                 pages = PAGES[self._user.level]
             name = page.next(draw())
             self._ts += 1000 if name in AT_ONCE else int(between(PAUSES, draw()) * 1000)
@@ -244,7 +246,8 @@ class _Session:
     def _listen(self, page: _Page) -> str:
         """Play song after song; return the name of the page that is opened during the last one."""
         draw, tracks, popularity = self._draw, self._app.tracks, self._app.popularity
-        before, last_name, middle, tail = _pieces(self._user, self._number, page)
+        before, last_name, level, since, tail = self._logged_in
+        middle = level + page.shown + since
         ts, item, hour_ends, play_follows = self._ts, self._item, 0, page.play_follows
         while True:
             artist, length, song, milliseconds = tracks[bisect(popularity, draw())]
@@ -263,29 +266,35 @@ class _Session:
 
     def _view(self, page: _Page) -> None:
         """Look at a page that plays nothing."""
-        before, last_name, middle, tail = _pieces(self._user, self._number, page)
+        pieces = _logged_out(self._user, self._number) if page.logged_out else self._logged_in
+        before, last_name, level, since, tail = pieces
         ts, status = self._ts, 307 if page.name in REDIRECTS else 404 if page.name == "Error" else 200
         hour = self._app.hours[ts // HOUR]
         hour.times.append(ts)
         hour.events.append(
-            f'{{"artist":null{before}{self._item}{last_name}null{middle}null,"status":{status},"ts":{ts}{tail}'
+            f'{{"artist":null{before}{self._item}{last_name}null{level}{page.shown}{since}null,'
+            f'"status":{status},"ts":{ts}{tail}'
         )
         self._item += 1
 
 
-def _pieces(user: User, session: int, page: _Page) -> tuple[str, str, str, str]:
-    """Return the JSON around item, length, song and ts in the events of one session, page and level."""
-    if page.logged_out:
-        return (
-            ',"auth":"Logged Out","firstName":null,"gender":null,"itemInSession":',
-            ',"lastName":null,"length":',
-            f',"level":"{user.level}","location":null,{page.shown},"registration":null,"sessionId":{session},"song":',
-            ',"userAgent":null,"userId":""}',
-        )
+def _logged_in(user: User, session: int) -> tuple[str, str, str, str, str]:
+    """Return the JSON around item, length, page, song and ts in the events of a session at the user's level."""
     return (
         f',"auth":"Logged In",{user.first_name},"itemInSession":',
         f',"lastName":{user.last_name},"length":',
-        f',"level":"{user.level}","location":{user.location},{page.shown},"registration":{user.registration},'
-        f'"sessionId":{session},"song":',
+        f',"level":"{user.level}","location":{user.location},',
+        f',"registration":{user.registration},"sessionId":{session},"song":',
         f',"userAgent":{user.agent},"userId":"{user.number}"}}',
+    )
+
+
+def _logged_out(user: User, session: int) -> tuple[str, str, str, str, str]:
+    """Return the same for the events of a session in which the user is logged out."""
+    return (
+        ',"auth":"Logged Out","firstName":null,"gender":null,"itemInSession":',
+        ',"lastName":null,"length":',
+        f',"level":"{user.level}","location":null,',
+        f',"registration":null,"sessionId":{session},"song":',
+        ',"userAgent":null,"userId":""}',
     )

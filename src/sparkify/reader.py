@@ -29,6 +29,7 @@ STAGING = ("staging_events", "staging_songs", "staging_files", "staging_rejects"
 
 _SAMPLE = 100  # records of each directly read file in which unknown keys are looked for
 _GROUP = 256 << 20  # bytes of files that one statement reads: what has to be read again when it fails
+_COMMA = r",\s*[\]}]"
 _SMALL = 1 << 16  # bytes up to which a file is read in one go
 
 Progress = Callable[[int, int], None]
@@ -111,8 +112,11 @@ class Reader:
 
     def _take(self, group: list[Numbered]) -> Iterator[int]:
         """Take a group of files whole; of one that fails, half by half, the files that are without fault."""
+        paths = [file.path for _, file in group]
         try:
-            [count] = self._run(direct_insert(EVENTS, [file.path for _, file in group])).fetchone() or [0]
+            if self._run(_trailing_commas(paths)).fetchone():
+                raise duckdb.InvalidInputException("read_json would forgive a trailing comma")
+            [count] = self._run(direct_insert(EVENTS, paths)).fetchone() or [0]
         except duckdb.Error:
             middle = len(group) // 2
             for half in (group[:middle], group[middle:]) if middle else ():
@@ -285,13 +289,28 @@ def _texts(spool: Spool, rules: Contract, keys: set[str]) -> str:
         if column.type is Type.TEXT
     )
     return (
-        f"select * exclude (record), case when not valid then 'not valid JSON'"
+        f"select * exclude (record), case when not valid or {_has_trailing_comma('record')} then 'not valid JSON'"
         f" when json_keys(case when valid and exists ({repeated}) then record end) in ({repeated})"
         f" then 'a key is given twice' {nested} end as flaw"
         f" from (select file_id, line, position, record, valid, {columns}"
         f" from (select *, from_json(case when valid then record end, '{{{structure}}}') as fields"
         f" from (select *, json_valid(record) as valid from {spool.records}))) as records"
     )
+
+
+def _trailing_commas(paths: Sequence[str]) -> str:
+    """Return the SELECT that finds a line with what may be a trailing comma: JSON has none, DuckDB forgives them."""
+    return (
+        f"select 1 from read_csv([{', '.join(map(literal, paths))}], columns = {{'line': 'varchar'}},"
+        " auto_detect = false, header = false, delim = '\x1f', quote = '', escape = '', compression = 'none',"
+        f" max_line_size = {MAX_RECORD + 100}) where regexp_matches(line, '{_COMMA}') limit 1"
+    )
+
+
+def _has_trailing_comma(record: str) -> str:
+    """Return the SQL that finds a trailing comma in a record: outside its strings, which are emptied to look."""
+    emptied = f"""regexp_replace({record}, '"(?:[^"\\\\]|\\\\.)*"', '""', 'g')"""
+    return f"(regexp_matches({record}, '{_COMMA}') and regexp_matches({emptied}, '{_COMMA}'))"
 
 
 def _spellings(column: Field, keys: set[str]) -> list[str]:

@@ -1,0 +1,447 @@
+"""Promise 3: a run publishes everything or nothing, however it ends; the next one completes what it left."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from tests import deliveries
+from tests.conftest import Row, Warehouse
+
+from sparkify import cli, engines, tables
+from sparkify.errors import CheckFailed, SourceError, SparkifyError
+from sparkify.pipeline import Limit
+
+Contents = dict[str, list[Row]]
+SideBySide = Callable[[Callable[[Warehouse, Any], Any], Sequence[Any]], list[tuple[Warehouse, Any]]]
+
+# Runs the command line in a process that sends itself a signal before or after a certain call of a certain function.
+DRIVER = """
+import importlib, os, sys
+from sparkify import cli
+
+(module, path), starts, call, moment, number = sys.argv[1].split(":"), *sys.argv[2:6]
+*owners, name = path.split(".")
+owner = importlib.import_module(module)
+for each in owners:
+    owner = getattr(owner, each)
+real, calls = getattr(owner, name), 0
+
+def stopped(*arguments, **options):
+    global calls
+    meant = any(str(argument).startswith(starts) for argument in arguments)
+    calls += meant
+    if meant and moment == "before" and calls == int(call):
+        os.kill(os.getpid(), int(number))
+    returned = real(*arguments, **options)
+    if meant and moment == "after" and calls == int(call):
+        os.kill(os.getpid(), int(number))
+    return returned
+
+setattr(owner, name, stopped)
+sys.exit(cli.main(sys.argv[6:]))
+"""
+EXECUTE = "sparkify.engines.duckdb:DuckDB.execute"
+Stage = tuple[str, str, int, str]  # a function, how one of its arguments starts, which of these calls, before or after
+
+# The second delivery has four batches.
+STAGES: list[Stage] = [
+    ("sparkify.sources:list_files", "songs", 1, "after"),
+    ("sparkify.engines.duckdb:DuckDB.prepare", "", 2, "before"),
+    ("sparkify.engines.duckdb:DuckDB.prepare", "", 1, "after"),
+    (EXECUTE, "begin", 3, "after"),
+    (EXECUTE, "delete from users", 2, "after"),
+    ("sparkify.star:publish", "", 1, "after"),
+    (EXECUTE, "insert into etl_files", 2, "after"),
+    (EXECUTE, "insert into etl_runs", 1, "after"),
+    ("sparkify.checks:run_all", "", 3, "after"),
+    (EXECUTE, "commit", 2, "before"),
+    (EXECUTE, "commit", 1, "after"),
+    (EXECUTE, "commit", 4, "after"),
+]
+# A full refresh loads all files in one batch beside the warehouse, then takes its tables over.
+REFRESH_STAGES: list[Stage] = [
+    ("sparkify.star:publish", "", 1, "after"),
+    (EXECUTE, "commit", 1, "after"),
+    (EXECUTE, "attach", 1, "after"),
+    (EXECUTE, "create or replace table", 5, "after"),
+    (EXECUTE, "commit", 2, "before"),
+]
+
+
+def arguments(warehouse: Warehouse, *more: str) -> list[str]:
+    """Return the arguments of an etl over the folders of a warehouse."""
+    sources = ["--log-data", str(warehouse.log_data), "--song-data", str(warehouse.song_data)]
+    return ["etl", *sources, "--warehouse", warehouse.url, *more]
+
+
+def start(command: list[str]) -> subprocess.Popen[str]:
+    """Start a Python process."""
+    return subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def stop_at(stage: Stage, sent: signal.Signals, command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run a command that is sent a signal at a stage."""
+    function, starts, call, moment = stage
+    driven = [sys.executable, "-c", DRIVER, function, starts, str(call), moment, str(int(sent)), *command]
+    return subprocess.run(driven, capture_output=True, text=True, check=False)
+
+
+def everything(warehouse: Warehouse) -> Contents:
+    """Return every column of every row of every table, the ledger and the history of the runs too."""
+    with engines.connect(warehouse.url, read_only=True) as engine:
+        return {table: sorted(engine.rows(f"select * from {table}"), key=repr) for table in tables.ALL}
+
+
+def contents(warehouse: Warehouse) -> Contents:
+    """Return what does not depend on when and how often the files were loaded, nor on where they lie."""
+    found = everything(warehouse)
+    folder = str(warehouse.log_data.parent)
+    found["etl_files"] = [(source, path.replace(folder, "")) for source, path, *_ in found["etl_files"]]
+    found["rejected_records"] = [
+        (source, file.replace(folder, ""), *said) for source, file, *said, _ in found["rejected_records"]
+    ]
+    del found["etl_runs"]
+    return found
+
+
+def deliver_first(warehouse: Warehouse) -> None:
+    """Put the first delivery into the folders of a warehouse, and load it."""
+    deliveries.first(warehouse.log_data, warehouse.song_data)
+    warehouse.etl()
+
+
+def deliver_second(warehouse: Warehouse) -> None:
+    """Put the second delivery into the folders of a warehouse, and leave it there."""
+    deliveries.second(warehouse.log_data, warehouse.song_data)
+
+
+@pytest.fixture
+def loaded(warehouse: Warehouse) -> Warehouse:
+    """Return a warehouse that holds the first delivery."""
+    deliver_first(warehouse)
+    return warehouse
+
+
+@pytest.fixture
+def waiting(loaded: Warehouse) -> Warehouse:
+    """Return a warehouse that holds the first delivery, while the second waits in its folders."""
+    deliver_second(loaded)
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Contents:
+    """Return what a warehouse holds that loaded both deliveries, one after the other, without a disturbance."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    warehouse = Warehouse(f"duckdb:///{folder / 'sparkify.duckdb'}", folder)
+    deliver_first(warehouse)
+    deliver_second(warehouse)
+    warehouse.etl()
+    return contents(warehouse)
+
+
+def leftovers(warehouse: Warehouse) -> list[str]:
+    """Return the names of what lies beside a warehouse and its two folders."""
+    names = {path.name for path in warehouse.log_data.parent.iterdir()}
+    return sorted(names - {"log_data", "song_data", "sparkify.duckdb"})
+
+
+# Killed
+
+
+@pytest.fixture
+def side_by_side(make_warehouse: Callable[[], Warehouse]) -> SideBySide:
+    """Return a function that does something to many warehouses at a time, each as `waiting`, one a given case."""
+
+    def run(done: Callable[[Warehouse, Any], Any], cases: Sequence[Any]) -> list[tuple[Warehouse, Any]]:
+        def prepared(warehouse: Warehouse, case: Any) -> Any:
+            deliver_first(warehouse)
+            deliver_second(warehouse)
+            return done(warehouse, case)
+
+        warehouses = [make_warehouse() for _ in cases]
+        with ThreadPoolExecutor(4) as pool:
+            return list(zip(warehouses, pool.map(prepared, warehouses, cases), strict=True))
+
+    return run
+
+
+def test_run_killed_at_any_moment_is_completed_by_the_next(
+    waiting: Warehouse, side_by_side: SideBySide, undisturbed: Contents
+) -> None:
+    """Of 20 runs, each killed at a moment of its own, none leaves anything that the next run does not put right."""
+
+    def killed(warehouse: Warehouse, delay: float) -> int:
+        process = start(["-m", "sparkify", *arguments(warehouse, "--batch-size", "1")])
+        time.sleep(delay)
+        process.kill()
+        process.communicate()
+        warehouse.etl()
+        return process.returncode
+
+    began = time.monotonic()
+    start(["-m", "sparkify", *arguments(waiting, "--batch-size", "1")]).communicate()
+    duration = 1.3 * (time.monotonic() - began)  # side by side they take longer
+    moments = random.Random(20181101)
+    delays = [duration * (attempt + moments.random()) / 20 for attempt in range(20)]
+    ended = side_by_side(killed, delays)
+    assert [code for _, code in ended].count(-signal.SIGKILL) >= 10
+    for delay, (warehouse, _) in zip(delays, ended, strict=True):
+        assert contents(warehouse) == undisturbed, delay
+        assert warehouse.failed_checks() == [], delay
+
+
+def test_run_killed_at_any_stage_is_completed_by_the_next(side_by_side: SideBySide, undisturbed: Contents) -> None:
+    """Wherever a run dies, the next one ends where it would have ended."""
+
+    def killed(warehouse: Warehouse, stage: Stage) -> int:
+        ended = stop_at(stage, signal.SIGKILL, arguments(warehouse, "--batch-size", "1"))
+        warehouse.etl()
+        return ended.returncode
+
+    for stage, (warehouse, code) in zip(STAGES, side_by_side(killed, STAGES), strict=True):
+        assert code == -signal.SIGKILL, stage
+        assert contents(warehouse) == undisturbed, stage
+        assert warehouse.failed_checks() == [], stage
+
+
+def test_what_a_killed_run_had_not_committed_is_not_seen(waiting: Warehouse) -> None:
+    """A reader who comes right after the crash finds the warehouse as it was before the run."""
+    before = everything(waiting)
+    stop_at((EXECUTE, "commit", 1, "before"), signal.SIGKILL, arguments(waiting))
+    assert everything(waiting) == before
+
+
+def test_what_a_killed_run_had_committed_stays(waiting: Warehouse) -> None:
+    """The batches before the crash are published, in the ledger, and not loaded again."""
+    stop_at((EXECUTE, "commit", 3, "after"), signal.SIGKILL, arguments(waiting, "--batch-size", "1"))
+    assert waiting.etl().run.counts.files == 1
+
+
+def test_killed_first_run_leaves_nothing_in_the_way(warehouse: Warehouse, undisturbed: Contents) -> None:
+    """A warehouse whose very first run died is filled by the next as if it were new."""
+    deliveries.first(warehouse.log_data, warehouse.song_data)
+    stop_at(("sparkify.star:publish", "", 1, "after"), signal.SIGKILL, arguments(warehouse))
+    warehouse.etl()
+    deliver_second(warehouse)
+    warehouse.etl()
+    assert contents(warehouse) == undisturbed
+
+
+def test_interrupted_run_says_so_and_leaves_the_warehouse_whole(waiting: Warehouse) -> None:
+    """Ctrl-C ends a run with exit code 130 and one line, and undoes the batch that it was at."""
+    before = everything(waiting)
+    ended = stop_at(("sparkify.star:publish", "", 1, "after"), signal.SIGINT, arguments(waiting))
+    assert ended.returncode == 130
+    assert ended.stderr.splitlines()[-1].startswith("sparkify: interrupted.")
+    assert "Traceback" not in ended.stderr
+    assert everything(waiting) == before
+
+
+def test_run_interrupted_inside_a_statement_says_the_same(waiting: Warehouse) -> None:
+    """Ctrl-C while the engine is busy with a statement is no other ending."""
+    busy = (
+        "import os, signal, sys, threading\n"
+        "from sparkify import cli, star\n"
+        "def publish(engine):\n"
+        "    engine.execute('set threads = 1')  # or DuckDB 2.0 may not hear of the signal before the end\n"
+        "    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "    engine.execute('create temp table t as select count(*) from range(4000000000) as r(n) where n % 7 = 3')\n"
+        "star.publish = publish\n"
+        "sys.exit(cli.main(sys.argv[1:]))\n"
+    )
+    before = everything(waiting)
+    _, narration = (process := start(["-c", busy, *arguments(waiting)])).communicate()
+    assert process.returncode == 130, narration
+    assert "Traceback" not in narration
+    assert everything(waiting) == before
+
+
+# Two at once
+
+
+def test_two_runs_at_once_end_right(waiting: Warehouse, undisturbed: Contents) -> None:
+    """Of two runs started together each does its work or is told plainly, and after one more all is loaded."""
+    runs = [start(["-m", "sparkify", *arguments(waiting, "--batch-size", "1")]) for _ in range(2)]
+    said = [run.communicate()[1] for run in runs]
+    codes = [run.returncode for run in runs]
+    assert 0 in codes
+    for code, narration in zip(codes, said, strict=True):
+        assert code == 0 or (code == 1 and "another process is using it" in narration), narration
+    waiting.etl()
+    assert contents(waiting) == undisturbed
+
+
+@pytest.mark.parametrize("command", ["etl", "create-tables", "status"])
+def test_command_on_a_warehouse_in_use_is_told_plainly(loaded: Warehouse, command: str) -> None:
+    """While one process writes, another is told who holds the warehouse and to wait, and fails."""
+    with engines.connect(loaded.url) as held:
+        process = start(
+            ["-m", "sparkify", command, "--warehouse", loaded.url, *["--yes"][: command == "create-tables"]]
+        )
+        _, narration = process.communicate()
+        assert process.returncode == 1
+        assert "another process is using it" in narration
+        assert str(os.getpid()) in narration
+        assert "Traceback" not in narration
+        assert held.value("select count(*) from etl_runs") == 1
+
+
+# Failed
+
+
+def test_run_that_fails_a_check_changes_nothing(waiting: Warehouse) -> None:
+    """A bad row in a delivery leaves every table as it was, the ledger too, though nothing is wrong with the rest."""
+    deliveries.write(waiting.log_data / "4.json", deliveries.play(130, level="gold"))
+    before = everything(waiting)
+    with pytest.raises(CheckFailed):
+        waiting.etl()
+    assert everything(waiting) == before
+
+
+def test_failed_check_is_named_with_its_rows(loaded: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who runs into a check reads which one, and on what; the exit code says that it was a check."""
+    event = deliveries.play(130, level="gold")
+    deliveries.write(loaded.log_data / "4.json", event)
+    assert cli.main(arguments(loaded)) == 3
+    narration = capsys.readouterr().err
+    assert "levels are known" in narration
+    assert f"songplay_id = {event['ts']}-1-130-1, level = gold" in narration.replace("found_at", "songplay_id")
+    assert "Traceback" not in narration
+
+
+def test_delivery_put_right_loads_after_a_failed_check(waiting: Warehouse, undisturbed: Contents) -> None:
+    """Once the bad file is gone, the same run goes through."""
+    bad = waiting.log_data / "4.json"
+    deliveries.write(bad, deliveries.play(130, level="gold"))
+    with pytest.raises(CheckFailed):
+        waiting.etl()
+    bad.unlink()
+    waiting.etl()
+    assert contents(waiting) == undisturbed
+
+
+def test_batches_before_a_failed_one_stay(waiting: Warehouse) -> None:
+    """What was published before the bad batch is whole, and only the bad batch waits for the next run."""
+    deliveries.write(waiting.log_data / "4.json", deliveries.play(130, level="gold"))
+    with pytest.raises(CheckFailed):
+        waiting.etl(batch_size=1)
+    assert waiting.failed_checks() == []
+    deliveries.write(waiting.log_data / "4.json", deliveries.play(130, level="paid"))
+    assert waiting.etl().run.counts.files == 1
+
+
+@pytest.mark.parametrize("limit", [Limit(1), Limit(0.005, is_share=True)], ids=["number", "share"])
+def test_run_that_rejects_too_much_changes_nothing(waiting: Warehouse, limit: Limit) -> None:
+    """More rejected records than allowed fail the run before anything is published."""
+    deliveries.write(waiting.log_data / "4.json", "{", "{", deliveries.view(130))
+    before = everything(waiting)
+    with pytest.raises(SourceError, match="rejected"):
+        waiting.etl(max_rejected=limit)
+    assert everything(waiting) == before
+
+
+# Full refresh
+
+
+def test_full_refresh_equals_a_first_load(waiting: Warehouse, make_warehouse: Callable[[], Warehouse]) -> None:
+    """All files loaded anew give what they give in a warehouse that never held anything."""
+    waiting.etl()
+    waiting.etl(full_refresh=True)
+    new = make_warehouse()
+    new.etl(log_data=waiting.log_data, song_data=waiting.song_data)
+    assert waiting.contents() == new.contents()
+    assert waiting.failed_checks() == []
+
+
+def test_full_refresh_drops_the_rows_of_files_that_are_gone(waiting: Warehouse) -> None:
+    """A file removed from the folders is in the warehouse until the next full refresh, and not after it."""
+    waiting.etl()
+    (waiting.log_data / "3.json").unlink()
+    (waiting.song_data / "B" / "late.json").unlink()
+    waiting.etl()
+    assert waiting.query("select count(*), count(distinct song_id) from songplays") == [(96, 2)]
+    waiting.etl(full_refresh=True)
+    assert waiting.query("select count(*), count(distinct song_id) from songplays") == [(73, 1)]
+    assert waiting.query("select song_id from songs") == [("SOHEARD",)]
+    assert not [path for (path,) in waiting.query("select path from etl_files") if path.endswith("3.json")]
+
+
+def test_full_refresh_keeps_the_history_of_runs(waiting: Warehouse) -> None:
+    """The runs before stand in etl_runs as they did, and the refresh stands beside them."""
+    waiting.etl()
+    before = everything(waiting)["etl_runs"]
+    refresh = waiting.etl(full_refresh=True)
+    assert [row[0] for row in everything(waiting)["etl_runs"]] == [*(row[0] for row in before), refresh.run.id]
+    assert everything(waiting)["etl_runs"][: len(before)] == before
+
+
+def test_full_refresh_keeps_a_view_of_an_analyst(waiting: Warehouse) -> None:
+    """What people made for themselves in the warehouse goes on working, on the new rows."""
+    waiting.execute("create view plays_by_level as select level, count(*) as plays from songplays group by level")
+    waiting.etl(full_refresh=True)
+    assert waiting.query("select sum(plays) from plays_by_level") == waiting.query("select count(*) from songplays")
+
+
+def spoil(warehouse: Warehouse, how: str) -> None:
+    """Deliver a file on which a run must fail."""
+    if how == "check":
+        deliveries.write(warehouse.log_data / "4.json", deliveries.play(130, level="gold"))
+    else:
+        (warehouse.log_data / "4.json.gz").write_bytes(b"\x1f\x8b\x08\x00 truncated")
+
+
+@pytest.mark.parametrize("how", ["check", "file"])
+def test_full_refresh_that_fails_changes_nothing(waiting: Warehouse, how: str) -> None:
+    """A bad file or a failed check midway leaves the old warehouse, and nothing beside it."""
+    spoil(waiting, how)
+    before = everything(waiting)
+    with pytest.raises(SparkifyError):
+        waiting.etl(full_refresh=True, batch_size=1)
+    assert everything(waiting) == before
+    assert leftovers(waiting) == []
+
+
+def test_full_refresh_killed_at_any_stage_changes_nothing(side_by_side: SideBySide) -> None:
+    """Wherever a full refresh dies before its end, the old warehouse stands as it was."""
+
+    def killed(warehouse: Warehouse, stage: Stage) -> tuple[int, Contents, Contents]:
+        before = everything(warehouse)
+        ended = stop_at(stage, signal.SIGKILL, arguments(warehouse, "--full-refresh"))
+        return ended.returncode, before, everything(warehouse)
+
+    for stage, (_, found) in zip(REFRESH_STAGES, side_by_side(killed, REFRESH_STAGES), strict=True):
+        code, before, after = found
+        assert code == -signal.SIGKILL, stage
+        assert after == before, stage
+
+
+def test_run_after_a_killed_full_refresh_goes_on_and_cleans_up(side_by_side: SideBySide, undisturbed: Contents) -> None:
+    """The next run loads what waits into the old warehouse, and removes what the refresh left beside it."""
+
+    def killed(warehouse: Warehouse, stage: Stage) -> None:
+        stop_at(stage, signal.SIGKILL, arguments(warehouse, "--full-refresh"))
+        warehouse.etl()
+
+    for stage, (warehouse, _) in zip(REFRESH_STAGES, side_by_side(killed, REFRESH_STAGES), strict=True):
+        assert contents(warehouse) == undisturbed, stage
+        assert leftovers(warehouse) == [], stage
+
+
+def test_full_refresh_killed_after_its_end_is_complete(waiting: Warehouse) -> None:
+    """From the moment at which the new tables are taken over, they are what everybody sees."""
+    stop_at((EXECUTE, "commit", 2, "after"), signal.SIGKILL, arguments(waiting, "--full-refresh"))
+    refreshed = waiting.contents()
+    assert len(everything(waiting)["etl_runs"]) == 2
+    waiting.etl(full_refresh=True)
+    assert waiting.contents() == refreshed
+    assert leftovers(waiting) == []
