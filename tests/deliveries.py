@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 START = 1541105830796  # 2018-11-01, in milliseconds
-HEARD = {"song": "Heard", "artist": "Known", "length": 200.5}  # in the first delivery's catalogue
-LATE = {"song": "Late", "artist": "Tardy", "length": 99.25}  # in the second's
-LOST = {"song": "Lost", "artist": "Known", "length": 12.0}  # never; its artist is known
+Track = dict[str, Any]
+
+HEARD: Track = {"song": "Heard", "artist": "Known", "length": 200.5}  # in the first delivery's catalogue
+LATE: Track = {"song": "Late", "artist": "Tardy", "length": 99.25}  # in the second's
+LOST: Track = {"song": "Lost", "artist": "Known", "length": 12.0}  # never; its artist is known
 
 
 def play(second: int, user: str = "1", level: str = "free", **said: Any) -> dict[str, Any]:
@@ -24,7 +26,7 @@ def view(second: int, user: str = "1", level: str = "free", **said: Any) -> dict
     return {**common, "userId": user, "level": level, "firstName": f"User {user}", "auth": "Logged In", **said}
 
 
-def song(song_id: str, track: dict[str, Any], artist_id: str) -> dict[str, Any]:
+def song(song_id: str, track: Track, artist_id: str) -> dict[str, Any]:
     """Return the catalogue's record of a track."""
     named = {"title": track["song"], "artist_name": track["artist"], "duration": track["length"]}
     return {"num_songs": 1, "song_id": song_id, "artist_id": artist_id, "year": 1999, **named}

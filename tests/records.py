@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import NamedTuple
+
+from tests.conftest import Warehouse
 
 from sparkify.sources import Kind
 
@@ -33,6 +36,8 @@ SONG: dict[str, object] = {
 ABSENT = object()
 """In the place of a value: the record lacks the key."""
 
+KINDS: tuple[Kind, ...] = ("events", "songs")
+
 NOT_JSON = "not valid JSON"
 NOT_OBJECT = "not a JSON object"
 NOT_UTF8 = "not valid UTF-8"
@@ -51,6 +56,33 @@ def song(**changes: object) -> str:
 
 def _line(record: dict[str, object]) -> str:
     return json.dumps({key: value for key, value in record.items() if value is not ABSENT}, ensure_ascii=False)
+
+
+def record(kind: Kind, **changes: object) -> str:
+    """Return a play or a song."""
+    return play(**changes) if kind == "events" else song(**changes)
+
+
+def joined(*pieces: str | bytes) -> bytes:
+    """Return pieces, one a line."""
+    return b"\n".join(piece if isinstance(piece, bytes) else piece.encode() for piece in pieces)
+
+
+def keys(kind: Kind, *numbers: int) -> list[str]:
+    """Return the keys of plays by their itemInSession, or of songs by the number in their song_id."""
+    return [f"1541105830796-38-{number}-8" if kind == "events" else f"SO{number}" for number in numbers]
+
+
+def folder(warehouse: Warehouse, kind: Kind) -> Path:
+    """Return the folder that a kind of record is read from."""
+    return warehouse.log_data if kind == "events" else warehouse.song_data
+
+
+def loaded(warehouse: Warehouse, kind: Kind) -> list[str]:
+    """Return the keys of the facts, or of the songs."""
+    facts = "select songplay_id from songplays union all select page_view_id from page_views"
+    keys = warehouse.query(facts if kind == "events" else "select song_id from songs")
+    return sorted(key for (key,) in keys)
 
 
 def misread(text: str, times: int = 1) -> str:
@@ -124,7 +156,7 @@ BAD: dict[str, Bad] = {
     "closing brace": _bad("}", NOT_OBJECT),
     "garbage": _bad("<html><body>502 Bad Gateway</body></html>", NOT_OBJECT),
     "comment": _bad("// the end", NOT_OBJECT),
-    "NUL bytes": _bad("\0\0\0".encode(), NOT_OBJECT),
+    "NUL bytes": _bad(b"\0\0\0", NOT_OBJECT),
     "byte order mark within the file": _bad("\ufeff" + play(), NOT_OBJECT),
     # What is not UTF-8
     "byte FF": _bad(_in_song(b"\xff"), NOT_UTF8),

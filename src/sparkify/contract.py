@@ -116,6 +116,9 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+_TOKENS = "('true', 'false', 'nan', 'inf', '-nan', '-inf', 'infinity', '-infinity')"
+
+
 def literal(value: str) -> str:
     """Quote a text for SQL, where no value can be bound."""
     return "'" + value.replace("'", "''") + "'"
@@ -198,9 +201,9 @@ def _tests(contract: Contract) -> Iterator[tuple[str, str]]:
                 yield f"{name} not between -1e15 and 1e15", f"{field.name}: out of range"
 
 
-def looks_nested(field: Field) -> str:
-    """Return the SQL that suspects a text of being an object, a list or a truth value, which read as text too."""
+def looks_odd(field: Field) -> str:
+    """Return the SQL that suspects a text of having been no text: an object, a list, a truth value or a bare NaN."""
     text = quoted(field.name)
     begins = f"starts_with({text}, '{{') or starts_with({text}, '[')"
     # Artists are called [re:jazz] and the like: only what is JSON by itself is suspect.
-    return f"case when {begins} then json_valid({text}) else {text} = 'true' or {text} = 'false' end"
+    return f"case when {begins} then json_valid({text}) else lower({text}) in {_TOKENS} end"

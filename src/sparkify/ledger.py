@@ -18,7 +18,7 @@ def now() -> datetime:
 
 
 def _run_id() -> str:
-    return f"{now():%Y%m%dT%H%M%S}-{uuid4().hex[:8]}"
+    return f"{now():%Y%m%dT%H%M%S.%f}-{uuid4().hex[:6]}"  # in the order of time
 
 
 @dataclass(frozen=True)

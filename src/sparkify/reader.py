@@ -30,6 +30,7 @@ STAGING = ("staging_events", "staging_songs", "staging_files", "staging_rejects"
 _SAMPLE = 100  # records of each directly read file in which unknown keys are looked for
 _GROUP = 256 << 20  # bytes of files that one statement reads: what has to be read again when it fails
 _COMMA = r",\s*[\]}]"
+_NEW_LINE = b"\x1e"  # of a record in the spool, where a record is a line
 _SMALL = 1 << 16  # bytes up to which a file is read in one go
 
 Progress = Callable[[int, int], None]
@@ -114,8 +115,8 @@ class Reader:
         """Take a group of files whole; of one that fails, half by half, the files that are without fault."""
         paths = [file.path for _, file in group]
         try:
-            if self._run(_trailing_commas(paths)).fetchone():
-                raise duckdb.InvalidInputException("read_json would forgive a trailing comma")
+            if self._run(_forgiven(paths)).fetchone():
+                raise duckdb.InvalidInputException("read_json would take what is to be refused")
             [count] = self._run(direct_insert(EVENTS, paths)).fetchone() or [0]
         except duckdb.Error:
             middle = len(group) // 2
@@ -207,8 +208,9 @@ class Spool:
         """The SQL of what looks like records: file_id, line, position (in the order read), record (its text)."""
         columns = "{'file_id': 'integer', 'line': 'bigint', 'position': 'bigint', 'record': 'varchar'}"
         return (
-            f"read_csv({literal(str(self._path))}, columns = {columns}, auto_detect = false, header = false,"
-            f" delim = '\x1f', quote = '', escape = '', new_line = '\\n', max_line_size = {MAX_RECORD + 100})"
+            "(select * replace (replace(record, chr(30), chr(10)) as record)"
+            f" from read_csv({literal(str(self._path))}, columns = {columns}, auto_detect = false, header = false,"
+            f" delim = '\x1f', quote = '', escape = '', new_line = '\\n', max_line_size = {MAX_RECORD + 100}))"
         )
 
     @property
@@ -248,22 +250,22 @@ class Spool:
                 flaws.write(row.encode() + b"\n")
             else:
                 self._position += 1
-                line = piece.text
-                if b"\n" in line or b"\r" in line:  # between tokens: white space like any other
-                    line = line.replace(b"\n", b" ").replace(b"\r", b" ")
-                records.write(b"%d\x1f%d\x1f%d\x1f%b\n" % (number, piece.line, self._position, line))
+                text = piece.text
+                if b"\n" in text or b"\r" in text:
+                    text = text.replace(b"\r\n", _NEW_LINE).replace(b"\n", _NEW_LINE).replace(b"\r", _NEW_LINE)
+                records.write(b"%d\x1f%d\x1f%d\x1f%b\n" % (number, piece.line, self._position, text))
 
 
 def direct_insert(rules: Contract, paths: Sequence[str]) -> str:
     """Return the statement that reads files of one object a line into staging as they stand, or fails."""
     types = ", ".join(f"'{column.name}': 'varchar'" for column in rules.fields)
     names = ", ".join(quoted(column.name) for column in rules.fields)
-    nested = " or ".join(contract.looks_nested(column) for column in rules.fields if column.type is Type.TEXT)
+    odd = " or ".join(contract.looks_odd(column) for column in rules.fields if column.type is Type.TEXT)
     position = ", row_number() over ()" if rules.kind == "songs" else ""
     source = (
-        f"(select *, case when {nested} then 'looks nested' end as flaw"
+        f"(select *, case when {odd} then 'looks odd' end as flaw"
         f" from read_json([{', '.join(map(literal, paths))}], format = 'newline_delimited', filename = true,"
-        f" maximum_object_size = {MAX_RECORD}, columns = {{{types}}})) as records"
+        f" maximum_object_size = {2 * MAX_RECORD}, columns = {{{types}}})) as records"
     )
     return (
         f"insert into {rules.table} select {names}, files.file_id{position}, false"
@@ -281,29 +283,30 @@ def _texts(spool: Spool, rules: Contract, keys: set[str]) -> str:
     given = f"list_filter(keys, lambda key: key in ({known}))"
     repeated = f"select keys from shapes where len({given}) <> len(list_distinct({given}))"
     columns = ", ".join(f"{_value(name, others)} as {quoted(name)}" for name, others in spellings.items())
-    nested = " ".join(
-        f"when {contract.looks_nested(column)} and "
+    odd = " ".join(
+        f"when {contract.looks_odd(column)} and "
         f"coalesce({', '.join(f'json_type(record, {_path(name)})' for name in (column.name, *spellings[column.name]))})"
-        f" in ('OBJECT', 'ARRAY', 'BOOLEAN') then '{column.name}: neither text nor a number'"
+        f" not in ('VARCHAR', 'NULL') then '{column.name}: neither text nor a number'"
         for column in rules.fields
         if column.type is Type.TEXT
     )
     return (
         f"select * exclude (record), case when not valid or {_has_trailing_comma('record')} then 'not valid JSON'"
         f" when json_keys(case when valid and exists ({repeated}) then record end) in ({repeated})"
-        f" then 'a key is given twice' {nested} end as flaw"
+        f" then 'a key is given twice' {odd} end as flaw"
         f" from (select file_id, line, position, record, valid, {columns}"
         f" from (select *, from_json(case when valid then record end, '{{{structure}}}') as fields"
-        f" from (select *, json_valid(record) as valid from {spool.records}))) as records"
+        f" from (select *, json_valid(record) as valid from {spool.records} as spool))) as records"
     )
 
 
-def _trailing_commas(paths: Sequence[str]) -> str:
-    """Return the SELECT that finds a line with what may be a trailing comma: JSON has none, DuckDB forgives them."""
+def _forgiven(paths: Sequence[str]) -> str:
+    """Return the SELECT that finds a line that read_json may forgive: with a trailing comma, or too long."""
     return (
         f"select 1 from read_csv([{', '.join(map(literal, paths))}], columns = {{'line': 'varchar'}},"
         " auto_detect = false, header = false, delim = '\x1f', quote = '', escape = '', compression = 'none',"
-        f" max_line_size = {MAX_RECORD + 100}) where regexp_matches(line, '{_COMMA}') limit 1"
+        f" max_line_size = {2 * MAX_RECORD}) where regexp_matches(line, '{_COMMA}') or strlen(line) > {MAX_RECORD}"
+        " limit 1"
     )
 
 

@@ -27,6 +27,7 @@ MAX_RECORD = 4 * 1024 * 1024
 
 _MAX_HELD = 16 * MAX_RECORD  # bytes held of one line or one broken piece; what is longer goes by in parts
 _TOKEN = re.compile(rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[{}\[\]"]')
+_TEXT = re.compile(rb'"[^"\\\r\n]*(?:\\.[^"\\\r\n]*)*"')
 _SEVERAL = re.compile(rb"\}\s*\{")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -73,6 +74,8 @@ def _walk(folder: str, above: frozenset[str]) -> Iterator[tuple[str, os.stat_res
             for entry in entries:
                 if entry.name.startswith((".", "_")):
                     continue
+                if not entry.name.isascii():
+                    _refuse_unless_utf8(entry.path)
                 if entry.is_dir():
                     if not (entry.is_symlink() and os.path.realpath(entry.path) in above):
                         yield from _walk(entry.path, above)
@@ -82,13 +85,17 @@ def _walk(folder: str, above: frozenset[str]) -> Iterator[tuple[str, os.stat_res
         raise SourceError(f"{folder}: cannot be listed ({error.strerror}). Check the folder's permissions.") from error
 
 
+def _refuse_unless_utf8(path: str) -> None:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise SourceError(f"{os.fsencode(path)!r}: the name is not UTF-8. Rename it.") from None
+
+
 def _stat(entry: os.DirEntry[str]) -> os.stat_result:
     try:
-        entry.name.encode()
         return entry.stat()
-    except UnicodeEncodeError:
-        raise SourceError(f"{os.fsencode(entry.path)!r}: the name is not UTF-8. Rename the file.") from None
-    except FileNotFoundError:  # a link to nothing, or gone since it was listed: reading it says so
+    except OSError:  # a link to nothing or to itself, or gone since it was listed: reading it says so
         return entry.stat(follow_symlinks=False)
 
 
@@ -197,8 +204,8 @@ def _piece(line: int, text: bytes) -> Piece:
         flaw = "not a JSON object"
     elif len(text) > MAX_RECORD:
         flaw = f"longer than {MAX_RECORD} bytes"
-    elif b"\x00" in text or b"\x1f" in text:
-        flaw = "not valid JSON"  # which takes no raw control character (RFC 8259, section 7)
+    elif b"\x00" in text or b"\x1e" in text or b"\x1f" in text or (b"\r" in text and b'"' in _TEXT.sub(b"", text)):
+        flaw = "not valid JSON"  # whose texts take no raw control character (RFC 8259, section 7)
     elif not text.isascii():
         try:
             text.decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,7 @@ class DuckDB(Engine):
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
         self._path = _path(url)
+        self._beside = self._path.with_name(self._path.name + ".rebuild")
         self.label = str(self._path)
         if read_only and not self._path.exists():
             raise WarehouseError(f"{self._path}: there is no warehouse yet. Run `sparkify etl` to make one.")
@@ -47,6 +49,7 @@ class DuckDB(Engine):
         self._schema = f"{quoted(self.value('select current_database()'))}.main"
         if not read_only:
             self._connection.execute("set preserve_insertion_order = false")
+            _remove(self._beside)  # left by a rebuild that was killed
 
     @classmethod
     def exists(cls, url: str) -> bool:
@@ -97,12 +100,10 @@ class DuckDB(Engine):
     @contextmanager
     def rebuild(self) -> Iterator[Engine]:
         """Give an empty warehouse beside this one; when it is filled, take over its tables in one transaction."""
-        beside = self._path.with_name(self._path.name + ".rebuild")
         try:
-            _remove(beside)
-            with DuckDB(f"duckdb:///{beside.absolute()}") as fresh:
+            with DuckDB(f"duckdb:///{self._beside.absolute()}") as fresh:
                 yield fresh
-            self.execute(f"attach {literal(str(beside))} as {_REBUILT} (read_only)")
+            self.execute(f"attach {literal(str(self._beside))} as {_REBUILT} (read_only)")
             made = self.rows("select table_name from duckdb_tables() where database_name = ?", [_REBUILT.strip('"')])
             with self.transaction():
                 self.execute(f"insert into {tables.RUNS} from {_REBUILT}.{tables.RUNS}")  # their history goes on
@@ -111,7 +112,7 @@ class DuckDB(Engine):
                         self.execute(f"create or replace table {self._schema}.{table} as from {_REBUILT}.{table}")
             self.execute(f"detach {_REBUILT}")
         finally:
-            _remove(beside)
+            _remove(self._beside)
 
     def close(self) -> None:
         """Close the file."""
@@ -150,6 +151,6 @@ def _plainly(path: Path) -> Iterator[None]:
 
 def _why_closed(message: str) -> str:
     if "lock" in message.lower():
-        holder = message.partition("Conflicting lock is held in ")[2].partition(".")[0]
-        return f"another process is using it ({holder or 'a lock is held'}). Wait until it has ended."
+        holder = re.search(r"PID (\d+)", message)
+        return f"another process is using it{f' (PID {holder[1]})' if holder else ''}. Wait until it has ended."
     return f"cannot be opened. {message}"

@@ -1,0 +1,228 @@
+"""Files that cannot be read, too many bad records, and how a run says so."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import pytest
+from tests.conftest import Warehouse
+from tests.records import GOOD, KINDS, folder, joined, keys, loaded, play, song
+
+from sparkify import cli, pipeline, reader
+from sparkify.config import Config
+from sparkify.errors import SourceError
+from sparkify.pipeline import Limit, Narrator
+from sparkify.sources import Kind, SourceFile
+
+MEND = "Mend the file, or pass --skip-bad-files."
+
+
+@contextmanager
+def within(seconds: int) -> Iterator[None]:
+    """Fail when something hangs."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise AssertionError(f"hangs for more than {seconds} seconds")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+PACKED = gzip.compress(joined(*GOOD["events"]), mtime=0)
+CHECKSUM = zlib.crc32(joined(*GOOD["events"]))
+WRONG_CHECKSUM = PACKED[:-8] + (CHECKSUM ^ 1).to_bytes(4, "little") + PACKED[-4:]
+NO_SUCH_BLOCK = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x07"  # deflate knows three types of blocks, and this is the fourth
+CUT_SHORT = "cannot be read (Compressed file ended before the end-of-stream marker was reached). " + MEND
+GONE = "has gone since it was listed. Run again, or pass --skip-bad-files."
+NO_FILE = "cannot be read (not a regular file). " + MEND
+
+Make = Callable[[Path], object]
+UNREADABLE: dict[str, tuple[str, Make, str]] = {
+    "truncated gzip": ("b.json.gz", lambda path: path.write_bytes(PACKED[:-20]), CUT_SHORT),
+    "gzip without its end": ("b.json.gz", lambda path: path.write_bytes(PACKED[:-8]), CUT_SHORT),
+    "gzip with a wrong checksum": (
+        "b.json.gz",
+        lambda path: path.write_bytes(WRONG_CHECKSUM),
+        f"cannot be read (CRC check failed {CHECKSUM ^ 1:#x} != {CHECKSUM:#x}). {MEND}",
+    ),
+    "corrupt gzip": (
+        "b.json.gz",
+        lambda path: path.write_bytes(NO_SUCH_BLOCK),
+        f"cannot be read (Error -3 while decompressing data: invalid block type). {MEND}",
+    ),
+    "no gzip": (
+        "b.json.gz",
+        lambda path: path.write_bytes(joined(*GOOD["events"])),
+        f"cannot be read (Not a gzipped file (b'{{\"')). {MEND}",
+    ),
+    "link to nothing": ("b.json", lambda path: path.symlink_to("nowhere.json"), GONE),
+    "device": ("b.json", lambda path: path.symlink_to("/dev/zero"), NO_FILE),
+    "pipe": ("b.json", os.mkfifo, NO_FILE),
+    "pipe that is called packed": ("b.json.gz", os.mkfifo, NO_FILE),
+}
+
+
+@pytest.mark.parametrize(("name", "make", "reason"), [pytest.param(*how, id=why) for why, how in UNREADABLE.items()])
+def test_unreadable_file_fails_the_run_or_is_skipped(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, name: str, make: Make, reason: str
+) -> None:
+    """An unreadable file fails the run by name; told to skip it, a run loads the others, and the next tries again."""
+    monkeypatch.setattr(reader, "DIRECT_SIZE", 0)  # what fails when read directly is then read exactly
+    bad = warehouse.log_data / name
+    make(bad)
+    (warehouse.log_data / "a.json").write_text(GOOD["events"][0])
+    (warehouse.log_data / "c.json").write_text(play())
+    message = f"{bad}: {reason}"
+    with within(20):
+        with pytest.raises(SourceError) as caught:
+            warehouse.etl()
+        assert str(caught.value) == message
+        assert loaded(warehouse, "events") == warehouse.query("select path from etl_files") == []
+        first = warehouse.etl(skip_bad_files=True)
+        assert first.skipped == {str(bad): message}
+        assert f"Skipped: {message}" in warehouse.said
+        assert loaded(warehouse, "events") == keys("events", 0, 1)
+        assert warehouse.etl(skip_bad_files=True).skipped == first.skipped
+    bad.unlink()
+    bad.write_bytes(PACKED if name.endswith(".gz") else joined(*GOOD["events"]))
+    assert warehouse.etl().skipped == {}
+    assert loaded(warehouse, "events") == keys("events", 0, 1, 2)
+
+
+@pytest.mark.parametrize("direct_size", [0, 1 << 40])
+def test_file_that_vanishes_after_it_was_listed_fails_the_run(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, direct_size: int
+) -> None:
+    """A file that is gone when its turn comes is named, and nothing is changed."""
+
+    def list_sources(config: Config, narrator: Narrator) -> list[SourceFile]:
+        files = listed(config, narrator)
+        (warehouse.log_data / "b.json").unlink()
+        return files
+
+    listed = pipeline.list_sources
+    monkeypatch.setattr(pipeline, "list_sources", list_sources)
+    monkeypatch.setattr(reader, "DIRECT_SIZE", direct_size)
+    for name, text in zip(("a.json", "b.json"), GOOD["events"], strict=True):
+        (warehouse.log_data / name).write_text(text)
+    with pytest.raises(SourceError) as caught:
+        warehouse.etl()
+    assert str(caught.value) == f"{warehouse.log_data / 'b.json'}: {GONE}"
+    assert not any(warehouse.contents().values())
+
+
+def test_link_to_itself_is_skipped_like_any_unreadable_file(warehouse: Warehouse) -> None:
+    """A link that leads nowhere but to itself costs that file alone."""
+    bad = warehouse.log_data / "b.json"
+    bad.symlink_to(bad)
+    (warehouse.log_data / "a.json").write_text(play())
+    assert list(warehouse.etl(skip_bad_files=True).skipped) == [str(bad)]
+    assert loaded(warehouse, "events") == keys("events", 0)
+
+
+@pytest.mark.parametrize("name", [b"\xff.json", b"\xff/a.json"])
+def test_name_that_is_not_utf8_fails_the_run(warehouse: Warehouse, name: bytes) -> None:
+    """No database can keep such a name: the run says what is to be renamed."""
+    path = os.path.join(os.fsencode(warehouse.log_data), name)  # noqa: PTH118 - a Path holds no bytes
+    os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
+    os.close(os.open(path, os.O_CREAT))
+    odd = os.path.join(os.fsencode(warehouse.log_data), name.partition(b"/")[0])  # noqa: PTH118
+    with pytest.raises(SourceError) as caught:
+        warehouse.etl()
+    assert str(caught.value) == f"{odd!r}: the name is not UTF-8. Rename it."
+
+
+# From the command line
+
+
+def run(warehouse: Warehouse, *options: str) -> int:
+    """Run `sparkify etl` on a warehouse; return its exit code."""
+    folders = ["--log-data", str(warehouse.log_data), "--song-data", str(warehouse.song_data)]
+    return cli.main(["etl", *folders, "--warehouse", warehouse.url, *options])
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in a folder that has no dwh.cfg."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("kind", KINDS)
+def test_missing_folder_fails_with_what_to_set(
+    warehouse: Warehouse, kind: Kind, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder that is not there fails the run with its name and the setting to mend, without a traceback."""
+    folder(warehouse, kind).rmdir()
+    assert run(warehouse) == 1
+    setting = {"events": "[S3] LOG_DATA or --log-data", "songs": "[S3] SONG_DATA or --song-data"}[kind]
+    printed = capsys.readouterr()
+    assert printed.err.splitlines()[-1:] == [
+        f"sparkify: {folder(warehouse, kind)}: there is no such folder. Set {setting}."
+    ]
+    assert (printed.out, "Traceback" in printed.err) == ("", False)
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_too_many_rejected_records_fail_with_their_places(
+    warehouse: Warehouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message of a run with too many bad records leads to them."""
+    (warehouse.log_data / "a.json").write_bytes(joined(play(), "42"))
+    assert (run(warehouse, "--max-rejected", "49%"), run(warehouse, "--max-rejected", "0")) == (1, 1)
+    assert capsys.readouterr().err.count(f"\n  {warehouse.log_data / 'a.json'}:2: not a JSON object\n") == 2
+    assert run(warehouse, "--max-rejected", "50%") == 0
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_skipped_file_is_told_to_people_and_machines(warehouse: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that was left out stands on stderr, and in the JSON."""
+    bad = warehouse.log_data / "a.json.gz"
+    bad.write_bytes(PACKED[:-8])
+    assert run(warehouse, "--skip-bad-files", "--json") == 0
+    printed = capsys.readouterr()
+    assert f"Skipped: {bad}: {CUT_SHORT}\n" in printed.err
+    assert json.loads(printed.out)["files"]["skipped"] == {str(bad): f"{bad}: {CUT_SHORT}"}
+
+
+# How many may be bad
+
+
+@pytest.mark.parametrize("limit", [Limit(2), Limit(0.5, is_share=True)])
+def test_as_many_rejected_records_as_allowed_pass(warehouse: Warehouse, limit: Limit) -> None:
+    """Two bad ones of four are no more than two, and no more than half."""
+    (warehouse.log_data / "some.json").write_bytes(joined(*GOOD["events"], "42", "43"))
+    assert warehouse.etl(max_rejected=limit).run.counts.rejected == 2
+
+
+@pytest.mark.parametrize("limit", [Limit(0), Limit(1), Limit(0.49, is_share=True)])
+def test_more_rejected_records_than_allowed_fail_the_run(warehouse: Warehouse, limit: Limit) -> None:
+    """A run with too many bad records changes nothing, and names the first of them."""
+    path = warehouse.log_data / "a.json"
+    path.write_text(play())
+    warehouse.etl()
+    before = warehouse.contents()
+    path = warehouse.log_data / "b.json"
+    path.write_bytes(joined(GOOD["events"][0], play(ts="soon")))
+    (warehouse.song_data / "c.json").write_bytes(joined(song(), "42"))
+    with pytest.raises(SourceError) as caught:
+        warehouse.etl(max_rejected=limit)
+    assert str(caught.value) == (
+        "2 of 4 records were rejected, more than --max-rejected allows. Mend them or raise the limit;"
+        " nothing of this batch was published."
+        f"\n  {path}:2: ts: not a whole number\n  {warehouse.song_data / 'c.json'}:2: not a JSON object"
+    )
+    assert warehouse.contents() == before
