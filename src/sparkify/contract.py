@@ -124,19 +124,19 @@ def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def judged(contract: Contract, source: str, *extra: str) -> str:
+def judged(contract: Contract, source: str, *extra: str, nul: bool = True) -> str:
     """Return the SELECT that types and judges records.
 
-    `source` is the SQL of a relation with one column of text a field, the `extra` columns, and `flaw`: what is
-    known to be wrong already. The result has the fields, typed, then the extra columns, then `problem`: the reason
-    to refuse the record, or null.
+    `source` is the SQL of a relation with one column of text a field, and the `extra` columns. The result has the
+    fields, typed, then the extra columns, then `problem`: the reason to refuse the record, or null. Without `nul`,
+    texts are not searched for NUL characters.
     """
     typed = ", ".join(column for field in contract.fields for column in _typed(field))
-    problem = " ".join(f"when {test} then '{reason}'" for test, reason in _tests(contract))
+    problem = " ".join(f"when {test} then '{reason}'" for test, reason in _tests(contract, nul=nul))
     names = ", ".join([*(quoted(field.name) for field in contract.fields), *extra])
     return (
-        f"select {names}, case when flaw is not null then flaw {problem} end as problem"
-        f" from (select {', '.join([typed, *extra, 'flaw'])} from {source}) as typed"
+        f"select {names}, case {problem} end as problem"
+        f" from (select {', '.join([typed, *extra])} from {source}) as typed"
     )
 
 
@@ -174,7 +174,7 @@ def _number(text: str) -> str:
     )
 
 
-def _tests(contract: Contract) -> Iterator[tuple[str, str]]:
+def _tests(contract: Contract, *, nul: bool) -> Iterator[tuple[str, str]]:
     """Yield what may be wrong with a typed record, and how it is said: the field that the reason is about first."""
     for field in contract.fields:
         name = quoted(field.name)
@@ -183,22 +183,23 @@ def _tests(contract: Contract) -> Iterator[tuple[str, str]]:
             yield f"{text} is null", f"{field.name}: missing"
         elif field.required is Required.IN_PLAYS:
             yield f"{quoted('page')} = '{PLAY}' and {text} is null", f"{field.name}: missing in a play"
-        match field.type:
-            case Type.TEXT:
-                yield f"strlen({name}) > {field.width}", f"{field.name}: longer than {field.width} bytes"
+        if field.type is Type.TEXT:
+            yield f"strlen({name}) > {field.width}", f"{field.name}: longer than {field.width} bytes"
+            if nul:
                 yield f"contains({name}, chr(0))", f"{field.name}: holds a NUL character"
-                continue
-            case Type.WHOLE | Type.MOMENT:
-                yield f"{text} is not null and {name} is null", f"{field.name}: not a whole number"
-            case Type.NUMBER | Type.SPAN:
-                yield f"{text} is not null and {name} is null", f"{field.name}: not a number"
-        match field.type:
-            case Type.MOMENT:
-                yield f"{name} not between 0 and {LAST_MILLISECOND}", f"{field.name}: not in the years 1970 to 9999"
-            case Type.SPAN:
-                yield f"{name} not between 0 and 1e15", f"{field.name}: not a length of time"
-            case Type.NUMBER:
-                yield f"{name} not between -1e15 and 1e15", f"{field.name}: out of range"
+        else:
+            kind, low, high, beyond = _RANGES[field.type]
+            yield f"{text} is not null and {name} is null", f"{field.name}: not a {kind}"
+            yield f"{name} not between {low} and {high}", f"{field.name}: {beyond}"
+
+
+# What a number is called, its range, and how a number beyond it is told.
+_RANGES = {
+    Type.WHOLE: ("whole number", -(2**63) + 1, 2**63 - 1, "out of range"),
+    Type.MOMENT: ("whole number", 0, LAST_MILLISECOND, "not in the years 1970 to 9999"),
+    Type.NUMBER: ("number", "-1e15", "1e15", "out of range"),
+    Type.SPAN: ("number", 0, "1e15", "not a length of time"),
+}
 
 
 def looks_odd(field: Field) -> str:

@@ -30,6 +30,7 @@ STAGING = ("staging_events", "staging_songs", "staging_files", "staging_rejects"
 _SAMPLE = 100  # records of each directly read file in which unknown keys are looked for
 _GROUP = 256 << 20  # bytes of files that one statement reads: what has to be read again when it fails
 _COMMA = r",\s*[\]}]"
+_ODD = r":\s*(-?[NnIi][aAnN][nNfF]|\[|\{|true|false)"
 _NEW_LINE = b"\x1e"  # of a record in the spool, where a record is a line
 _SMALL = 1 << 16  # bytes up to which a file is read in one go
 
@@ -98,15 +99,16 @@ class Reader:
         plain = [item for item in files if _has_plain_keys(item[1], found)]
         taken = {number for group in _groups(plain) for number in self._take(group)}
         if taken:
-            meant = self._repair("staging_events", EVENTS)
-            too_long = [
-                f"{quoted(column.name)} in ({', '.join(literal(value) for value in values)})"
-                for column in EVENTS.repaired
-                if (values := [value for value in meant[column.name] if len(value.encode()) > column.width])
-            ]
-            if too_long:  # a repair may lengthen: those files are read exactly, and the record is refused
-                suspects = self._run(f"select distinct file_id from staging_events where {' or '.join(too_long)}")
-                faulty = {number for (number,) in suspects.fetchall()}
+            too_long = self._repair("staging_events", EVENTS)
+            if too_long:  # by a repair: those files are read exactly, and the record is refused
+                faulty = {
+                    number
+                    for column, values in too_long.items()
+                    for (number,) in self._run(
+                        f"select distinct file_id from staging_events where {quoted(column)} in (select unnest(?))",
+                        [values],
+                    ).fetchall()
+                }
                 self._run(f"delete from staging_events where file_id in ({', '.join(map(str, faulty))})")
                 taken -= faulty
         return taken
@@ -115,7 +117,7 @@ class Reader:
         """Take a group of files whole; of one that fails, half by half, the files that are without fault."""
         paths = [file.path for _, file in group]
         try:
-            if self._run(_forgiven(paths)).fetchone():
+            if self._run(_suspects(paths)).fetchone():
                 raise duckdb.InvalidInputException("read_json would take what is to be refused")
             [count] = self._run(direct_insert(EVENTS, paths)).fetchone() or [0]
         except duckdb.Error:
@@ -134,7 +136,8 @@ class Reader:
         self._repair("records", rules)
         names = ", ".join(quoted(column.name) for column in rules.fields)
         position = "position, " if rules.kind == "songs" else ""
-        judged = contract.judged(rules, "records", "file_id", "line", "position")
+        judged = contract.judged(rules, "records", "file_id", "line", "position", "flaw")
+        judged = f"select * replace (coalesce(flaw, problem) as problem) from ({judged})"
         [taken] = self._run(
             f"insert into {rules.table} select {names}, file_id, {position}false from ({judged}) where problem is null"
         ).fetchone() or [0]
@@ -158,13 +161,14 @@ class Reader:
         return {key for (key,) in rows}
 
     def _repair(self, table: str, rules: Contract) -> dict[str, list[str]]:
-        """Repair mangled text in a table, value by distinct value; return what each column's values became."""
-        became: dict[str, list[str]] = {}
+        """Repair mangled text in a table, value by distinct value; return what became too long, by column."""
+        too_long: dict[str, list[str]] = {}
         for column in rules.repaired:
             name = quoted(column.name)
-            rows = self._run(f"select distinct {name} from {table} where regexp_matches({name}, '[^ -~]')").fetchall()
+            rows = self._run(
+                f"select {name} from (select distinct {name} from {table}) where regexp_matches({name}, '[^ -~]')"
+            ).fetchall()
             repairs = [(value, meant) for (value,) in rows if (meant := text.repair(value)) != value]
-            became[column.name] = [meant for _, meant in repairs]
             if repairs:
                 self._run(
                     "create or replace temp table repairs as"
@@ -178,7 +182,9 @@ class Reader:
                 )
                 self._run(f"delete from {table} where {name} in (select mangled from repairs)")
                 self._run(f"insert into {table} from mended")
-        return became
+            if overlong := [meant for _, meant in repairs if len(meant.encode()) > column.width]:
+                too_long[column.name] = overlong
+        return too_long
 
     def _count(self, found: Reading) -> None:
         """Record how many records each file held; forget the files that were skipped."""
@@ -260,16 +266,14 @@ def direct_insert(rules: Contract, paths: Sequence[str]) -> str:
     """Return the statement that reads files of one object a line into staging as they stand, or fails."""
     types = ", ".join(f"'{column.name}': 'varchar'" for column in rules.fields)
     names = ", ".join(quoted(column.name) for column in rules.fields)
-    odd = " or ".join(contract.looks_odd(column) for column in rules.fields if column.type is Type.TEXT)
     position = ", row_number() over ()" if rules.kind == "songs" else ""
     source = (
-        f"(select *, case when {odd} then 'looks odd' end as flaw"
-        f" from read_json([{', '.join(map(literal, paths))}], format = 'newline_delimited', filename = true,"
-        f" maximum_object_size = {2 * MAX_RECORD}, columns = {{{types}}})) as records"
+        f"read_json([{', '.join(map(literal, paths))}], format = 'newline_delimited', filename = true,"
+        f" maximum_object_size = {2 * MAX_RECORD}, columns = {{{types}}})"
     )
     return (
         f"insert into {rules.table} select {names}, files.file_id{position}, false"
-        f" from ({contract.judged(rules, source, 'filename')}) as records"
+        f" from ({contract.judged(rules, source, 'filename', nul=False)}) as records"
         " join staging_files as files on files.path = records.filename"
         " where case when problem is null then true else error('refused') end"
     )
@@ -300,12 +304,19 @@ def _texts(spool: Spool, rules: Contract, keys: set[str]) -> str:
     )
 
 
-def _forgiven(paths: Sequence[str]) -> str:
-    """Return the SELECT that finds a line that read_json may forgive: with a trailing comma, or too long."""
+def _suspects(paths: Sequence[str]) -> str:
+    """Return the SELECT that finds a line that read_json may take although it is to be refused.
+
+    That is a line with what may be a trailing comma; with a value that is an object, a list, a truth value or a NaN,
+    any of which read_json turns into text; with a NUL; or with too long a record.
+    """
     return (
         f"select 1 from read_csv([{', '.join(map(literal, paths))}], columns = {{'line': 'varchar'}},"
         " auto_detect = false, header = false, delim = '\x1f', quote = '', escape = '', compression = 'none',"
-        f" max_line_size = {2 * MAX_RECORD}) where regexp_matches(line, '{_COMMA}') or strlen(line) > {MAX_RECORD}"
+        f" max_line_size = {2 * MAX_RECORD}) where strlen(line) > {MAX_RECORD} or contains(line, '\\u0000')"
+        # One pattern with both costs three times as much as the two, and so does the exact one on every line.
+        f" or regexp_matches(line, '{_COMMA}')"
+        f" or case when regexp_matches(line, '{_ODD}') then regexp_matches(line, '\"\\s*{_ODD}') else false end"
         " limit 1"
     )
 

@@ -76,13 +76,20 @@ def _walk(folder: str, above: frozenset[str]) -> Iterator[tuple[str, os.stat_res
                     continue
                 if not entry.name.isascii():
                     _refuse_unless_utf8(entry.path)
-                if entry.is_dir():
+                if _is_folder(entry):
                     if not (entry.is_symlink() and os.path.realpath(entry.path) in above):
                         yield from _walk(entry.path, above)
                 elif entry.name.lower().endswith(SUFFIXES):
                     yield entry.path, _stat(entry)
     except OSError as error:
         raise SourceError(f"{folder}: cannot be listed ({error.strerror}). Check the folder's permissions.") from error
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _refuse_unless_utf8(path: str) -> None:

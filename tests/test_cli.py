@@ -1,0 +1,425 @@
+"""The command line: stdout is data, stderr is narration, exit codes say how it went, and no secret comes out."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import pty
+import re
+import shlex
+import struct
+import subprocess
+import sys
+import termios
+import traceback
+from collections.abc import Callable
+from fcntl import ioctl
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from tests import deliveries
+from tests.deliveries import view, write
+from tests.realdata import catalogue_records
+
+from sparkify import cli, engines, tables
+from sparkify.errors import SparkifyError
+
+COMMANDS = ("create-tables", "etl", "status", "rejects", "check", "query", "generate")
+URL = "duckdb:///sparkify.duckdb"
+
+
+class Said(NamedTuple):
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+Sparkify = Callable[..., Said]
+
+
+@pytest.fixture
+def sparkify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Sparkify:
+    """Return the command line, run in a folder of its own, without a terminal."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+
+    def run(*arguments: str) -> Said:
+        try:
+            code = cli.main(arguments)
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        return Said(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def filled(sparkify: Sparkify) -> Sparkify:
+    """Return the command line in a folder with both deliveries, loaded into the default warehouse."""
+    deliveries.first(Path("data/log_data"), Path("data/song_data"))
+    deliveries.second(Path("data/log_data"), Path("data/song_data"))
+    assert sparkify("etl").code == 0
+    return sparkify
+
+
+def everything() -> dict[str, list[tuple[Any, ...]]]:
+    """Return every row of every table of the default warehouse."""
+    with engines.connect(URL, read_only=True) as engine:
+        return {table: sorted(engine.rows(f"select * from {table}"), key=repr) for table in tables.ALL}
+
+
+def on_terminal(*arguments: str, answer: str = "") -> tuple[int, str]:
+    """Run the command line on a terminal of 80 columns; return its exit code and what the terminal showed."""
+    ours, theirs = pty.openpty()
+    ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    environment = {**os.environ, "COLUMNS": "80", "TERM": "xterm"}
+    command = [sys.executable, "-m", "sparkify", *arguments]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        os.write(ours, answer.encode())
+        shown = b""
+        try:
+            while piece := os.read(ours, 4096):
+                shown += piece
+        except OSError as error:
+            if error.errno != errno.EIO:  # what Linux says when the other side has closed
+                raise
+    os.close(ours)
+    return process.returncode, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode()).replace("\r", "\n")
+
+
+# Help, imports, exit codes
+
+
+def test_every_command_is_tested_here(sparkify: Sparkify) -> None:
+    """The commands are those of this file."""
+    assert f"choose from {', '.join(map(repr, COMMANDS))})" in sparkify("unknown").err.replace('"', "'")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_ends_with_an_example_that_parses(sparkify: Sparkify, command: str) -> None:
+    """Every command says what it does, and shows a call that it would take."""
+    said = sparkify(command, "--help")
+    assert said.code == 0
+    example = " ".join(said.out.split()).rpartition(f"example: sparkify {command} ")[2]
+    assert cli.parser().parse_args([command, *shlex.split(example)]).command
+
+
+def test_help_imports_no_engine_and_no_terminal_library() -> None:
+    """`sparkify --help` is quick, since it loads nothing that it does not need."""
+    program = (
+        "import sys; from sparkify import cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: print({'duckdb', 'rich', 'boto3'} & set(sys.modules), file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stderr.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["etl", "--nonsense"],
+        ["query"],
+        ["query", "select 1", "--format", "xml"],
+        ["etl", "--config", "missing.cfg"],
+        ["etl", "--log-data", ""],
+        ["etl", "--warehouse", "nonsense"],
+        *(["etl", f"--batch-size={size}"] for size in ("", "0", "-1", "lots", "1XB", "0.1")),
+        *(["etl", f"--max-rejected={limit}"] for limit in ("", "-1", "1.5", "101%", "some", "%")),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_ends_with_2(sparkify: Sparkify, arguments: list[str]) -> None:
+    """What is mistyped is said on stderr, with exit code 2, and makes no warehouse."""
+    said = sparkify(*arguments)
+    assert (said.code, said.out) == (2, "")
+    assert "sparkify" in said.err
+    assert not Path("sparkify.duckdb").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("1", 1), ("500MB", 500_000_000), ("1.5 gb", 1_500_000_000), ("2KiB", 2048), ("3T", 3 * 10**12)]
+)
+def test_batch_size_takes_the_usual_units(text: str, size: int) -> None:
+    """A size is a number of bytes, or of thousands, millions and so on; KiB and its like are powers of 1024."""
+    assert cli.parser().parse_args(["etl", "--batch-size", text]).batch_size == size
+
+
+def test_failed_run_ends_with_1_and_leaves_nothing(sparkify: Sparkify) -> None:
+    """A folder that is not there fails the run; the message names it, and no empty warehouse remains."""
+    said = sparkify("etl", "--log-data", "nowhere", "--song-data", "nowhere")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("sparkify: nowhere: there is no such folder.")
+    assert not Path("sparkify.duckdb").exists()
+
+
+@pytest.mark.parametrize("command", [["status"], ["rejects"], ["check"], ["query", "select 1"]])
+def test_missing_warehouse_is_told_with_what_to_do(sparkify: Sparkify, command: list[str]) -> None:
+    """Who asks a warehouse that is not there reads how to make it, and none is made."""
+    said = sparkify(*command)
+    assert (said.code, said.out) == (1, "")
+    assert "sparkify etl" in said.err
+    assert not Path("sparkify.duckdb").exists()
+
+
+def test_debug_shows_the_traceback(sparkify: Sparkify) -> None:
+    """`--debug` lets the error through as it is."""
+    with pytest.raises(Exception, match="no such folder"):
+        sparkify("etl", "--debug")
+
+
+# etl
+
+
+def test_json_of_a_run_is_all_of_stdout(sparkify: Sparkify) -> None:
+    """With --json stdout is one JSON document; what goes on is told on stderr."""
+    deliveries.first(Path("data/log_data"), Path("data/song_data"))
+    said = sparkify("etl", "--json")
+    summary = json.loads(said.out)
+    assert summary["events"] == {"read": 62, "songplays": 48, "page_views": 12, "duplicates": 1, "rejected": 1}
+    assert summary["songs"] == {"read": 1, "added_or_changed": 1, "duplicates": 0, "rejected": 0}
+    assert summary["tables"]["songplays"] == {"rows": 48, "added_or_changed": 48}
+    assert "3 files" in said.err
+
+
+def test_run_without_anything_new_says_so(filled: Sparkify) -> None:
+    """The second run ends well, and its one line says that there was nothing to do."""
+    before = everything()
+    said = filled("etl")
+    assert said.code == 0
+    assert said.out.startswith("Nothing new: all 6 files are in sparkify.duckdb already.")
+    assert everything() == before
+
+
+def test_dry_run_lists_and_makes_no_warehouse(sparkify: Sparkify) -> None:
+    """--dry-run names every file that would be loaded, and nothing is there afterwards that was not before."""
+    deliveries.first(Path("data/log_data"), Path("data/song_data"))
+    said = sparkify("etl", "--dry-run")
+    assert [Path(line.split()[-1]).name for line in said.out.splitlines()] == ["heard.json", "1.json", "2.json"]
+    assert "Would load 3 files" in said.err
+    assert [path.name for path in Path.cwd().iterdir()] == ["data"]
+
+
+def test_dry_run_lists_only_what_is_pending(filled: Sparkify) -> None:
+    """On a warehouse that holds something, --dry-run names what is new or changed, and changes nothing."""
+    write(Path("data/log_data/9.json"), view(200))
+    write(Path("data/log_data/1.json"), view(201))
+    before = everything()
+    listed = json.loads(filled("etl", "--dry-run", "--json").out)
+    assert [(file["kind"], Path(file["path"]).name) for file in listed] == [("events", "1.json"), ("events", "9.json")]
+    assert len(json.loads(filled("etl", "--dry-run", "--full-refresh", "--json").out)) == 7
+    assert everything() == before
+
+
+def counts(sparkify: Sparkify, *statements: str) -> list[int]:
+    """Return the one number of each of some SELECTs."""
+    return [int(sparkify("query", statement, "--format", "csv").out.splitlines()[1]) for statement in statements]
+
+
+OF_REAL_DATA = (
+    "select count(*) from songplays",
+    "select count(song_id) from songplays",
+    "select count(artist_id) from songplays",
+    "select count(*) from page_views",
+    "select count(*) from users",
+    "select count(*) from users where level = 'paid'",
+    "select count(*) from songs",
+    "select count(*) from artists",
+    "select count(*) from time",
+    "select count(*) from time where start_time in (select start_time from songplays)",
+    "select count(*) from rejected_records",
+)
+
+
+def test_real_logs_with_71_songs_give_the_known_counts(sparkify: Sparkify, real: Path) -> None:
+    """The public sample gives what independent programs count in it."""
+    said = sparkify("etl", "--log-data", str(real / "log_data"), "--song-data", str(real / "song_data"), "--json")
+    assert json.loads(said.out)["events"]["read"] == 8056
+    assert counts(sparkify, *OF_REAL_DATA) == [6820, 1, 21, 1236, 97, 22, 71, 69, 8023, 6813, 0]
+
+
+def test_real_logs_with_the_whole_catalogue_give_the_known_counts(sparkify: Sparkify, real: Path) -> None:
+    """With all 14,896 songs 327 plays find their song, and 4,451 their artist."""
+    for name, content in catalogue_records(real):
+        path = Path("song_data", *name[2:5], name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    sparkify("etl", "--log-data", str(real / "log_data"), "--song-data", "song_data")
+    assert counts(sparkify, *OF_REAL_DATA) == [6820, 327, 4451, 1236, 97, 22, 14896, 9553, 8023, 6813, 0]
+
+
+# create-tables
+
+
+def test_create_tables_needs_no_yes_where_nothing_is_lost(sparkify: Sparkify) -> None:
+    """A new warehouse, and one whose tables are empty, are made without a question."""
+    assert [sparkify("create-tables").code for _ in range(2)] == [0, 0]
+    assert everything() == {table: [] for table in tables.ALL}
+
+
+def test_create_tables_refuses_without_a_terminal_and_without_yes(filled: Sparkify) -> None:
+    """A script that did not say --yes does not lose a row, and reads what to say."""
+    before = everything()
+    said = filled("create-tables")
+    assert said.code == 2
+    assert "--yes" in said.err
+    assert everything() == before
+
+
+def test_create_tables_with_yes_empties_every_table(filled: Sparkify) -> None:
+    """--yes drops every row without a question; the next run loads all files anew."""
+    assert filled("create-tables", "--yes").code == 0
+    assert everything() == {table: [] for table in tables.ALL}
+    assert json.loads(filled("etl", "--json").out)["files"]["loaded"] == 6
+
+
+@pytest.mark.parametrize(("answer", "kept"), [("n\n", True), ("\n", True), ("y\n", False), ("Yes\n", False)])
+@pytest.mark.usefixtures("filled")
+def test_create_tables_asks_on_a_terminal(answer: str, kept: bool) -> None:
+    """On a terminal only a clear yes drops what is there."""
+    before = everything()
+    code, shown = on_terminal("create-tables", answer=answer)
+    assert code == 0
+    assert f"sparkify.duckdb holds {sum(map(len, before.values()))} rows. Drop them all? [y/N]" in shown
+    assert (everything() == before) is kept
+    assert any(everything().values()) is kept
+
+
+# status, rejects, check
+
+
+def test_status_tells_what_is_loaded_and_what_waits(filled: Sparkify) -> None:
+    """`status --json` has the rows of each table, the files loaded and pending, and the last runs, newest first."""
+    write(Path("data/log_data/9.json"), view(200))
+    filled("etl")
+    write(Path("data/log_data/10.json"), view(300))
+    state = json.loads(filled("status", "--json").out)
+    assert state["rows"] == {table: len(rows) for table, rows in everything().items()}
+    assert (state["files_loaded"], state["files_pending"]) == (7, 1)
+    assert state["bytes_pending"] == Path("data/log_data/10.json").stat().st_size
+    assert [run["files"] for run in state["runs"]] == [1, 6]
+    assert state["newest_event"].startswith("2018-11-01")
+
+
+def test_status_is_told_to_people_too(filled: Sparkify) -> None:
+    """`status` shows every table with its rows, the files, and the age of the newest event."""
+    lines = [line.split() for line in filled("status").out.splitlines()]
+    for table, rows in everything().items():
+        assert [table, str(len(rows))] in lines
+    assert ["files", "6", "loaded,", "0", "pending", "(0", "B)"] in lines
+    assert any(line[:3] == ["newest", "event", "2018-11-01"] for line in lines)
+
+
+def test_status_works_without_the_sources(filled: Sparkify) -> None:
+    """A warehouse can be looked at where its files cannot; the reason is told."""
+    Path("data").rename("elsewhere")
+    said = filled("status")
+    assert said.code == 0
+    assert "there is no such folder" in said.err
+
+
+@pytest.mark.parametrize(
+    ("chosen", "found"),
+    [
+        ([], [("1.json", "{broken"), ("2.json", "[]")]),
+        (["--file", "LOG_DATA/2"], [("2.json", "[]")]),
+        (["--reason", "Not Valid"], [("1.json", "{broken")]),
+        (["--reason", "%"], []),
+        (["--file", "1.json", "--reason", "object"], []),
+    ],
+)
+def test_rejects_are_chosen_by_words(filled: Sparkify, chosen: list[str], found: list[tuple[str, str]]) -> None:
+    """--file and --reason leave those records whose path and reason hold the words, whatever their case."""
+    rejects = json.loads(filled("rejects", *chosen, "--json").out)
+    assert [(Path(reject["file"]).name, reject["record"]) for reject in rejects] == found
+    assert all(set(reject) >= {"file", "line", "reason", "record"} for reject in rejects)
+
+
+def test_rejects_are_told_with_their_place(filled: Sparkify) -> None:
+    """People read file, line and reason as a compiler writes them, and the record below."""
+    said = filled("rejects")
+    log = Path("data/log_data/1.json").absolute()
+    assert said.out.splitlines()[:2] == [f"{log}:31: not valid JSON", "    {broken"]
+    assert said.err == "2 rejected records.\n"
+
+
+def test_check_tells_how_each_check_went(filled: Sparkify) -> None:
+    """`check --json` is JSON for a failure too, which is told by exit code 3."""
+    assert {entry["passed"] for entry in json.loads(filled("check", "--json").out)} == {True}
+    with engines.connect(URL) as engine:
+        engine.execute("update users set level = 'gold'")
+    said = filled("check", "--json")
+    assert said.code == 3
+    assert [(entry["check"], entry["offending_rows"]) for entry in json.loads(said.out) if not entry["passed"]] == [
+        ("levels_are_known", 3)
+    ]
+
+
+# On a terminal, and secrets
+
+
+@pytest.mark.parametrize("command", ["status", "check", "rejects", "etl --full-refresh"])
+@pytest.mark.usefixtures("filled")
+def test_output_fits_80_columns(command: str) -> None:
+    """On a terminal of 80 columns no line that is not a path is longer, even with many millions of plays."""
+    with engines.connect(URL) as engine:
+        engine.execute("update etl_runs set songplays = songplays + 123456789, events_read = events_read + 123456789")
+    code, shown = on_terminal(*command.split())
+    assert code == 0
+    lines = [line for line in shown.splitlines() if not line.startswith(str(Path.cwd()))]
+    assert [line for line in lines if len(line) > 80] == []
+
+
+def test_summary_of_the_real_data_fits_80_columns(sparkify: Sparkify, real: Path) -> None:
+    """The summary of a run over thousands of records stays within 80 columns."""
+    assert sparkify("create-tables").code == 0
+    _, shown = on_terminal("etl", "--log-data", str(real / "log_data"), "--song-data", str(real / "song_data"))
+    assert "6,820" in shown
+    assert [line for line in shown.splitlines() if len(line) > 80] == []
+
+
+SECRETS = ("Aws-K3y", "Aws-S3cret", "Dwh-Passw0rd", "Cluster-Passw0rd", "Url-Passw0rd", "Environment-Passw0rd")
+CONFIG = """
+[AWS]
+KEY = Aws-K3y
+SECRET = 'Aws-S3cret'
+[DWH]
+DWH_DB_PASSWORD = Dwh-Passw0rd
+[CLUSTER]
+DB_PASSWORD = "Cluster-Passw0rd"
+"""
+
+
+COMMANDS_WITH_SECRETS = (
+    *(["etl"], ["etl", "--json"], ["etl", "--dry-run"], ["etl", "--full-refresh"], ["create-tables", "--yes"]),
+    *(["status"], ["status", "--json"], ["rejects"], ["check"], ["query", "select * from duckdb_settings()"]),
+    *(["etl", "--log-data", "nowhere"], ["query", "select nonsense"], ["status", "--config", "broken.cfg"]),
+    *(["etl", "--warehouse", "postgresql://user:Url-Passw0rd@host/db"], ["etl", "--warehouse", "Url-Passw0rd"]),
+    ["etl", "--warehouse", "duckdb://user:Url-Passw0rd@host/db"],
+)
+
+
+def test_no_command_prints_a_secret(filled: Sparkify, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the configuration holds in passwords and keys is in no output, and in no traceback of --debug."""
+    Path("dwh.cfg").write_text(CONFIG)
+    Path("broken.cfg").write_text(CONFIG.replace("DB_PASSWORD =", "DB_PASSWROD =").replace("KEY =", "KEY"))
+    monkeypatch.setenv("SPARKIFY_CLUSTER_DB_PASSWORD", "Environment-Passw0rd")
+    failed = 0
+    for command in COMMANDS_WITH_SECRETS:
+        said = filled(*command)
+        try:
+            debugged = filled(*command, "--debug")
+            shown = f"{said} {debugged}"
+        except SparkifyError:
+            failed += 1
+            shown = f"{said} {traceback.format_exc()}"
+        assert [secret for secret in SECRETS if secret in shown] == [], command
+    assert failed == 6
