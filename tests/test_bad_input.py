@@ -22,6 +22,7 @@ from tests.records import (
     misread,
     play,
     record,
+    song,
 )
 
 from sparkify import reader
@@ -47,20 +48,18 @@ def refused(warehouse: Warehouse, kind: Kind, *pieces: str | bytes) -> list[Row]
 def test_bad_record_is_kept_with_its_place_reason_and_text(warehouse: Warehouse, kind: Kind) -> None:
     """Each bad record stands in the quarantine, and costs none of the good ones around it in its file."""
     bad = {name: case for name, case in BAD.items() if case.kind == kind}
-    good: list[object] = []
     for number, (name, case) in enumerate(bad.items(), start=100):
-        around = [
-            {"sessionId": number, "itemInSession": item} if kind == "events" else {"song_id": f"SO{number}-{item}"}
-            for item in (1, 2)
-        ]
-        first, last = (record(kind, **changes) for changes in around)
-        (folder(warehouse, kind) / f"{name}.json").write_bytes(joined(first, case.record, last))
-        good += [changes.get("song_id") or f"1541105830796-{number}-{changes['itemInSession']}-8" for changes in around]
+        around = [play(sessionId=number, itemInSession=item) for item in (1, 2)]
+        if kind == "songs":
+            around = [song(song_id=f"SO{number}-{item}") for item in (1, 2)]
+        (folder(warehouse, kind) / f"{name}.json").write_bytes(joined(around[0], case.record, around[1]))
     warehouse.etl()
     found = {
         Path(path).stem: (source, line, reason, text) for source, path, line, reason, text in warehouse.query(REJECTED)
     }
     assert found == {name: (kind, 2, case.reason, case.shown) for name, case in bad.items()}
+    form = {"events": "1541105830796-{}-{}-8", "songs": "SO{}-{}"}[kind]
+    good = [form.format(number, item) for number in range(100, 100 + len(bad)) for item in (1, 2)]
     assert loaded(warehouse, kind) == sorted(good)
 
 

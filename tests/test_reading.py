@@ -242,13 +242,13 @@ def test_folder_without_json_is_told(warehouse: Warehouse) -> None:
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Generated:
     """Generate data that is as it should be."""
-    return generate(tmp_path_factory.mktemp("clean") / "data", users=100, days=8, songs=1000, seed=5)
+    return generate(tmp_path_factory.mktemp("clean") / "data", users=100, days=8, songs=500, seed=5)
 
 
 @pytest.fixture(scope="module")
 def dirty(tmp_path_factory: pytest.TempPathFactory) -> Generated:
     """Generate the same data with dirt in it: of every kind, or nearly so."""
-    return generate(tmp_path_factory.mktemp("dirty") / "data", users=100, days=8, songs=1000, seed=5, dirty=0.05)
+    return generate(tmp_path_factory.mktemp("dirty") / "data", users=100, days=8, songs=500, seed=5, dirty=0.05)
 
 
 def test_clean_logs_are_read_directly(clean: Generated, both_ways: Both, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,8 +273,11 @@ def test_dirty_logs_are_the_same_read_either_way(dirty: Generated, both_ways: Bo
     assert directly == exactly
 
 
-def test_bad_record_is_the_same_read_either_way(both_ways: Both, tmp_path: Path) -> None:
+def test_bad_record_is_the_same_read_either_way(
+    both_ways: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No kind of bad record slips through far down in a large file."""
+    monkeypatch.setattr(reader, "_GROUP", 1)  # each file by itself: quicker than to halve a group where all are bad
     odd = {name: case.record for name, case in BAD.items() if case.kind == "events"} | {
         "too long when repaired": play(song="\x19" * 171).encode(),
         "short enough when repaired": play(song=misread("é" * 256)).encode(),

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -177,7 +179,7 @@ def check(options: argparse.Namespace) -> None:
 def query(options: argparse.Namespace) -> None:
     """Run one SELECT and show its rows."""
     with _open(options) as engine:
-        columns, rows = engine.query(options.sql)
+        columns, rows = engine.ask(options.sql)
     match options.format:
         case "csv":
             import csv
@@ -353,7 +355,23 @@ def _say(line: str, end: str = "\n") -> None:
 
 
 def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    print(json.dumps(_as_json(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _as_json(value: Any) -> Any:
+    """Return a value as JSON has it: decimals are numbers, NaN and the infinities, like dates, are text."""
+    match value:
+        case dict():
+            return {str(key): _as_json(item) for key, item in value.items()}
+        case list() | tuple() | set():
+            return [_as_json(item) for item in value]
+        case Decimal() if value.is_finite():
+            return int(value) if value == value.to_integral_value() else float(value)
+        case float() if math.isfinite(value):
+            return value
+        case None | bool() | int():
+            return value
+    return str(value)
 
 
 def _print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -38,7 +38,7 @@ def publish(engine: Engine) -> Changed:
 
 def _make(engine: Engine, table: str, select: str) -> None:
     """Make a temporary table of a SELECT."""
-    engine.execute(f"drop table if exists {table}")
+    engine.execute(f"drop table if exists {engine.temporary}.{table}")
     engine.execute(f"create temp table {table} as {select}")
 
 

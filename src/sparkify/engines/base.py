@@ -20,6 +20,9 @@ class Engine(ABC):
     name: ClassVar[str]
     """What the hint lines of the SQL files call it."""
 
+    temporary: ClassVar[str]
+    """The schema of temporary tables."""
+
     label: str
     """What people call this warehouse; holds no secret."""
 
@@ -39,6 +42,10 @@ class Engine(ABC):
     @abstractmethod
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[Row]]:
         """Run one SELECT; return the names of its columns and its rows."""
+
+    @abstractmethod
+    def ask(self, sql: str) -> tuple[list[str], list[Row]]:
+        """Run one statement of a user's, who may change nothing by it."""
 
     @abstractmethod
     def prepare(

@@ -29,6 +29,7 @@ class DuckDB(Engine):
     """
 
     name: ClassVar[str] = "duckdb"
+    temporary: ClassVar[str] = "temp"
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
         self._path = _path(url)
@@ -66,11 +67,16 @@ class DuckDB(Engine):
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[Row]]:
         """Run one SELECT; return the names of its columns and its rows."""
         with _plainly(self._path):
-            statements = self._connection.extract_statements(sql)
-            if len(statements) != 1:
-                raise WarehouseError(f"{self._path}: give one statement, not {len(statements)}.")
-            found = self._connection.execute(statements[0], parameters or None)
+            found = self._connection.execute(sql, parameters or None)
             return [column[0] for column in found.description or ()], found.fetchall()
+
+    def ask(self, sql: str) -> tuple[list[str], list[Row]]:
+        """Run one statement of a user's on a warehouse that was opened for reading only."""
+        with _plainly(self._path):
+            statements = self._connection.extract_statements(sql)
+        if len(statements) != 1:
+            raise WarehouseError(f"{self._path}: give one statement, not {len(statements)}.")
+        return self.query(sql)
 
     def prepare(
         self, files: Sequence[SourceFile], redelivered: frozenset[str], progress: Progress, *, skip_bad_files: bool
