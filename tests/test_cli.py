@@ -139,6 +139,7 @@ def test_help_imports_no_engine_and_no_terminal_library() -> None:
 )
 def test_wrong_usage_ends_with_2(sparkify: Sparkify, arguments: list[str]) -> None:
     """What is mistyped is said on stderr, with exit code 2, and makes no warehouse."""
+    deliveries.first(Path("data/log_data"), Path("data/song_data"))
     said = sparkify(*arguments)
     assert (said.code, said.out) == (2, "")
     assert "sparkify" in said.err
@@ -217,6 +218,18 @@ def test_dry_run_lists_only_what_is_pending(filled: Sparkify) -> None:
     assert [(file["kind"], Path(file["path"]).name) for file in listed] == [("events", "1.json"), ("events", "9.json")]
     assert len(json.loads(filled("etl", "--dry-run", "--full-refresh", "--json").out)) == 7
     assert everything() == before
+
+
+@pytest.mark.parametrize(("options", "claimed"), [([], True), (["--full-refresh"], False)])
+def test_failed_run_says_what_it_published(sparkify: Sparkify, options: list[str], claimed: bool) -> None:
+    """A run that rejects too much in its third batch has published two, unless it was a full refresh."""
+    deliveries.first(Path("data/log_data"), Path("data/song_data"))
+    write(Path("data/log_data/3.json"), "{broken", view(200))
+    said = sparkify("etl", "--batch-size", "7kB", "--max-rejected", "1", *options)
+    assert (said.code, said.out) == (1, "")
+    assert f"{Path('data/log_data/3.json').absolute()}:1: not valid JSON" in said.err
+    assert ("before this one are published" in said.err) is claimed
+    assert any(everything().values()) is claimed
 
 
 def counts(sparkify: Sparkify, *statements: str) -> list[int]:
@@ -416,8 +429,7 @@ def test_no_command_prints_a_secret(filled: Sparkify, monkeypatch: pytest.Monkey
     for command in COMMANDS_WITH_SECRETS:
         said = filled(*command)
         try:
-            debugged = filled(*command, "--debug")
-            shown = f"{said} {debugged}"
+            shown = f"{said} {filled(*command, '--debug')}"
         except SparkifyError:
             failed += 1
             shown = f"{said} {traceback.format_exc()}"

@@ -123,6 +123,12 @@ def deliver_second(warehouse: Warehouse) -> None:
     deliveries.second(warehouse.log_data, warehouse.song_data)
 
 
+@pytest.fixture(autouse=True)
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let killed runs leave their temporary files where the test's own are."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+
 @pytest.fixture
 def loaded(warehouse: Warehouse) -> Warehouse:
     """Return a warehouse that holds the first delivery."""
@@ -185,7 +191,7 @@ def test_run_killed_at_any_moment_is_completed_by_the_next(side_by_side: SideByS
 
     def killed(warehouse: Warehouse, delay: float) -> tuple[int, float]:
         began = time.monotonic()
-        process = start(["-m", "sparkify", *arguments(warehouse, "--batch-size", "1")])
+        process = start(["-m", "sparkify", *arguments(warehouse, "--batch-size", "7kB")])
         with suppress(subprocess.TimeoutExpired):
             process.communicate(timeout=delay)
         process.kill()
@@ -303,9 +309,17 @@ def test_command_on_a_warehouse_in_use_is_told_plainly(loaded: Warehouse, comman
 # Failed
 
 
+def spoil(warehouse: Warehouse, how: str) -> None:
+    """Deliver a file on which a run must fail."""
+    if how == "check":
+        deliveries.write(warehouse.log_data / "4.json", deliveries.play(130, level="gold"))
+    else:
+        (warehouse.log_data / "4.json.gz").write_bytes(b"\x1f\x8b\x08\x00 truncated")
+
+
 def test_run_that_fails_a_check_changes_nothing(waiting: Warehouse) -> None:
     """A bad row in a delivery leaves every table as it was, the ledger too, though nothing is wrong with the rest."""
-    deliveries.write(waiting.log_data / "4.json", deliveries.play(130, level="gold"))
+    spoil(waiting, "check")
     before = everything(waiting)
     with pytest.raises(CheckFailed):
         waiting.etl()
@@ -314,29 +328,27 @@ def test_run_that_fails_a_check_changes_nothing(waiting: Warehouse) -> None:
 
 def test_failed_check_is_named_with_its_rows(loaded: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
     """Who runs into a check reads which one, and on what; the exit code says that it was a check."""
-    event = deliveries.play(130, level="gold")
-    deliveries.write(loaded.log_data / "4.json", event)
+    deliveries.write(loaded.log_data / "4.json", event := deliveries.play(130, level="gold"))
     assert cli.main(arguments(loaded)) == 3
     narration = capsys.readouterr().err
     assert "levels are known" in narration
-    assert f"songplay_id = {event['ts']}-1-130-1, level = gold" in narration.replace("found_at", "songplay_id")
+    assert f"found_at = {event['ts']}-1-130-1, level = gold" in narration
     assert "Traceback" not in narration
 
 
 def test_delivery_put_right_loads_after_a_failed_check(waiting: Warehouse, undisturbed: Contents) -> None:
     """Once the bad file is gone, the same run goes through."""
-    bad = waiting.log_data / "4.json"
-    deliveries.write(bad, deliveries.play(130, level="gold"))
+    spoil(waiting, "check")
     with pytest.raises(CheckFailed):
         waiting.etl()
-    bad.unlink()
+    (waiting.log_data / "4.json").unlink()
     waiting.etl()
     assert contents(waiting) == undisturbed
 
 
 def test_batches_before_a_failed_one_stay(waiting: Warehouse) -> None:
     """What was published before the bad batch is whole, and only the bad batch waits for the next run."""
-    deliveries.write(waiting.log_data / "4.json", deliveries.play(130, level="gold"))
+    spoil(waiting, "check")
     with pytest.raises(CheckFailed):
         waiting.etl(batch_size=1)
     assert waiting.failed_checks() == []
@@ -394,14 +406,6 @@ def test_full_refresh_keeps_a_view_of_an_analyst(waiting: Warehouse) -> None:
     waiting.execute("create view plays_by_level as select level, count(*) as plays from songplays group by level")
     waiting.etl(full_refresh=True)
     assert waiting.query("select sum(plays) from plays_by_level") == waiting.query("select count(*) from songplays")
-
-
-def spoil(warehouse: Warehouse, how: str) -> None:
-    """Deliver a file on which a run must fail."""
-    if how == "check":
-        deliveries.write(warehouse.log_data / "4.json", deliveries.play(130, level="gold"))
-    else:
-        (warehouse.log_data / "4.json.gz").write_bytes(b"\x1f\x8b\x08\x00 truncated")
 
 
 @pytest.mark.parametrize("how", ["check", "file"])

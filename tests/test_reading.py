@@ -303,7 +303,6 @@ def test_key_in_other_case_matches_far_down_in_a_large_file(both_ways: Both, tmp
     assert directly == exactly
 
 
-@pytest.mark.xfail(strict=True, reason="the values are those that the folder is named for")
 def test_folder_named_like_a_column_sets_no_value(both_ways: Both, tmp_path: Path) -> None:
     """A folder called level=paid says nothing about the events in it."""
     (tmp_path / "level=paid").mkdir()
@@ -313,9 +312,7 @@ def test_folder_named_like_a_column_sets_no_value(both_ways: Both, tmp_path: Pat
     assert directly == exactly
 
 
-@pytest.mark.parametrize(
-    "size", [pytest.param(DIRECTLY, marks=pytest.mark.xfail(strict=True, reason="RecursionError")), EXACTLY]
-)
+@pytest.mark.parametrize("size", [DIRECTLY, EXACTLY])
 def test_deeply_nested_value_is_ignored_like_any(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:

@@ -488,9 +488,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _bytes(text: str) -> int:
-    units = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)I?B?", text.strip().upper())
-    size = float(found[1]) * units[found[2]] if found else 0
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?", text.strip().upper())
+    size = float(found[1]) * (1024 if found[3] else 1000) ** " KMGT".index(found[2] or " ") if found else 0
     if size < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no size. Write it like 500MB or 1GB.")
     return int(size)

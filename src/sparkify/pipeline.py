@@ -116,8 +116,9 @@ def plan(config: Config, options: Options, narrator: Narrator) -> list[SourceFil
 
 def etl(config: Config, options: Options, narrator: Narrator) -> Summary:
     """Load what has not been loaded yet: stage it, transform it, check it, and publish it with its ledger."""
+    engines.exists(config.warehouse_url)  # a URL that names no warehouse is told before anything is done
+    files = list_sources(config, narrator)  # and so is a missing folder, before a warehouse is made
     with engines.connect(config.warehouse_url) as engine:
-        files = list_sources(config, narrator)
         create_missing_tables(engine)
         progress = _Progress(Run())
         if options.full_refresh:

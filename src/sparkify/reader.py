@@ -269,6 +269,7 @@ def direct_insert(rules: Contract, paths: Sequence[str]) -> str:
     position = ", row_number() over ()" if rules.kind == "songs" else ""
     source = (
         f"read_json([{', '.join(map(literal, paths))}], format = 'newline_delimited', filename = true,"
+        " hive_partitioning = false,"
         f" maximum_object_size = {2 * MAX_RECORD}, columns = {{{types}}})"
     )
     return (
@@ -357,7 +358,7 @@ def _has_plain_keys(file: SourceFile, found: Reading) -> bool:
         with open_file(file.path) as stream:
             for piece in islice(cut(stream), _SAMPLE):
                 keys |= json.loads(piece.text).keys()
-    except (OSError, ValueError, AttributeError):  # something is odd about it: to be found out exactly
+    except (OSError, ValueError, AttributeError, RecursionError):  # something is odd about it: to be found out exactly
         return False
     unknown = _unknown(keys, EVENTS)
     found.unknown_keys["events"] |= unknown

@@ -3,5 +3,8 @@ select f.songplay_id, f.start_time
 from songplays as f
 left join time as d on d.start_time = f.start_time
 where
-    f.start_time between (select first_time from checked_period) and (select last_time from checked_period)
+    (
+        f.start_time is null
+        or f.start_time between (select first_time from checked_period) and (select last_time from checked_period)
+    )
     and d.start_time is null

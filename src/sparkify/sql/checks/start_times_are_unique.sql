@@ -1,6 +1,6 @@
 -- start_times_are_unique: one row per moment whose key is missing or given more than once.
 select start_time, count(*) as times
 from time
-where start_time between (select first_time from checked_period) and (select last_time from checked_period)
+where start_time is null or start_time between (select first_time from checked_period) and (select last_time from checked_period)
 group by start_time
 having count(*) > 1 or start_time is null
