@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.postgres import Server, server
 from tests.realdata import real_data
 
 from sparkify import checks, config, engines, pipeline, tables
 from sparkify.pipeline import Options, Summary
 
-ENGINES = ("duckdb",)
+ENGINES = ("duckdb", "postgresql")
 
 Row = tuple[Any, ...]
 
@@ -84,19 +88,33 @@ class Warehouse:
             return list(checks.offences(engine))
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """Start one PostgreSQL server for all tests."""
+    with server() as running:
+        yield running
+
+
 @pytest.fixture(params=ENGINES)
-def make_warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Warehouse]:
-    """Make empty warehouses, as many as the test wants, each with folders of its own."""
-    made = 0
+def make_warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Warehouse]]:
+    """Make warehouses, as many as the test wants: empty ones with folders of their own, or copies of another."""
+    running = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    with ExitStack() as made:
+        numbers = itertools.count(1)
 
-    def make() -> Warehouse:
-        nonlocal made
-        made += 1
-        folder = tmp_path / f"warehouse-{made}"
-        assert request.param == "duckdb"
-        return Warehouse(f"duckdb:///{folder / 'sparkify.duckdb'}", folder)
+        def make(copied: Warehouse | None = None) -> Warehouse:
+            folder = tmp_path / f"warehouse-{next(numbers)}"
+            file = folder / "sparkify.duckdb"
+            template = copied.url if copied else None
+            url = made.enter_context(running.database(template)) if running else f"duckdb:///{file}"
+            new = Warehouse(url, folder)
+            if copied:
+                new.log_data, new.song_data = copied.log_data, copied.song_data
+                if not running:
+                    shutil.copy(copied.url.removeprefix("duckdb:///"), file)
+            return new
 
-    return make
+        yield make
 
 
 @pytest.fixture

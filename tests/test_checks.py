@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -158,3 +159,20 @@ def test_check_command_says_of_every_check_how_it_went(
     found = [line.split(maxsplit=1) for line in said.out.splitlines()]
     assert found == [["FAILED" if name == "levels are known" else "ok", name] for name in names]
     assert "found_in = users, found_at = 2, level = gold" in said.err
+
+
+def test_check_command_tells_machines_the_same(loaded: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
+    """`check --json` has every check, whether it passed, and how many rows do not comply."""
+    assert cli.main(["check", "--json", "--warehouse", loaded.url]) == 0
+    assert json.loads(capsys.readouterr().out) == [
+        {"check": name, "passed": True, "offending_rows": 0} for name in queries.names("checks")
+    ]
+
+
+def test_check_command_is_json_for_a_failure_too(warehouse: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
+    """A failed check is told on stdout as JSON, on stderr for people, and by exit code 3."""
+    warehouse.etl()
+    warehouse.execute("insert into users (user_id, level) values ('1', 'gold'), ('2', 'gold')")
+    assert cli.main(["check", "--json", "--warehouse", warehouse.url]) == 3
+    failed = [told for told in json.loads(capsys.readouterr().out) if not told["passed"]]
+    assert failed == [{"check": "levels_are_known", "passed": False, "offending_rows": 2}]

@@ -67,6 +67,26 @@ def filled(sparkify: Sparkify) -> Sparkify:
     return sparkify
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the same, which no test may change."""
+    folder = tmp_path_factory.mktemp("kept")
+    sources = [folder / "data/log_data", folder / "data/song_data"]
+    deliveries.first(*sources)
+    deliveries.second(*sources)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(folder)
+        assert cli.main(["etl"]) == 0
+    return folder
+
+
+@pytest.fixture
+def reading(sparkify: Sparkify, kept: Path, monkeypatch: pytest.MonkeyPatch) -> Sparkify:
+    """Return the command line in that folder: for tests that only look."""
+    monkeypatch.chdir(kept)
+    return sparkify
+
+
 def everything() -> dict[str, list[tuple[Any, ...]]]:
     """Return every row of every table of the default warehouse."""
     with engines.connect(URL, read_only=True) as engine:
@@ -191,10 +211,10 @@ def test_json_of_a_run_is_all_of_stdout(sparkify: Sparkify) -> None:
     assert "3 files" in said.err
 
 
-def test_run_without_anything_new_says_so(filled: Sparkify) -> None:
+def test_run_without_anything_new_says_so(reading: Sparkify) -> None:
     """The second run ends well, and its one line says that there was nothing to do."""
     before = everything()
-    said = filled("etl")
+    said = reading("etl")
     assert said.code == 0
     assert said.out.startswith("Nothing new: all 6 files are in sparkify.duckdb already.")
     assert everything() == before
@@ -278,10 +298,10 @@ def test_create_tables_needs_no_yes_where_nothing_is_lost(sparkify: Sparkify) ->
     assert everything() == {table: [] for table in tables.ALL}
 
 
-def test_create_tables_refuses_without_a_terminal_and_without_yes(filled: Sparkify) -> None:
+def test_create_tables_refuses_without_a_terminal_and_without_yes(reading: Sparkify) -> None:
     """A script that did not say --yes does not lose a row, and reads what to say."""
     before = everything()
-    said = filled("create-tables")
+    said = reading("create-tables")
     assert said.code == 2
     assert "--yes" in said.err
     assert everything() == before
@@ -306,7 +326,7 @@ def test_create_tables_asks_on_a_terminal(answer: str, kept: bool) -> None:
     assert any(everything().values()) is kept
 
 
-# status, rejects, check
+# status, rejects
 
 
 def test_status_tells_what_is_loaded_and_what_waits(filled: Sparkify) -> None:
@@ -322,9 +342,9 @@ def test_status_tells_what_is_loaded_and_what_waits(filled: Sparkify) -> None:
     assert state["newest_event"].startswith("2018-11-01")
 
 
-def test_status_is_told_to_people_too(filled: Sparkify) -> None:
+def test_status_is_told_to_people_too(reading: Sparkify) -> None:
     """`status` shows every table with its rows, the files, and the age of the newest event."""
-    lines = [line.split() for line in filled("status").out.splitlines()]
+    lines = [line.split() for line in reading("status").out.splitlines()]
     for table, rows in everything().items():
         assert [table, str(len(rows))] in lines
     assert ["files", "6", "loaded,", "0", "pending", "(0", "B)"] in lines
@@ -349,31 +369,19 @@ def test_status_works_without_the_sources(filled: Sparkify) -> None:
         (["--file", "1.json", "--reason", "object"], []),
     ],
 )
-def test_rejects_are_chosen_by_words(filled: Sparkify, chosen: list[str], found: list[tuple[str, str]]) -> None:
+def test_rejects_are_chosen_by_words(reading: Sparkify, chosen: list[str], found: list[tuple[str, str]]) -> None:
     """--file and --reason leave those records whose path and reason hold the words, whatever their case."""
-    rejects = json.loads(filled("rejects", *chosen, "--json").out)
+    rejects = json.loads(reading("rejects", *chosen, "--json").out)
     assert [(Path(reject["file"]).name, reject["record"]) for reject in rejects] == found
     assert all(set(reject) >= {"file", "line", "reason", "record"} for reject in rejects)
 
 
-def test_rejects_are_told_with_their_place(filled: Sparkify) -> None:
+def test_rejects_are_told_with_their_place(reading: Sparkify) -> None:
     """People read file, line and reason as a compiler writes them, and the record below."""
-    said = filled("rejects")
+    said = reading("rejects")
     log = Path("data/log_data/1.json").absolute()
     assert said.out.splitlines()[:2] == [f"{log}:31: not valid JSON", "    {broken"]
     assert said.err == "2 rejected records.\n"
-
-
-def test_check_tells_how_each_check_went(filled: Sparkify) -> None:
-    """`check --json` is JSON for a failure too, which is told by exit code 3."""
-    assert {entry["passed"] for entry in json.loads(filled("check", "--json").out)} == {True}
-    with engines.connect(URL) as engine:
-        engine.execute("update users set level = 'gold'")
-    said = filled("check", "--json")
-    assert said.code == 3
-    assert [(entry["check"], entry["offending_rows"]) for entry in json.loads(said.out) if not entry["passed"]] == [
-        ("levels_are_known", 3)
-    ]
 
 
 # On a terminal, and secrets

@@ -235,11 +235,10 @@ def test_files_of_a_run_add_up_to_its_row_and_its_summary(loaded: Warehouse, bat
     assert totals(loaded) == counts
 
 
-@pytest.mark.parametrize("batch_size", [1, 1 << 30])
-def test_every_record_read_is_accounted_for(loaded: Warehouse, batch_size: int) -> None:
+def test_every_record_read_is_accounted_for(loaded: Warehouse) -> None:
     """Read = loaded + duplicates + rejected, for events and for songs, as counted by hand."""
     deliver_all_kinds(loaded)
-    counts = loaded.etl(batch_size=batch_size).run.counts
+    counts = loaded.etl().run.counts
     assert (counts.events_read, counts.events_rejected) == (17, 2)
     assert (counts.songs_read, counts.songs_rejected) == (5, 1)
     assert counts.events_read == sum(
@@ -260,7 +259,7 @@ def sum_of_sizes(warehouse: Warehouse) -> int:
 def test_rejected_records_are_as_many_as_were_counted(loaded: Warehouse) -> None:
     """Each rejected record that a run counts stands in rejected_records, under that run."""
     deliver_all_kinds(loaded)
-    summary = loaded.etl(batch_size=1)
+    summary = loaded.etl()
     counted = {"events": summary.run.counts.events_rejected, "songs": summary.run.counts.songs_rejected}
     kept = loaded.query(
         f"select source, count(*) from rejected_records where run_id = '{summary.run.id}' group by source"
@@ -271,5 +270,5 @@ def test_rejected_records_are_as_many_as_were_counted(loaded: Warehouse) -> None
 def test_summary_tells_the_rows_that_the_tables_have(loaded: Warehouse) -> None:
     """The rows of the summary are those in the warehouse."""
     deliver_all_kinds(loaded)
-    rows = loaded.etl(batch_size=1).rows
+    rows = loaded.etl().rows
     assert rows == {table: len(found) for table, found in everything(loaded).items()}

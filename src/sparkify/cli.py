@@ -58,7 +58,8 @@ def create_tables(options: argparse.Namespace) -> None:
     """Drop every table and create it anew."""
     from sparkify import engines, pipeline, tables
 
-    with engines.connect(_config(options).warehouse_url) as engine:
+    config = _config(options)
+    with engines.connect(config.warehouse_url, schema=config.schema) as engine:
         pipeline.create_missing_tables(engine)
         rows = sum(pipeline.count_rows(engine).values())
         if rows and not options.yes:
@@ -230,7 +231,8 @@ def _open(options: argparse.Namespace) -> Engine:
     """Open a warehouse that has been filled, for reading only."""
     from sparkify import engines
 
-    engine = engines.connect(_config(options).warehouse_url, read_only=True)
+    config = _config(options)
+    engine = engines.connect(config.warehouse_url, schema=config.schema, read_only=True)
     if not engine.has_tables():
         engine.close()
         raise WarehouseError(f"{engine.label}: holds no tables of ours. Run `sparkify etl` first.")

@@ -74,6 +74,7 @@ class Config:
     song_data: str = setting("S3", "SONG_DATA", "data/song_data")
     log_jsonpath: str = setting("S3", "LOG_JSONPATH")
     warehouse_url: str = setting("WAREHOUSE", "URL", "duckdb:///sparkify.duckdb", secret=True)  # may hold a password
+    schema: str = setting("WAREHOUSE", "SCHEMA", "sparkify")
     iam_role_arn: str = setting("IAM_ROLE", "ARN")
     aws: Aws = Aws()
     dwh: Dwh = Dwh()

@@ -4,6 +4,7 @@
     ├── ConfigError       exit code 2: wrong usage, in dwh.cfg, the environment or on the command line
     ├── SourceError       a file or folder that cannot be listed or read
     ├── WarehouseError    a warehouse that cannot be reached, or refuses
+    │   └── CommitUnknown the connection was lost while committing: the ledger knows how that ended
     ├── ClusterError      a cluster that cannot be set up, found or torn down
     └── CheckFailed       exit code 3: a check found offending rows, and nothing changed
 
@@ -30,6 +31,10 @@ class SourceError(SparkifyError):
 
 class WarehouseError(SparkifyError):
     """The warehouse cannot be reached, or refuses what was asked."""
+
+
+class CommitUnknown(WarehouseError):
+    """The connection was lost while committing."""
 
 
 class ClusterError(SparkifyError):

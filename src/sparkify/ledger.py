@@ -65,7 +65,11 @@ class Run:
         return replace(self, counts=self.counts + counts)
 
 
-def loaded(engine: Engine) -> dict[tuple[str, str], str]:
+Known = dict[tuple[str, str], str]
+"""Source and path of a file → the version last loaded."""
+
+
+def loaded(engine: Engine) -> Known:
     """Return the version last loaded of each file, by source and path."""
     if not engine.has_tables():
         return {}
@@ -74,9 +78,20 @@ def loaded(engine: Engine) -> dict[tuple[str, str], str]:
     }
 
 
-def pending(files: Iterable[SourceFile], known: dict[tuple[str, str], str]) -> list[SourceFile]:
+def pending(files: Iterable[SourceFile], known: Known) -> list[SourceFile]:
     """Return the files that have not been loaded in the version that they have now."""
     return [file for file in files if known.get((file.kind, file.path)) != file.version]
+
+
+def versions(known: Known, files: Iterable[SourceFile]) -> list[str | None]:
+    """Return the version last loaded of each of some files."""
+    return [known.get((file.kind, file.path)) for file in files]
+
+
+def has(engine: Engine, run: Run) -> bool:
+    """Tell whether a run stands in the ledger as it now is: with its last batch."""
+    sql = "select count(*) from etl_runs where run_id = ? and files = ?"
+    return bool(engine.value(sql, [run.id, run.counts.files]))
 
 
 def record(engine: Engine, run: Run) -> None:

@@ -9,8 +9,9 @@ from typing import Protocol
 from sparkify import checks, engines, ledger, sources, star, tables
 from sparkify.config import Config
 from sparkify.engines.base import Engine
-from sparkify.errors import SourceError
+from sparkify.errors import CommitUnknown, SourceError
 from sparkify.ledger import Counts, Run
+from sparkify.reader import Reading
 from sparkify.sources import Kind, SourceFile
 
 BATCH_SIZE = 1 << 30
@@ -78,6 +79,21 @@ class _Progress:
     skipped: dict[str, str] = field(default_factory=dict)
     unknown_keys: dict[str, set[str]] = field(default_factory=dict)
 
+    def add(self, run: Run, changed: star.Changed) -> None:
+        """Take a batch that is published into account."""
+        self.run = run
+        self.batches += 1
+        for table, rows in changed.items():
+            self.changed[table] = self.changed.get(table, 0) + rows
+
+    def hear(self, reading: Reading, narrator: Narrator) -> None:
+        """Take what was found while reading into account."""
+        for path, reason in reading.skipped.items():
+            narrator.say(f"Skipped: {reason}")
+            self.skipped[path] = reason
+        for kind, keys in reading.unknown_keys.items():
+            self.unknown_keys.setdefault(kind, set()).update(keys)
+
 
 def create_tables(engine: Engine) -> None:
     """Drop every table of the warehouse and create it anew, empty."""
@@ -89,8 +105,7 @@ def create_tables(engine: Engine) -> None:
 
 def create_missing_tables(engine: Engine) -> None:
     """Create the tables that are not there."""
-    for table in tables.ALL:
-        engine.run(f"tables/{table}")
+    engine.create_tables(tables.ALL)
 
 
 def list_sources(config: Config, narrator: Narrator) -> list[SourceFile]:
@@ -110,7 +125,7 @@ def plan(config: Config, options: Options, narrator: Narrator) -> list[SourceFil
     files = list_sources(config, narrator)
     if options.full_refresh or not engines.exists(config.warehouse_url):
         return files
-    with engines.connect(config.warehouse_url, read_only=True) as engine:
+    with engines.connect(config.warehouse_url, schema=config.schema, read_only=True) as engine:
         return ledger.pending(files, ledger.loaded(engine))
 
 
@@ -118,7 +133,7 @@ def etl(config: Config, options: Options, narrator: Narrator) -> Summary:
     """Load what has not been loaded yet: stage it, transform it, check it, and publish it with its ledger."""
     engines.exists(config.warehouse_url)  # a URL that names no warehouse is told before anything is done
     files = list_sources(config, narrator)  # and so is a missing folder, before a warehouse is made
-    with engines.connect(config.warehouse_url) as engine:
+    with engines.connect(config.warehouse_url, schema=config.schema) as engine:
         create_missing_tables(engine)
         progress = _Progress(Run())
         if options.full_refresh:
@@ -135,34 +150,48 @@ def _load_all(
 ) -> None:
     known = ledger.loaded(engine)
     pending = ledger.pending(files, known)
-    redelivered = frozenset(file.path for file in pending if (file.kind, file.path) in known)
     narrator.start(len(pending), sum(file.size for file in pending))
     for batch in sources.batches(pending, options.batch_size):
-        reading = engine.prepare(batch, redelivered, narrator.advance, skip_bad_files=options.skip_bad_files)
-        for path, reason in reading.skipped.items():
-            narrator.say(f"Skipped: {reason}")
-            progress.skipped[path] = reason
-        for kind, keys in reading.unknown_keys.items():
-            progress.unknown_keys.setdefault(kind, set()).update(keys)
-        _load(engine, options, progress)
+        left = batch
+        while left and not _load(engine, left, known, options, narrator, progress):
+            known = ledger.loaded(engine)
+            left = ledger.pending(left, known)
     if options.keep_staging and progress.batches:
         engine.keep_staging()
 
 
-def _load(engine: Engine, options: Options, progress: _Progress) -> None:
-    """Publish what the batch that has been prepared changes, or nothing at all."""
-    with engine.transaction():
-        engine.copy()
-        _refuse_too_many(engine, options, progress)
-        changed = star.publish(engine)
-        run = progress.run.plus(_count(engine, changed))
-        ledger.record(engine, run)
-        checks.set_period(engine, _PERIOD)
-        checks.run_all(engine)
-    progress.run = run
-    progress.batches += 1
-    for table, rows in changed.items():
-        progress.changed[table] = progress.changed.get(table, 0) + rows
+def _load(
+    engine: Engine,
+    batch: Sequence[SourceFile],
+    known: ledger.Known,
+    options: Options,
+    narrator: Narrator,
+    progress: _Progress,
+) -> bool:
+    """Publish what a batch changes, or nothing at all; return False if another run has loaded some of it meanwhile."""
+    redelivered = frozenset(file.path for file in batch if (file.kind, file.path) in known)
+    reading = engine.prepare(batch, redelivered, narrator.advance, skip_bad_files=options.skip_bad_files)
+    try:
+        with engine.transaction():
+            if engine.lock_ledger(narrator.say) and ledger.versions(ledger.loaded(engine), batch) != ledger.versions(
+                known, batch
+            ):
+                return False
+            engine.copy()
+            _refuse_too_many(engine, options, progress)
+            changed = star.publish(engine)
+            run = progress.run.plus(_count(engine, changed))
+            ledger.record(engine, run)
+            checks.set_period(engine, _PERIOD)
+            checks.run_all(engine)
+    except CommitUnknown:
+        engine.reconnect()
+        if not ledger.has(engine, run):
+            raise
+        narrator.say("The connection was lost while committing; the ledger says that the batch is published.")
+    progress.add(run, changed)
+    progress.hear(reading, narrator)
+    return True
 
 
 # All of time when songs came, since they may have changed any play; else the time of the batch.
@@ -217,7 +246,8 @@ def _refuse_too_many(engine: Engine, options: Options, progress: _Progress) -> N
     read = progress.run.counts.read + int(read)
     if options.max_rejected.is_passed(rejected, read):
         shown = "".join(f"\n  {path}:{line}: {reason}" for path, line, reason, _ in rejects)
-        earlier = f" The {progress.batches} batches before this one are published." if progress.batches else ""
+        published = progress.batches and not options.full_refresh
+        earlier = " The batches before this one are published." if published else ""
         raise SourceError(
             f"{rejected:,} of {read:,} records were rejected, more than --max-rejected allows."
             f" Mend them or raise the limit; nothing of this batch was published.{earlier}{shown}"

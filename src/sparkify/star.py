@@ -44,7 +44,10 @@ def _make(engine: Engine, table: str, select: str) -> None:
 
 def _insert(engine: Engine, table: str) -> int:
     """Add the rows that a star file gives, none of which the table has."""
-    return engine.execute(f"insert into {table} {queries.read(f'star/{table}', engine.name)}")
+    added = engine.execute(f"insert into {table} {queries.read(f'star/{table}', engine.name)}")
+    if added:
+        engine.analyze(table)
+    return added
 
 
 def _upsert(engine: Engine, table: str) -> int:
@@ -52,7 +55,10 @@ def _upsert(engine: Engine, table: str) -> int:
     key = tables.KEYS[table]
     _make(engine, f"new_{table}", queries.read(f"star/{table}", engine.name))
     engine.execute(f"delete from {table} using new_{table} as n where {table}.{key} = n.{key}")
-    return engine.execute(f"insert into {table} select * from new_{table}")
+    changed = engine.execute(f"insert into {table} select * from new_{table}")
+    if changed:
+        engine.analyze(table)
+    return changed
 
 
 def _settle_songs(engine: Engine) -> None:

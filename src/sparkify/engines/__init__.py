@@ -5,15 +5,15 @@ from __future__ import annotations
 from sparkify.engines.base import Engine
 from sparkify.errors import ConfigError
 
-SCHEMES = ("duckdb",)
+SCHEMES = ("duckdb", "postgresql")
 
 
-def connect(url: str, *, read_only: bool = False) -> Engine:
-    """Open the warehouse that a URL names, such as ``duckdb:///sparkify.duckdb``.
+def connect(url: str, *, schema: str = "sparkify", read_only: bool = False) -> Engine:
+    """Open the warehouse that a URL names, such as ``duckdb:///sparkify.duckdb``; a schema of it on a server.
 
     Raise ConfigError for a URL that names none, WarehouseError for one that cannot be opened.
     """
-    return _engine(url)(url, read_only=read_only)
+    return _engine(url)(url, schema=schema, read_only=read_only)
 
 
 def exists(url: str) -> bool:
@@ -27,6 +27,10 @@ def _engine(url: str) -> type[Engine]:
         from sparkify.engines.duckdb import DuckDB  # loaded by the commands that need it
 
         return DuckDB
+    if scheme in ("postgresql", "postgres"):
+        from sparkify.engines.postgres import Postgres
+
+        return Postgres
     # The URL itself may hold a password: it is not repeated.
     what = f"{scheme!r} is no warehouse that can be used" if "://" in url else "not a URL"
     known = ", ".join(f"{scheme}://" for scheme in SCHEMES)

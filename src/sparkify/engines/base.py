@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, ClassVar, Self
 
 from sparkify import queries
+from sparkify.errors import WarehouseError
 from sparkify.reader import Progress, Reading
 from sparkify.sources import SourceFile
 
@@ -27,8 +28,8 @@ class Engine(ABC):
     """What people call this warehouse; holds no secret."""
 
     @abstractmethod
-    def __init__(self, url: str, *, read_only: bool = False) -> None:
-        """Open the warehouse at a URL."""
+    def __init__(self, url: str, *, schema: str, read_only: bool = False) -> None:
+        """Open the warehouse at a URL; on a server, its tables stand in a schema of their own."""
 
     @classmethod
     @abstractmethod
@@ -54,8 +55,20 @@ class Engine(ABC):
         """Read a batch of files, before the transaction: whatever is wrong with a file shows here."""
 
     @abstractmethod
+    def lock_ledger(self, say: Callable[[str], None]) -> bool:
+        """Keep other runs out until the transaction ends; tell whether one may have been at work before."""
+
+    @abstractmethod
+    def reconnect(self) -> None:
+        """Connect again after the connection was lost."""
+
+    @abstractmethod
     def copy(self) -> None:
         """Fill the staging tables with the batch that was prepared, inside the transaction."""
+
+    @abstractmethod
+    def analyze(self, table: str) -> None:
+        """Let the planner know what a table now holds."""
 
     @abstractmethod
     def keep_staging(self) -> None:
@@ -82,13 +95,24 @@ class Engine(ABC):
         try:
             yield
         except BaseException:
-            self.execute("rollback")
+            with suppress(WarehouseError):  # a lost connection has rolled back by itself
+                self.execute("rollback")
             raise
+        self.commit()
+
+    def commit(self) -> None:
+        """Commit the transaction; raise CommitUnknown where the connection is lost before the answer."""
         self.execute("commit")
 
     def has_tables(self) -> bool:
         """Tell whether the tables have been created."""
-        return bool(self.value("select count(*) from information_schema.tables where table_name = 'etl_files'"))
+        found = "select count(*) from information_schema.tables where table_name = 'etl_files'"
+        return bool(self.value(f"{found} and table_schema = current_schema()"))
+
+    def create_tables(self, names: Iterable[str]) -> None:
+        """Create those of the tables that are not there."""
+        for table in names:
+            self.run(f"tables/{table}")
 
     def run(self, name: str) -> int:
         """Run the statement of a SQL file, named ``folder/name``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -31,7 +31,7 @@ class DuckDB(Engine):
     name: ClassVar[str] = "duckdb"
     temporary: ClassVar[str] = "temp"
 
-    def __init__(self, url: str, *, read_only: bool = False) -> None:
+    def __init__(self, url: str, *, schema: str = "main", read_only: bool = False) -> None:  # noqa: ARG002 (a file is its own schema)
         self._path = _path(url)
         self._beside = self._path.with_name(self._path.name + ".rebuild")
         self.label = str(self._path)
@@ -93,10 +93,20 @@ class DuckDB(Engine):
             self.execute(f"create or replace temp view {view} as {queries.read(f'staging/{view}', self.name)}")
         return reading
 
+    def lock_ledger(self, say: Callable[[str], None]) -> bool:  # noqa: ARG002
+        """Do nothing: nobody else can have the file open."""
+        return False
+
+    def reconnect(self) -> None:
+        """Do nothing: there is no connection to lose."""
+
     def copy(self) -> None:
         """Forget the staging tables that an earlier run kept; what was prepared is staged already."""
         for table in STAGING:
             self.execute(f"drop table if exists {self._schema}.{table}")
+
+    def analyze(self, table: str) -> None:
+        """Do nothing: DuckDB counts as it writes."""
 
     def keep_staging(self) -> None:
         """Copy the temporary staging tables to tables of the same names."""

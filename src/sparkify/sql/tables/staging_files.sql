@@ -4,7 +4,7 @@ create
 table if not exists staging_files (
     file_id integer,
     source varchar(8),
-    path varchar(2048),
+    path varchar(4096),
     version varchar(128),
     size bigint,
     redelivered boolean,

@@ -5,5 +5,8 @@ table if not exists staging_rejects (
     file_id integer,
     line bigint,
     reason varchar(256),
-    record varchar(65535)
+    record
+    -- @duckdb varchar
+    -- @postgresql text
+    -- @redshift varchar(65535)
 )
