@@ -1,11 +1,20 @@
-"""All SQL of the warehouse, in the four lists of the original design, as the configured engine gets it."""
+"""All SQL of the warehouse, in the four lists of the original design, as DuckDB gets it."""
+
+import sys
 
 from sparkify import statements
+from sparkify.errors import SparkifyError
 
-create_table_queries = statements.create_tables()
-drop_table_queries = statements.drop_tables()
-copy_table_queries = statements.copy_tables()
-insert_table_queries = statements.insert_tables()
+try:
+    create_table_queries = statements.create_tables()
+    drop_table_queries = statements.drop_tables()
+    copy_table_queries = statements.copy_tables()
+    insert_table_queries = statements.insert_tables()
+except SparkifyError as error:
+    if __name__ != "__main__":
+        raise
+    print(f"sql_queries.py: {error}", file=sys.stderr)
+    sys.exit(error.exit_code)
 
 if __name__ == "__main__":
     everything = [*drop_table_queries, *create_table_queries, *copy_table_queries, *insert_table_queries]

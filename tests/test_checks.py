@@ -30,6 +30,9 @@ TRACK_DIFFERS = ("every_play_says_what_its_track_says",)
 CASES = [
     Case("artist_ids_are_unique", "insert into artists select * from artists where artist_id = 'ARKNOWN'"),
     Case("artist_ids_are_unique", "insert into artists (name) values ('nobody')"),
+    Case("catalogue_song_ids_are_unique", "insert into catalogue select * from catalogue where song_id = 'SOHEARD'"),
+    Case("catalogue_song_ids_are_unique", "insert into catalogue (title) values ('untitled')"),
+    Case("files_are_in_the_ledger_once", "insert into etl_files select * from etl_files limit 1"),
     Case("every_page_view_has_its_time", f"update page_views set start_time = '2018-01-01' where {VIEW}"),
     Case("every_page_view_has_its_time", f"update page_views set start_time = null where {VIEW}"),
     Case("every_page_view_has_its_user", f"update page_views set user_id = 'ghost' where {VIEW}"),

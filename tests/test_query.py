@@ -161,3 +161,13 @@ def test_wrong_sql_is_told_without_a_traceback(loaded: Warehouse, capsys: pytest
     err = capsys.readouterr().err
     assert "levle" in err
     assert "Traceback" not in err
+
+
+def test_json_keeps_columns_of_one_name_apart(ask: Ask) -> None:
+    """A join's columns of the same name all come out: those that come again are numbered."""
+    assert json.loads(ask("select 1 as a, 2 as a, 3 as a_1", "json")) == [{"a": 1, "a_1": 2, "a_1_1": 3}]
+
+
+def test_table_does_not_steer_the_terminal(ask: Ask) -> None:
+    """Control characters in a value are shown as escapes."""
+    assert "\\x1b[31mred" in ask("select chr(27) || '[31mred' as colour", "table")

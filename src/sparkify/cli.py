@@ -148,7 +148,7 @@ def rejects(options: argparse.Namespace) -> None:
     if options.json:
         return _print_json(found)
     for reject in found:
-        record = reject["record"].replace("\n", " ")
+        record = _printable(reject["record"].replace("\n", " "))
         print(f"{reject['file']}:{reject['line']}: {reject['reason']}")
         print(f"    {record if len(record) <= 76 else record[:75] + '…'}")
     _say(f"{len(found):,} rejected records." if found else "No rejected records.")
@@ -189,7 +189,8 @@ def query(options: argparse.Namespace) -> None:
             writer.writerow(columns)
             writer.writerows(rows)
         case "json":
-            _print_json([dict(zip(columns, row, strict=True)) for row in rows])
+            names = _distinct(columns)
+            _print_json([dict(zip(names, row, strict=True)) for row in rows])
         case _:
             _print_table(columns, rows)
 
@@ -287,7 +288,7 @@ def _summary_as_json(summary: Summary) -> dict[str, Any]:
     return {
         "run_id": summary.run.id,
         "warehouse": summary.warehouse,
-        "started_at": summary.run.started_at,
+        "started_at": f"{summary.run.started_at.isoformat()}Z",
         "seconds": summary.seconds,
         "files": {
             "listed": summary.files_listed,
@@ -360,6 +361,17 @@ def _print_json(value: Any) -> None:
     print(json.dumps(_as_json(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Number the names that come again, as a join's columns do: a JSON object has room for one of each."""
+    distinct: list[str] = []
+    for name in names:
+        given, number = name, 1
+        while given in distinct:
+            given, number = f"{name}_{number}", number + 1
+        distinct.append(given)
+    return distinct
+
+
 def _as_json(value: Any) -> Any:
     """Return a value as JSON has it: decimals are numbers, NaN and the infinities, like dates, are text."""
     match value:
@@ -396,7 +408,12 @@ def _print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 def _cell(value: Any) -> str:
     if value is None:
         return "–"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else _printable(str(value))
+
+
+def _printable(text: str) -> str:
+    """Return a text that cannot steer a terminal: control characters stand as escapes."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def _size(size: float) -> str:

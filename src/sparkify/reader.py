@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -66,7 +69,7 @@ class Reader:
         self._prepare(files, redelivered)
         numbered = list(enumerate(files))
         taken = self._read_directly([item for item in numbered if _can_be_direct(item[1])], found)
-        with tempfile.TemporaryDirectory(prefix="sparkify-") as folder:
+        with scratch_folder() as folder:
             for kind in CONTRACTS:
                 left = [item for item in numbered if item[1].kind == kind and item[0] not in taken]
                 if left:
@@ -199,6 +202,27 @@ class Reader:
         )
 
 
+@contextmanager
+def scratch_folder() -> Iterator[str]:
+    """Give a temporary folder, and remove those that killed runs have left: their names tell whose they were."""
+    for left in Path(tempfile.gettempdir()).glob("sparkify-run-*-*"):
+        number = left.name.split("-")[2]
+        if number.isdecimal() and not _is_running(int(number)):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"sparkify-run-{os.getpid()}-") as folder:
+        yield folder
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
+
+
 class Spool:
     """Records cut from many files, with the file and line of each, in a form that DuckDB reads in parallel."""
 
@@ -262,13 +286,13 @@ class Spool:
                 records.write(b"%d\x1f%d\x1f%d\x1f%b\n" % (number, piece.line, self._position, text))
 
 
-def direct_insert(rules: Contract, paths: Sequence[str]) -> str:
-    """Return the statement that reads files of one object a line into staging as they stand, or fails."""
+def direct_insert(rules: Contract, paths: Sequence[str], layout: str = "newline_delimited") -> str:
+    """Return the statement that reads files into staging as they stand, or fails; by default of one object a line."""
     types = ", ".join(f"'{column.name}': 'varchar'" for column in rules.fields)
     names = ", ".join(quoted(column.name) for column in rules.fields)
     position = ", row_number() over ()" if rules.kind == "songs" else ""
     source = (
-        f"read_json([{', '.join(map(literal, paths))}], format = 'newline_delimited', filename = true,"
+        f"read_json([{', '.join(map(literal, paths))}], format = '{layout}', filename = true,"
         " hive_partitioning = false,"
         f" maximum_object_size = {2 * MAX_RECORD}, columns = {{{types}}})"
     )

@@ -32,7 +32,7 @@ def copy_tables() -> list[str]:
     """Return the statements that read the configured catalogue and logs into staging."""
     settings = config.load()
     roots: dict[Kind, str] = {"songs": settings.song_data, "events": settings.log_data}
-    return [statement for kind, root in roots.items() for statement in _copy(kind, f"{root.rstrip('/')}/**/*.json")]
+    return [statement for kind, root in roots.items() for statement in _copy(kind, f"{root.rstrip('/')}/**/*.json*")]
 
 
 def _copy(kind: Kind, pattern: str) -> list[str]:
@@ -40,7 +40,7 @@ def _copy(kind: Kind, pattern: str) -> list[str]:
         "insert into staging_files\n"
         f"select (select count(*) from staging_files) + row_number() over (order by file), '{kind}', file, '', 0,"
         f" false, 0\nfrom glob({literal(pattern)})",
-        reader.direct_insert(CONTRACTS[kind], [pattern]),
+        reader.direct_insert(CONTRACTS[kind], [pattern], layout="auto"),
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +14,7 @@ from sparkify import queries, tables
 from sparkify.contract import literal, quoted
 from sparkify.engines.base import Engine, Row
 from sparkify.errors import CommitUnknown, WarehouseError
-from sparkify.reader import STAGING, Progress, Reader, Reading
+from sparkify.reader import STAGING, Progress, Reader, Reading, scratch_folder
 from sparkify.sources import SourceFile
 
 _CHUNK = 1 << 18  # bytes of a COPY that are sent at once
@@ -131,7 +130,7 @@ class Postgres(Engine):
 
     def copy(self) -> None:
         """Send the batch that was read to the staging tables."""
-        with tempfile.TemporaryDirectory(prefix="sparkify-") as folder:
+        with scratch_folder() as folder:
             rows = Path(folder) / "rows.csv"
             for table in STAGING:
                 self._read.execute(f"copy {table} to {literal(str(rows))} (format csv, header false)")

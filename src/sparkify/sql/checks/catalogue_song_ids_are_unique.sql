@@ -1,0 +1,5 @@
+-- catalogue_song_ids_are_unique: one row per song whose key is missing or given more than once in the catalogue.
+select song_id, count(*) as times
+from catalogue
+group by song_id
+having count(*) > 1 or song_id is null
