@@ -334,7 +334,7 @@ def test_deeply_nested_value_is_ignored_like_any(
 def test_unknown_keys_are_named_once(warehouse: Warehouse) -> None:
     """The summary names each key outside the contract, by kind, in order, however many records and files have it."""
     for name in ("a.json", "b.json"):
-        items = [play(sessionId=ord(name[0]), itemInSession=item, queue=1, Extra={"page": 1}) for item in range(3)]
+        items = [play(sessionId=ord(name[0]), itemInSession=item, queue=1, Extra="page") for item in range(3)]
         (warehouse.log_data / name).write_bytes(joined(*items))
         (warehouse.song_data / name).write_text(song(song_id=name, PLAYS=7))
     assert warehouse.etl().unknown_keys == {"events": ["Extra", "queue"], "songs": ["PLAYS"]}

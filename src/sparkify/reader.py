@@ -31,7 +31,7 @@ DIRECT_SIZE = 1 << 20
 STAGING = ("staging_events", "staging_songs", "staging_files", "staging_rejects")
 
 _SAMPLE = 100  # records of each directly read file in which unknown keys are looked for
-_GROUP = 256 << 20  # bytes of files that one statement reads: what has to be read again when it fails
+_GROUP = 1 << 30  # bytes of files that one statement reads: what has to be read again when it fails
 _COMMA = r",\s*[\]}]"
 _ODD = r":\s*(-?[NnIi][aAnN][nNfF]|\[|\{|true|false)"
 _NEW_LINE = b"\x1e"  # of a record in the spool, where a record is a line

@@ -1,7 +1,6 @@
 -- every_play_has_its_track: one row per play whose track_id is not in tracks, or missing.
 select f.songplay_id, f.track_id
 from songplays as f
-left join tracks as d on d.track_id = f.track_id
 where
     f.start_time between (select first_time from checked_period) and (select last_time from checked_period)
-    and d.track_id is null
+    and not exists (select 1 from tracks as d where d.track_id = f.track_id)
