@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparkify import __version__
+from sparkify import __version__, formats
 from sparkify.errors import CheckFailed, ConfigError, SparkifyError, WarehouseError
 
 if TYPE_CHECKING:  # each command imports what it needs: --help loads neither duckdb nor rich
@@ -103,8 +101,9 @@ def _dry_run(options: argparse.Namespace, config: Config) -> None:
         _print_json([asdict(file) for file in files])
         return
     for file in files:
-        print(f"{_size(file.size):>9}  {file.kind:6}  {file.path}")
-    _say(f"Would load {_files(len(files))}, {_size(sum(file.size for file in files))}. Nothing was changed.")
+        print(f"{formats.size(file.size):>9}  {file.kind:6}  {file.path}")
+    total = formats.size(sum(file.size for file in files))
+    _say(f"Would load {formats.files(len(files))}, {total}. Nothing was changed.")
 
 
 def status(options: argparse.Namespace) -> None:
@@ -119,8 +118,12 @@ def status(options: argparse.Namespace) -> None:
         return _print_json({"warehouse": label, **asdict(state)})
     print(f"warehouse     {label}")
     if state.newest_event:
-        print(f"newest event  {state.newest_event:%Y-%m-%d %H:%M} UTC, {_age(state.newest_event_age or 0)} ago")
-    print(f"files         {state.files_loaded:,} loaded, {_waiting(state.files_pending, state.bytes_pending)}")
+        print(f"newest event  {state.newest_event:%Y-%m-%d %H:%M} UTC, {formats.age(state.newest_event_age or 0)} ago")
+    if state.files_pending is None:
+        waiting = "not known how many pending"
+    else:
+        waiting = f"{state.files_pending:,} pending ({formats.size(state.bytes_pending or 0)})"
+    print(f"files         {state.files_loaded:,} loaded, {waiting}")
     if state.not_listed:
         _say(f"sparkify: {state.not_listed}")
     print()
@@ -148,7 +151,7 @@ def rejects(options: argparse.Namespace) -> None:
     if options.json:
         return _print_json(found)
     for reject in found:
-        record = _printable(reject["record"].replace("\n", " "))
+        record = formats.printable(reject["record"].replace("\n", " "))
         print(f"{reject['file']}:{reject['line']}: {reject['reason']}")
         print(f"    {record if len(record) <= 76 else record[:75] + '…'}")
     _say(f"{len(found):,} rejected records." if found else "No rejected records.")
@@ -189,7 +192,7 @@ def query(options: argparse.Namespace) -> None:
             writer.writerow(columns)
             writer.writerows(rows)
         case "json":
-            names = _distinct(columns)
+            names = formats.distinct(columns)
             _print_json([dict(zip(names, row, strict=True)) for row in rows])
         case _:
             _print_table(columns, rows)
@@ -260,7 +263,7 @@ class _Narrator:
         if not files:
             return
         if not sys.stderr.isatty():
-            _say(f"Loading {_files(files)}, {_size(size)}")
+            _say(f"Loading {formats.files(files)}, {formats.size(size)}")
             return
         from rich import progress
         from rich.console import Console
@@ -322,10 +325,10 @@ def _summary_as_json(summary: Summary) -> dict[str, Any]:
 def _print_summary(summary: Summary) -> None:
     counts = summary.run.counts
     if not summary.batches:
-        print(f"Nothing new: all {_files(summary.files_listed)} are in {summary.warehouse} already.")
+        print(f"Nothing new: all {formats.files(summary.files_listed)} are in {summary.warehouse} already.")
     else:
-        took = f"{summary.seconds:.1f} s"
-        print(f"Loaded {_files(counts.files)}, {_size(counts.bytes)}, into {summary.warehouse} in {took}.")
+        loaded = f"{formats.files(counts.files)}, {formats.size(counts.bytes)}"
+        print(f"Loaded {loaded}, into {summary.warehouse} in {summary.seconds:.1f} s.")
         print()
         _print_balance(counts)
         print()
@@ -358,85 +361,12 @@ def _say(line: str, end: str = "\n") -> None:
 
 
 def _print_json(value: Any) -> None:
-    print(json.dumps(_as_json(value), indent=2, ensure_ascii=False, allow_nan=False))
-
-
-def _distinct(names: Sequence[str]) -> list[str]:
-    """Number the names that come again, as a join's columns do: a JSON object has room for one of each."""
-    distinct: list[str] = []
-    for name in names:
-        given, number = name, 1
-        while given in distinct:
-            given, number = f"{name}_{number}", number + 1
-        distinct.append(given)
-    return distinct
-
-
-def _as_json(value: Any) -> Any:
-    """Return a value as JSON has it: decimals are numbers, NaN and the infinities, like dates, are text."""
-    match value:
-        case dict():
-            return {str(key): _as_json(item) for key, item in value.items()}
-        case list() | tuple() | set():
-            return [_as_json(item) for item in value]
-        case Decimal() if value.is_finite():
-            return int(value) if value == value.to_integral_value() else float(value)
-        case float() if math.isfinite(value):
-            return value
-        case None | bool() | int():
-            return value
-    return str(value)
+    print(json.dumps(formats.as_json(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def _print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    shown = [list(row) for row in rows]
-    for place, column in enumerate(columns):
-        is_number = all(isinstance(row[place], int | float) or row[place] is None for row in shown) and bool(shown)
-        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
-    for row in shown:
-        table.add_row(*(_cell(value) for value in row))
     # Somewhere else than on a terminal nothing is folded: another program may read the lines.
-    console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 1000)
-    console.print(table)
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "–"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else _printable(str(value))
-
-
-def _printable(text: str) -> str:
-    """Return a text that cannot steer a terminal: control characters stand as escapes."""
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
-
-
-def _size(size: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
-
-
-def _files(number: int) -> str:
-    return f"{number:,} file{'' if number == 1 else 's'}"
-
-
-def _waiting(files: int | None, size: int | None) -> str:
-    return "not known how many pending" if files is None else f"{files:,} pending ({_size(size or 0)})"
-
-
-def _age(seconds: float) -> str:
-    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:,.0f} {unit}"
-    return f"{seconds:.0f} seconds"
+    print(formats.table(columns, rows, width=None if sys.stdout.isatty() else 1000))
 
 
 # The parser
