@@ -95,7 +95,6 @@ def test_no_byte_is_lost_in_cutting(content: bytes) -> None:
     assert b"".join(cut_up.split()) == b"".join(content.removeprefix(b"\xef\xbb\xbf").split())
 
 
-@pytest.mark.xfail(strict=True, reason="in a broken record, a carriage return alone counts as the end of a line")
 @given(st.lists(BYTES, max_size=30).map(b"".join))
 @example(b'{{"a": 1}\r{')
 def test_piece_begins_in_the_line_that_it_names(content: bytes) -> None:

@@ -190,13 +190,13 @@ def _tests(contract: Contract, *, nul: bool) -> Iterator[tuple[str, str]]:
         else:
             kind, low, high, beyond = _RANGES[field.type]
             yield f"{text} is not null and {name} is null", f"{field.name}: not a {kind}"
-            yield f"{name} not between {low} and {high}", f"{field.name}: {beyond}"
+            yield f"not ({name} >= {low} and {name} < {high})", f"{field.name}: {beyond}"
 
 
-# What a number is called, its range, and how a number beyond it is told.
+# What a number is called, where its range begins and what it ends before, and how a number beyond it is told.
 _RANGES = {
-    Type.WHOLE: ("whole number", -(2**63) + 1, 2**63 - 1, "out of range"),
-    Type.MOMENT: ("whole number", 0, LAST_MILLISECOND, "not in the years 1970 to 9999"),
+    Type.WHOLE: ("whole number", -(2**63), 2**63, "out of range"),
+    Type.MOMENT: ("whole number", 0, LAST_MILLISECOND + 1, "not in the years 1970 to 9999"),
     Type.NUMBER: ("number", "-1e15", "1e15", "out of range"),
     Type.SPAN: ("number", 0, "1e15", "not a length of time"),
 }

@@ -168,8 +168,10 @@ class Reader:
         too_long: dict[str, list[str]] = {}
         for column in rules.repaired:
             name = quoted(column.name)
+            # Text of bytes only has no use for a pattern: it is asked for its control characters alone.
             rows = self._run(
-                f"select {name} from (select distinct {name} from {table}) where regexp_matches({name}, '[^ -~]')"
+                f"select distinct {name} from {table} where strlen({name}) <> length({name})"
+                f" or {name} < ' ' or regexp_matches({name}, '[\\x13\\x14\\x18\\x19\\x1c\\x1d]')"
             ).fetchall()
             repairs = [(value, meant) for (value,) in rows if (meant := text.repair(value)) != value]
             if repairs:

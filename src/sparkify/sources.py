@@ -28,6 +28,8 @@ MAX_RECORD = 4 * 1024 * 1024
 _MAX_HELD = 16 * MAX_RECORD  # bytes held of one line or one broken piece; what is longer goes by in parts
 _TOKEN = re.compile(rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[{}\[\]"]')
 _TEXT = re.compile(rb'"[^"\\\r\n]*(?:\\.[^"\\\r\n]*)*"')
+_LINE = re.compile(rb".*\n|.+$")
+_TOO_LONG = f"longer than {MAX_RECORD} bytes"
 _SEVERAL = re.compile(rb"\}\s*\{")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -151,6 +153,8 @@ def open_file(path: str) -> BinaryIO:
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise OSError(0, "not a regular file")
     if path.lower().endswith(".gz"):
+        if not os.stat(path).st_size:  # which the gzip module takes for an empty archive
+            raise EOFError("an empty file is no gzip")
         return cast(BinaryIO, gzip.open(path, "rb"))
     return Path(path).open("rb")
 
@@ -210,7 +214,7 @@ def _piece(line: int, text: bytes) -> Piece:
     if text[:1] != b"{":
         flaw = "not a JSON object"
     elif len(text) > MAX_RECORD:
-        flaw = f"longer than {MAX_RECORD} bytes"
+        flaw = _TOO_LONG
     elif b"\x00" in text or b"\x1e" in text or b"\x1f" in text or (b"\r" in text and b'"' in _TEXT.sub(b"", text)):
         flaw = "not valid JSON"  # whose texts take no raw control character (RFC 8259, section 7)
     elif not text.isascii():
@@ -257,12 +261,16 @@ class _Begun:
     def broken(self) -> Iterator[Piece]:
         """Yield what has been read: a broken piece, but for the lines in it that look like records."""
         first, broken = self.line, b""
-        for number, raw in enumerate(bytes(self.text).splitlines(keepends=True), start=self.line):
+        for number, raw in enumerate(_LINE.findall(bytes(self.text)), start=self.line):
             whole = _looks_whole(raw.strip())
             if broken.strip() and whole:
-                yield Piece(first, broken.strip(), "not valid JSON")
+                yield _broken(first, broken)
             if whole:
                 yield _piece(number, raw.strip())
             first, broken = (first, broken + raw) if broken and not whole else (number, b"" if whole else raw)
         if broken.strip():
-            yield Piece(first, broken.strip(), "not valid JSON")
+            yield _broken(first, broken)
+
+
+def _broken(line: int, text: bytes) -> Piece:
+    return Piece(line, text.strip(), _TOO_LONG if len(text) > MAX_RECORD else "not valid JSON")
