@@ -32,7 +32,10 @@ def run_all(engine: Engine) -> None:
     """Run every check; raise CheckFailed, with the offending rows, if one fails."""
     failed = offences(engine)
     if failed:
-        raise CheckFailed("\n".join(told(name, columns, rows) for name, (columns, rows) in failed.items()))
+        found = [told(name, columns, rows) for name, (columns, rows) in failed.items()]
+        raise CheckFailed(
+            "\n".join([*found, "Nothing of this batch is published. Correct those records, and run again."])
+        )
 
 
 def told(name: str, columns: list[str], rows: list[tuple[object, ...]]) -> str:

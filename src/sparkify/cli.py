@@ -152,7 +152,7 @@ def rejects(options: argparse.Namespace) -> None:
         return _print_json(found)
     for reject in found:
         record = formats.printable(reject["record"].replace("\n", " "))
-        print(f"{reject['file']}:{reject['line']}: {reject['reason']}")
+        print(f"{formats.printable(reject['file'])}:{reject['line']}: {reject['reason']}")
         print(f"    {record if len(record) <= 76 else record[:75] + '…'}")
     _say(f"{len(found):,} rejected records." if found else "No rejected records.")
     return None
@@ -337,7 +337,9 @@ def _print_summary(summary: Summary) -> None:
     if summary.unknown_keys:
         print()
     for kind, keys in summary.unknown_keys.items():
-        print(f"Ignored keys that no {kind[:-1]} has by contract: {', '.join(keys)}")
+        shown = ", ".join(formats.printable(key) for key in keys[:20])
+        more = f" and {len(keys) - 20:,} more" if len(keys) > 20 else ""
+        print(f"Ignored keys that no {kind[:-1]} has by contract: {shown}{more}")
     if counts.rejected:
         print("\nSee what was rejected, and why: sparkify rejects")
 
@@ -439,7 +441,7 @@ def parser() -> argparse.ArgumentParser:
 def _bytes(text: str) -> int:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?", text.strip().upper())
     size = float(found[1]) * (1024 if found[3] else 1000) ** " KMGT".index(found[2] or " ") if found else 0
-    if size < 1:
+    if not 1 <= size < 2**63:
         raise argparse.ArgumentTypeError(f"{text!r} is no size. Write it like 500MB or 1GB.")
     return int(size)
 

@@ -168,10 +168,8 @@ class Reader:
         too_long: dict[str, list[str]] = {}
         for column in rules.repaired:
             name = quoted(column.name)
-            # Text of bytes only has no use for a pattern: it is asked for its control characters alone.
             rows = self._run(
-                f"select distinct {name} from {table} where strlen({name}) <> length({name})"
-                f" or {name} < ' ' or regexp_matches({name}, '[\\x13\\x14\\x18\\x19\\x1c\\x1d]')"
+                f"select {name} from (select distinct {name} from {table}) where regexp_matches({name}, '[^ -~]')"
             ).fetchall()
             repairs = [(value, meant) for (value,) in rows if (meant := text.repair(value)) != value]
             if repairs:
@@ -301,7 +299,7 @@ def direct_insert(rules: Contract, paths: Sequence[str], layout: str = "newline_
     return (
         f"insert into {rules.table} select {names}, files.file_id{position}, false"
         f" from ({contract.judged(rules, source, 'filename', nul=False)}) as records"
-        " join staging_files as files on files.path = records.filename"
+        f" join staging_files as files on files.path = records.filename and files.source = '{rules.kind}'"
         " where case when problem is null then true else error('refused') end"
     )
 
@@ -384,6 +382,7 @@ def _has_plain_keys(file: SourceFile, found: Reading) -> bool:
         with open_file(file.path) as stream:
             for piece in islice(cut(stream), _SAMPLE):
                 keys |= json.loads(piece.text).keys()
+        "".join(keys).encode()
     except (OSError, ValueError, AttributeError, RecursionError):  # something is odd about it: to be found out exactly
         return False
     unknown = _unknown(keys, EVENTS)

@@ -142,11 +142,20 @@ def _path(url: str) -> Path:
             "[WAREHOUSE] URL or --warehouse: a DuckDB file is written duckdb:///relative.duckdb"
             " or duckdb:////absolute.duckdb."
         )
-    return Path(url[len(prefix) :]).expanduser()
+    path = Path(url[len(prefix) :]).expanduser()
+    try:
+        path.exists()
+    except (OSError, ValueError) as error:
+        raise WarehouseError(f"the warehouse's path cannot be used ({error}). Set [WAREHOUSE] URL.") from error
+    if path.is_dir():
+        raise WarehouseError(f"{path}: is a folder. Name a file in it, or set [WAREHOUSE] URL.")
+    return path
 
 
 def _remove(path: Path) -> None:
     for leftover in (path, path.with_name(path.name + ".wal")):
+        if leftover.is_dir():
+            raise WarehouseError(f"{leftover}: is a folder, where a file is needed to rebuild in. Rename it.")
         leftover.unlink(missing_ok=True)
 
 
@@ -169,4 +178,4 @@ def _why_closed(message: str) -> str:
     if "lock" in message.lower():
         holder = re.search(r"PID (\d+)", message)
         return f"another process is using it{f' (PID {holder[1]})' if holder else ''}. Wait until it has ended."
-    return f"cannot be opened. {message}"
+    return f"cannot be opened. Is it a DuckDB file? Name another with [WAREHOUSE] URL. {message}"

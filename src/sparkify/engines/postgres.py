@@ -9,14 +9,16 @@ from typing import Any, ClassVar
 
 import duckdb
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from sparkify import queries, tables
 from sparkify.contract import literal, quoted
 from sparkify.engines.base import Engine, Row
-from sparkify.errors import CommitUnknown, WarehouseError
+from sparkify.errors import CommitUnknown, ConfigError, WarehouseError
 from sparkify.reader import STAGING, Progress, Reader, Reading, scratch_folder
 from sparkify.sources import SourceFile
 
+_LONGEST_NAME = 63 - len("_rebuild")  # bytes of a schema's name: PostgreSQL cuts a longer one
 _CHUNK = 1 << 18  # bytes of a COPY that are sent at once
 
 _HOLDERS = """
@@ -46,8 +48,13 @@ class Postgres(Engine):
     temporary: ClassVar[str] = "pg_temp"
 
     def __init__(self, url: str, *, schema: str, read_only: bool = False) -> None:
-        self._url = url
+        self._url = _checked(url)
         self._schema = schema
+        if len(schema.encode()) > _LONGEST_NAME or schema.lower().startswith(("pg_", "information_schema")):
+            raise ConfigError(
+                f"[WAREHOUSE] SCHEMA: {schema!r} cannot be our schema. Choose a name of at most {_LONGEST_NAME} bytes"
+                " that is none of PostgreSQL's own."
+            )
         self._read_only = read_only
         self._read = duckdb.connect()
         self._read.execute("set preserve_insertion_order = false")
@@ -58,7 +65,9 @@ class Postgres(Engine):
         try:
             self._connection = psycopg.connect(self._url, autocommit=True, application_name="sparkify")
         except psycopg.Error as error:
-            raise WarehouseError(f"PostgreSQL cannot be reached: {_said(error)}") from error
+            raise WarehouseError(
+                f"PostgreSQL cannot be reached: {_said(error)}. Check [WAREHOUSE] URL or --warehouse, and the server."
+            ) from error
         info = self._connection.info
         self.label = f"postgresql://{info.user}@{info.host}:{info.port}/{info.dbname} (schema {self._schema})"
         self.execute("set timezone to 'UTC'")
@@ -153,7 +162,16 @@ class Postgres(Engine):
     def rebuild(self) -> Iterator[Engine]:
         """Give an empty schema beside this one; when it is filled, take over its tables in one transaction."""
         beside = f"{self._schema}_rebuild"
+        mark = f"sparkify: being filled to take the place of {self._schema}"
+        self.execute("select pg_advisory_lock(hashtext(?))", [mark])  # until the connection ends, however it does
+        for (said,) in self.rows("select obj_description(oid) from pg_namespace where nspname = ?", [beside]):
+            if said != mark:
+                raise WarehouseError(
+                    f"{self.label}: the schema {beside} is needed to rebuild in, and is somebody's. Rename it."
+                )
         self.execute(f"drop schema if exists {quoted(beside)} cascade")
+        self.execute(f"create schema {quoted(beside)}")
+        self.execute(f"comment on schema {quoted(beside)} is {literal(mark)}")
         try:
             with Postgres(self._url, schema=beside) as fresh:
                 yield fresh
@@ -166,6 +184,7 @@ class Postgres(Engine):
         finally:
             with suppress(WarehouseError):
                 self.execute(f"drop schema if exists {quoted(beside)} cascade")
+                self.execute("select pg_advisory_unlock(hashtext(?))", [mark])
 
     def close(self) -> None:
         """Close the connection."""
@@ -185,6 +204,22 @@ class Postgres(Engine):
             yield
         except psycopg.Error as error:
             raise WarehouseError(f"{self.label}: {_said(error)}") from error
+        except UnicodeEncodeError as error:
+            raise WarehouseError(f"{self.label}: the statement is not UTF-8. Write it in UTF-8.") from error
+
+
+def _checked(url: str) -> str:
+    """Return a URL that libpq understands; one that it does not is not repeated, since it may hold a password."""
+    try:
+        host = conninfo_to_dict(url).get("host")
+    except psycopg.Error:
+        host = "@"
+    if "://" not in url or "@" in str(host or ""):
+        raise ConfigError(
+            "[WAREHOUSE] URL or --warehouse: not a URL that PostgreSQL understands. Write it like"
+            " postgresql://user@host:5432/dbname; in a password, @ is written %40 and % is written %25."
+        )
+    return url
 
 
 def _said(error: psycopg.Error) -> str:

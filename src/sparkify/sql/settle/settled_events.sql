@@ -1,9 +1,10 @@
 -- settled_events: one row per staged event with a contested key: whether it stands, or is a duplicate.
--- Of several with one key, a redelivered file's stands, then the first in order; what is known already stays.
+-- Of several with one key, the first in order stands, and what is known already rather than the same again; but a
+-- file that is delivered again takes the place of all that came before it: in the order of the files, whatever the batch.
 with claims as (
     select
         k.event_id, k.is_play,
-        case when f.redelivered then 0 else 1 end as preference,
+        case when f.redelivered then e.file_id end as redelivered_in,
         e.level, e.location, e.userAgent, e.song, e.artist, e.length, e.page, e.auth, e.method, e.status,
         1 as is_new,
         e.file_id,
@@ -15,7 +16,7 @@ with claims as (
     join staging_files as f on f.file_id = e.file_id
     union all
     select
-        k.event_id, k.is_play, 1,
+        k.event_id, k.is_play, null,
         p.level, p.location, p.user_agent, t.title, t.artist_name, t.duration, 'NextSong', null, null, null,
         0, null, null, null, null, null, null, null, null, null
     from contested_keys as k
@@ -24,16 +25,25 @@ with claims as (
     where k.is_play
     union all
     select
-        k.event_id, k.is_play, 1,
+        k.event_id, k.is_play, null,
         v.level, v.location, v.user_agent, null, null, null, v.page, v.auth, v.method, v.status,
         0, null, null, null, null, null, null, null, null, null
     from contested_keys as k
     join page_views as v on v.page_view_id = k.event_id
     where not k.is_play
 ),
-ranked as (
+standing as (
     select
         claims.*,
+        case
+            when coalesce(file_id, -1) >= coalesce(max(redelivered_in) over (partition by event_id, is_play), -1) then 0
+            else 1
+        end as preference
+    from claims
+),
+ranked as (
+    select
+        standing.*,
         row_number() over (
             partition by event_id, is_play
             order by
@@ -53,7 +63,7 @@ ranked as (
                 case when is_play then null else status end
         ) as is_unknown,
         min(is_new) over (partition by event_id, is_play) as is_first
-    from claims
+    from standing
 )
 select
     artist, auth, firstName, gender, itemInSession, lastName, length, level, location, method, page, registration,

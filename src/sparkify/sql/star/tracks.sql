@@ -1,8 +1,8 @@
 -- tracks: one row per track that the batch is the first to play, or of which the catalogue now says something else.
 with heard as (
     select
-        md5(
-            song || chr(31) || artist || chr(31)
+        md5(  -- of lengths too, or two tracks could run together into one text
+            cast(length(song) as varchar) || ':' || song || cast(length(artist) as varchar) || ':' || artist
             || case
                 when length is null then ''
                 when length = floor(length) then cast(cast(length as bigint) as varchar)

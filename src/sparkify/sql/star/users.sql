@@ -12,7 +12,9 @@ with seen as (
         end as registered_at,
         e.start_time as last_seen_at,
         e.itemInSession as item_in_session,
-        case when f.redelivered then 0 else 1 end as preference,
+        case when f.redelivered then e.file_id end as redelivered_in,
+        e.file_id,
+        cast(null as bigint) as events,
         0 as is_known
     from staged_events as e
     join (select userId, max(ts) as ts from staging_events group by userId) as latest
@@ -35,17 +37,24 @@ known_events as (
     join ties on ties.user_id = v.user_id and ties.last_seen_at = v.start_time
 ),
 known_items as (
-    select
-        user_id,
-        max(cast(substring(event_id, before + 1, length(event_id) - before - length(user_id) - 1) as bigint)) as item
+    select user_id, item, count(*) as events
     from (
-        select
-            event_id,
-            user_id,
-            length(split_part(event_id, '-', 1)) + length(cast(session_id as varchar)) + 2 as before
-        from known_events
-    ) as keys
-    group by user_id
+        select user_id, item, max(item) over (partition by user_id) as last_item
+        from (
+            select
+                user_id,
+                cast(substring(event_id, before + 1, length(event_id) - before - length(user_id) - 1) as bigint) as item
+            from (
+                select
+                    event_id,
+                    user_id,
+                    length(split_part(event_id, '-', 1)) + length(cast(session_id as varchar)) + 2 as before
+                from known_events
+            ) as keys
+        ) as items
+    ) as ranked_items
+    where item = last_item
+    group by user_id, item
 ),
 known as (
     select
@@ -57,7 +66,9 @@ known as (
         users.registered_at,
         users.last_seen_at,
         coalesce(known_items.item, 0) as item_in_session,
-        1 as preference,
+        cast(null as integer) as redelivered_in,
+        -1 as file_id,
+        known_items.events,
         1 as is_known
     from users
     left join known_items on known_items.user_id = users.user_id
@@ -66,13 +77,25 @@ known as (
 select user_id, first_name, last_name, gender, level, registered_at, last_seen_at
 from (
     select
-        sightings.*,
+        standing.*,
         row_number() over (
             partition by user_id
             order by
                 last_seen_at desc, item_in_session desc, preference,
                 level, first_name, last_name, gender, registered_at, is_known desc
         ) as recency
-    from (select * from seen union all select * from known) as sightings
+    from (
+        select
+            sightings.*,
+            case
+                -- Several events tie: which of them a file delivered again replaces is not known, so none does.
+                when max(events) over (partition by user_id, last_seen_at, item_in_session) > 1 then 0
+                when file_id >= coalesce(
+                    max(redelivered_in) over (partition by user_id, last_seen_at, item_in_session), -1
+                ) then 0
+                else 1
+            end as preference
+        from (select * from seen union all select * from known) as sightings
+    ) as standing
 ) as ranked
 where recency = 1 and is_known = 0

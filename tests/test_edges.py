@@ -1,0 +1,132 @@
+"""Corners that once went wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests import deliveries
+from tests.conftest import Warehouse
+from tests.postgres import Server
+
+from sparkify import cli, engines
+from sparkify.errors import ConfigError, WarehouseError
+
+
+def event(**values: object) -> str:
+    """Return a line of a log: a page view, unless told otherwise."""
+    usual = {"ts": 1541105830796, "page": "Home", "sessionId": 1, "itemInSession": 0, "userId": "7", "level": "free"}
+    return json.dumps(usual | values) + "\n"
+
+
+@pytest.mark.parametrize("size", [1, 1 << 30])
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_corrected_file_stands_in_the_order_of_files_whatever_the_batches(
+    make_warehouse: Callable[[], Warehouse], size: int, names: tuple[str, str]
+) -> None:
+    """A corrected file and a new one contradict each other: the batches that they come in do not decide."""
+    corrected, new = names
+    levels = {("a", "b"): "free", ("b", "a"): "paid"}
+    warehouse = make_warehouse()
+    (warehouse.log_data / f"{corrected}.json").write_text(event(location="z"))
+    warehouse.etl()
+    (warehouse.log_data / f"{corrected}.json").write_text(event(location="zz", level="paid"))
+    (warehouse.log_data / f"{new}.json").write_text(event(location="a"))
+    warehouse.etl(batch_size=size)
+    assert warehouse.query("select level from page_views") == [(levels[names],)]
+    assert warehouse.query("select level from users") == [(levels[names],)]
+
+
+def test_touching_a_file_changes_no_user(warehouse: Warehouse) -> None:
+    """Where events of two sessions tie, a file that is loaded again without a change changes nothing."""
+    (warehouse.log_data / "a.json").write_text(event(level="paid"))
+    (warehouse.log_data / "b.json").write_text(event(level="free", sessionId=2))
+    warehouse.etl()
+    before = warehouse.contents()
+    os.utime(warehouse.log_data / "a.json", ns=(1, 1))
+    assert warehouse.etl().run.counts.files == 1
+    assert warehouse.contents() == before
+
+
+def test_one_folder_for_logs_and_songs(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is listed twice is read once as each kind, and refused as the kind that it is not."""
+    monkeypatch.setattr("sparkify.reader.DIRECT_SIZE", 0)
+    (warehouse.log_data / "a.json").write_text(event())
+    counts = warehouse.etl(song_data=warehouse.log_data).run.counts
+    assert (counts.page_views, counts.events_duplicate, counts.songs_rejected) == (1, 0, 1)
+
+
+def test_titles_and_names_do_not_run_together(warehouse: Warehouse) -> None:
+    """Two tracks whose title and artist are the same when written one after the other are two tracks."""
+    for item, (song, artist) in enumerate([("a\x1fb", "c"), ("a", "b\x1fc"), ("1:a", "b"), ("1", ":ab")]):
+        line = event(page="NextSong", song=song, artist=artist, length=1.5, itemInSession=item)
+        (warehouse.log_data / f"{item}.json").write_text(line)
+    warehouse.etl()
+    assert warehouse.query("select count(*), count(distinct track_id) from tracks") == [(4, 4)]
+
+
+def test_key_that_is_no_text_is_refused_before_anything_is_published(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A lone surrogate in a key refuses its record, in a file read directly too, and the summary can be printed."""
+    monkeypatch.setattr("sparkify.reader.DIRECT_SIZE", 0)
+    (warehouse.log_data / "a.json").write_text(event() + '{"\\ud800": 1}\n')
+    words = ["--log-data", str(warehouse.log_data), "--song-data", str(warehouse.song_data)]
+    assert cli.main(["etl", *words, "--warehouse", warehouse.url, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["events"]["rejected"] == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:s3cr%zzet@localhost/db",
+        "postgresql://u:p@s3cret@127.0.0.1:1/db",
+        "postgresql:u:s3cret@h",
+        "postgresql://[s3cret",
+    ],
+)
+def test_url_that_is_not_understood_is_not_repeated(url: str) -> None:
+    """A password with a character that has to be escaped is a common mistake: the message does not print it."""
+    with pytest.raises(ConfigError) as told:
+        engines.connect(url)
+    assert "s3c" not in str(told.value)
+
+
+def test_schema_of_somebody_else_is_not_taken_to_rebuild_in(postgres: Server, tmp_path: Path) -> None:
+    """A schema that is called as ours would be while rebuilding, and is not ours, stops the rebuild and stays."""
+    with postgres.database() as url:
+        warehouse = Warehouse(url, tmp_path / "warehouse")
+        deliveries.first(warehouse.log_data, warehouse.song_data)
+        warehouse.etl()
+        warehouse.execute("create schema sparkify_rebuild")
+        warehouse.execute("create table sparkify_rebuild.precious (x integer)")
+        before = warehouse.contents()
+        with pytest.raises(WarehouseError, match="Rename it"):
+            warehouse.etl(full_refresh=True)
+        assert warehouse.query("select count(*) from sparkify_rebuild.precious") == [(0,)]
+        assert warehouse.contents() == before
+
+
+@pytest.mark.parametrize("schema", ["s" * 56, "pg_ours", "information_schema"])
+def test_schema_that_cannot_be_ours_is_refused(postgres: Server, schema: str) -> None:
+    """A name too long for PostgreSQL, with what a rebuild adds to it, or one of its own, is told at once."""
+    with postgres.database() as url, pytest.raises(ConfigError, match="SCHEMA"):
+        engines.connect(url, schema=schema)
+
+
+@pytest.mark.parametrize("size", ["9" * 400, "0", "-1", "1XB"])
+def test_size_that_is_none_is_wrong_usage(size: str) -> None:
+    """A batch size beyond any file is told like any other wrong one."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["etl", "--batch-size", size])
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize("name", ["x" * 300, ""])
+def test_warehouse_that_cannot_be_a_file_is_told_plainly(tmp_path: Path, name: str) -> None:
+    """A path too long, or a folder, is an error that says so."""
+    with pytest.raises(WarehouseError):
+        engines.connect(f"duckdb:///{tmp_path / name}")
