@@ -79,7 +79,8 @@ class Warehouse:
         selects = {table: f"select * from {table}" for table in tables.ALL if table != "etl_runs"}
         selects["etl_files"] = "select source, path from etl_files"
         selects["rejected_records"] = "select source, file, line, reason, record from rejected_records"
-        return {table: sorted(self.query(select), key=repr) for table, select in selects.items()}
+        with engines.connect(self.url, read_only=True) as engine:
+            return {table: sorted(engine.rows(select), key=repr) for table, select in selects.items()}
 
     def failed_checks(self) -> list[str]:
         """Return the names of the checks that fail on the whole warehouse."""

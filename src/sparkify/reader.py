@@ -58,6 +58,7 @@ class Reader:
     def __init__(self, connection: duckdb.DuckDBPyConnection, progress: Progress) -> None:
         self._run = connection.execute
         self._progress = progress
+        self._may_hold_controls = False  # whether a text of the files read directly may
 
     def read(self, files: Sequence[SourceFile], redelivered: frozenset[str], *, skip_bad_files: bool) -> Reading:
         """Fill the staging tables with the records of some files, and staging_rejects with what was refused.
@@ -100,9 +101,10 @@ class Reader:
     def _read_directly(self, files: list[Numbered], found: Reading) -> set[int]:
         """Read large log files as they stand; return the numbers of those that were without fault."""
         plain = [item for item in files if _has_plain_keys(item[1], found)]
+        self._may_hold_controls = False
         taken = {number for group in _groups(plain) for number in self._take(group)}
         if taken:
-            too_long = self._repair("staging_events", EVENTS)
+            too_long = self._repair("staging_events", EVENTS, controls=self._may_hold_controls)
             if too_long:  # by a repair: those files are read exactly, and the record is refused
                 faulty = {
                     number
@@ -120,14 +122,14 @@ class Reader:
         """Take a group of files whole; of one that fails, half by half, the files that are without fault."""
         paths = [file.path for _, file in group]
         try:
-            if self._run(_suspects(paths)).fetchone():
-                raise duckdb.InvalidInputException("read_json would take what is to be refused")
+            [may_hold_controls] = self._run(_look(paths)).fetchone() or [True]
             [count] = self._run(direct_insert(EVENTS, paths)).fetchone() or [0]
         except duckdb.Error:
             middle = len(group) // 2
             for half in (group[:middle], group[middle:]) if middle else ():
                 yield from self._take(half)
         else:
+            self._may_hold_controls |= may_hold_controls
             self._progress(sum(file.size for _, file in group), count)
             yield from (number for number, _ in group)
 
@@ -163,14 +165,16 @@ class Reader:
         rows = self._run("select distinct unnest(keys) from shapes").fetchall()
         return {key for (key,) in rows}
 
-    def _repair(self, table: str, rules: Contract) -> dict[str, list[str]]:
-        """Repair mangled text in a table, value by distinct value; return what became too long, by column."""
+    def _repair(self, table: str, rules: Contract, *, controls: bool = True) -> dict[str, list[str]]:
+        """Repair mangled text in a table, value by distinct value; return what became too long, by column.
+
+        Without `controls`, no text holds a control character: to look for what is not ASCII is much cheaper.
+        """
+        may_be_mangled = "regexp_matches({0}, '[^ -~]')" if controls else "strlen({0}) <> length({0})"
         too_long: dict[str, list[str]] = {}
         for column in rules.repaired:
             name = quoted(column.name)
-            rows = self._run(
-                f"select {name} from (select distinct {name} from {table}) where regexp_matches({name}, '[^ -~]')"
-            ).fetchall()
+            rows = self._run(f"select distinct {name} from {table} where {may_be_mangled.format(name)}").fetchall()
             repairs = [(value, meant) for (value,) in rows if (meant := text.repair(value)) != value]
             if repairs:
                 self._run(
@@ -329,20 +333,24 @@ def _texts(spool: Spool, rules: Contract, keys: set[str]) -> str:
     )
 
 
-def _suspects(paths: Sequence[str]) -> str:
-    """Return the SELECT that finds a line that read_json may take although it is to be refused.
+def _look(paths: Sequence[str]) -> str:
+    """Return the SELECT that fails on a line that read_json may take although it is to be refused.
 
     That is a line with what may be a trailing comma; with a value that is an object, a list, a truth value or a NaN,
-    any of which read_json turns into text; with a NUL; or with too long a record.
+    any of which read_json turns into text; with a NUL; or with too long a record. Where there is none, the answer is
+    whether a text may hold a control character, which JSON writes as an escape.
     """
-    return (
-        f"select 1 from read_csv([{', '.join(map(literal, paths))}], columns = {{'line': 'varchar'}},"
-        " auto_detect = false, header = false, delim = '\x1f', quote = '', escape = '', compression = 'none',"
-        f" max_line_size = {2 * MAX_RECORD}) where strlen(line) > {MAX_RECORD} or contains(line, '\\u0000')"
+    suspect = (
+        f"strlen(line) > {MAX_RECORD} or contains(line, '\\u0000')"
         # One pattern with both costs three times as much as the two, and so does the exact one on every line.
         f" or regexp_matches(line, '{_COMMA}')"
         f" or case when regexp_matches(line, '{_ODD}') then regexp_matches(line, '\"\\s*{_ODD}') else false end"
-        " limit 1"
+    )
+    return (
+        f"select coalesce(bool_or(case when {suspect} then error('suspect') else contains(line, '\\u001') end), false)"
+        f" from read_csv([{', '.join(map(literal, paths))}], columns = {{'line': 'varchar'}}, auto_detect = false,"
+        " header = false, delim = '\x1f', quote = '', escape = '', compression = 'none',"
+        f" max_line_size = {2 * MAX_RECORD})"
     )
 
 
