@@ -118,9 +118,10 @@ def test_message_names_the_check_and_its_rows(engine: Engine) -> None:
     checks.set_period(engine)
     with pytest.raises(CheckFailed) as failed:
         checks.run_all(engine)
-    first, *rows = str(failed.value).splitlines()
+    first, *rows, advice = str(failed.value).splitlines()
     assert "every track has its song" in first
     assert rows == ["  track_id = new, song_id = ghost"]
+    assert "Correct those records" in advice
 
 
 def test_message_shows_ten_rows_and_counts_the_others(engine: Engine) -> None:
@@ -129,7 +130,7 @@ def test_message_shows_ten_rows_and_counts_the_others(engine: Engine) -> None:
     checks.set_period(engine)
     with pytest.raises(CheckFailed) as failed:
         checks.run_all(engine)
-    first, *rows, last = str(failed.value).splitlines()
+    first, *rows, last, _ = str(failed.value).splitlines()
     assert "1234" in first.replace(",", "")
     assert len(rows) == 10
     assert "1224" in last.replace(",", "")
