@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.postgres import Server, server
+from tests.postgres import MISSING, Server, is_missing, server
 from tests.realdata import real_data
 
 from sparkify import checks, config, engines, pipeline, tables
 from sparkify.pipeline import Options, Summary
 
 ENGINES = ("duckdb", "postgresql")
+
+NO_REAL_DATA = "the tests of the real data, which is not here: put it into ../shared/data, or set SPARKIFY_REAL_DATA"
 
 Row = tuple[Any, ...]
 
@@ -89,6 +91,35 @@ class Warehouse:
             return list(checks.offences(engine))
 
 
+def _left_out() -> dict[str, str]:
+    """Return the fixtures that cannot be had here, and why; in CI, everything has to be had."""
+    if os.environ.get("CI"):
+        return {}
+    reasons = {"postgres": MISSING if is_missing() else "", "real": "" if real_data() else NO_REAL_DATA}
+    return {fixture: reason for fixture, reason in reasons.items() if reason}
+
+
+def _needs(item: pytest.Item, fixture: str) -> bool:
+    engine = getattr(item, "callspec", None)
+    return fixture in getattr(item, "fixturenames", ()) or bool(
+        fixture == "postgres" and engine and "postgresql" in engine.params.values()
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of which a part is missing on this machine."""
+    left_out = [item for item in items if any(_needs(item, fixture) for fixture in _left_out())]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in a line what was left out, and how to get it."""
+    for reason in _left_out().values():
+        terminalreporter.write_line(f"Left out: {reason}")
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """Start one PostgreSQL server for all tests."""
@@ -129,7 +160,5 @@ def real() -> Path:
     """Return the folder of the real data, or leave the test out where there is none."""
     folder = real_data()
     if folder is None:
-        if os.environ.get("CI"):
-            pytest.fail("the real data is missing: put it into ../shared/data, or set SPARKIFY_REAL_DATA")
-        pytest.skip("no real data: put it into ../shared/data, or set SPARKIFY_REAL_DATA")
+        pytest.fail(NO_REAL_DATA)
     return folder
