@@ -53,11 +53,9 @@ setattr(owner, name, stopped)
 sys.exit(cli.main(sys.argv[6:]))
 """
 EXECUTE = "sparkify.engines.duckdb:DuckDB.execute"
-on_duckdb = pytest.mark.parametrize("make_warehouse", ["duckdb"], indirect=True)
-"""For tests that know the statements, the one file or the lock of DuckDB."""
-
 IN_POSTGRES = ("sparkify.engines.duckdb:DuckDB", "sparkify.engines.postgres:Postgres")
-STARTS_IN_POSTGRES = {"create or replace table": "delete from etl_files"}  # of the steps of a full refresh
+# Of the steps of a full refresh: how the statement starts, and which of these calls, when the tables are taken over.
+CALL_IN_POSTGRES = {"create or replace table": ("delete from etl_files", 2)}
 Stage = tuple[str, str, int, str]  # a function, how one of its arguments starts, which of these calls, before or after
 
 # The second delivery has four batches.
@@ -96,7 +94,8 @@ def stop_at(stage: Stage, sent: signal.Signals, command: list[str]) -> subproces
     """Run a command that is sent a signal at a stage."""
     function, starts, call, moment = stage
     if any("postgresql://" in word for word in command):
-        function, starts = function.replace(*IN_POSTGRES), STARTS_IN_POSTGRES.get(starts, starts)
+        function = function.replace(*IN_POSTGRES)
+        starts, call = CALL_IN_POSTGRES.get(starts, (starts, call))
     driven = [sys.executable, "-c", DRIVER, function, starts, str(call), moment, str(int(sent)), *command]
     return subprocess.run(driven, capture_output=True, text=True, check=False)
 
@@ -190,7 +189,6 @@ def side_by_side(waiting: Warehouse, make_warehouse: Callable[..., Warehouse]) -
     return run
 
 
-@on_duckdb
 def test_run_killed_at_any_moment_is_completed_by_the_next(side_by_side: SideBySide, undisturbed: Contents) -> None:
     """Of 20 runs, each killed at a moment of its own, none leaves anything that the next run does not put right."""
 
@@ -215,7 +213,6 @@ def test_run_killed_at_any_moment_is_completed_by_the_next(side_by_side: SideByS
         assert warehouse.failed_checks() == [], delay
 
 
-@on_duckdb
 def test_run_killed_at_any_stage_is_completed_by_the_next(side_by_side: SideBySide, undisturbed: Contents) -> None:
     """Wherever a run dies, the next one ends where it would have ended."""
 
@@ -230,7 +227,6 @@ def test_run_killed_at_any_stage_is_completed_by_the_next(side_by_side: SideBySi
         assert warehouse.failed_checks() == [], stage
 
 
-@on_duckdb
 def test_what_a_killed_run_had_not_committed_is_not_seen(waiting: Warehouse) -> None:
     """A reader who comes right after the crash finds the warehouse as it was before the run."""
     before = everything(waiting)
@@ -238,7 +234,6 @@ def test_what_a_killed_run_had_not_committed_is_not_seen(waiting: Warehouse) -> 
     assert everything(waiting) == before
 
 
-@on_duckdb
 def test_what_a_killed_run_had_committed_stays(waiting: Warehouse) -> None:
     """The batches before the crash are published, in the ledger, and not loaded again."""
     stop_at((EXECUTE, "commit", 3, "after"), signal.SIGKILL, arguments(waiting, "--batch-size", "1"))
@@ -265,7 +260,6 @@ def test_interrupted_run_says_so_and_leaves_the_warehouse_whole(waiting: Warehou
     assert everything(waiting) == before
 
 
-@on_duckdb
 def test_run_interrupted_inside_a_statement_says_the_same(waiting: Warehouse) -> None:
     """Ctrl-C while the engine is busy with a statement is no other ending."""
     busy = (
@@ -302,12 +296,10 @@ def test_two_runs_at_once_end_right(waiting: Warehouse, undisturbed: Contents) -
     assert contents(waiting) == undisturbed
 
 
-@on_duckdb
+@pytest.mark.parametrize("make_warehouse", ["duckdb"], indirect=True)
 @pytest.mark.parametrize("command", ["etl", "create-tables", "status"])
 def test_command_on_a_warehouse_in_use_is_told_plainly(loaded: Warehouse, command: str) -> None:
     """While one process has a file open, another is told who holds the warehouse and to wait, and fails."""
-    if not is_file(loaded):
-        pytest.skip("a server is there for many: see the test of the lock")
     words = arguments(loaded) if command == "etl" else [command, "--warehouse", loaded.url]
     with engines.connect(loaded.url) as held:
         process = start(["-m", "sparkify", *words])
@@ -319,10 +311,9 @@ def test_command_on_a_warehouse_in_use_is_told_plainly(loaded: Warehouse, comman
         assert held.value("select count(*) from etl_runs") == 1
 
 
+@pytest.mark.parametrize("make_warehouse", ["postgresql"], indirect=True)
 def test_run_waits_for_the_one_that_publishes_and_is_told_who_it_is(loaded: Warehouse) -> None:
     """On a server, a run that finds another at work says who that is, waits for its end, and then does its part."""
-    if is_file(loaded):
-        pytest.skip("a file is open in one process at a time")
     deliveries.second(loaded.log_data, loaded.song_data)
     with engines.connect(loaded.url) as held:
         with held.transaction():
@@ -337,12 +328,11 @@ def test_run_waits_for_the_one_that_publishes_and_is_told_who_it_is(loaded: Ware
         assert held.value("select count(*) from etl_runs") == 2
 
 
+@pytest.mark.parametrize("make_warehouse", ["postgresql"], indirect=True)
 def test_file_that_another_run_has_loaded_meanwhile_is_not_loaded_again(
     waiting: Warehouse, undisturbed: Contents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was pending is asked again under the lock: the run that comes second loads nothing twice."""
-    if is_file(waiting):
-        pytest.skip("a file is open in one process at a time")
     real, first = Postgres.prepare, True
 
     def overtaken(*words: Any, **options: Any) -> Any:
@@ -460,7 +450,6 @@ def test_full_refresh_that_fails_changes_nothing(waiting: Warehouse, how: str) -
     assert everything(waiting) == before
 
 
-@on_duckdb
 def test_full_refresh_that_fails_leaves_nothing_beside(waiting: Warehouse) -> None:
     """What it had built so far is removed."""
     spoil(waiting, "check")
@@ -469,7 +458,6 @@ def test_full_refresh_that_fails_leaves_nothing_beside(waiting: Warehouse) -> No
     assert leftovers(waiting) == []
 
 
-@on_duckdb
 def test_full_refresh_killed_at_any_stage_leaves_the_old_warehouse(
     side_by_side: SideBySide, undisturbed: Contents
 ) -> None:
@@ -490,7 +478,6 @@ def test_full_refresh_killed_at_any_stage_leaves_the_old_warehouse(
         assert leftovers(warehouse) == [], stage
 
 
-@on_duckdb
 def test_full_refresh_killed_after_its_end_is_complete(waiting: Warehouse) -> None:
     """From the moment at which the new tables are taken over, they are what everybody sees."""
     stop_at((EXECUTE, "commit", 2, "after"), signal.SIGKILL, arguments(waiting, "--full-refresh"))

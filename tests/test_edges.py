@@ -13,6 +13,7 @@ from tests.conftest import Warehouse
 from tests.postgres import Server
 
 from sparkify import cli, engines
+from sparkify.engines.postgres import rebuild_schema
 from sparkify.errors import ConfigError, WarehouseError
 
 
@@ -101,18 +102,19 @@ def test_schema_of_somebody_else_is_not_taken_to_rebuild_in(postgres: Server, tm
         warehouse = Warehouse(url, tmp_path / "warehouse")
         deliveries.first(warehouse.log_data, warehouse.song_data)
         warehouse.etl()
-        warehouse.execute("create schema sparkify_rebuild")
-        warehouse.execute("create table sparkify_rebuild.precious (x integer)")
+        beside = rebuild_schema("sparkify")
+        warehouse.execute(f"create schema {beside}")
+        warehouse.execute(f"create table {beside}.precious (x integer)")
         before = warehouse.contents()
         with pytest.raises(WarehouseError, match="Rename it"):
             warehouse.etl(full_refresh=True)
-        assert warehouse.query("select count(*) from sparkify_rebuild.precious") == [(0,)]
+        assert warehouse.query(f"select count(*) from {beside}.precious") == [(0,)]
         assert warehouse.contents() == before
 
 
-@pytest.mark.parametrize("schema", ["s" * 56, "pg_ours", "information_schema"])
+@pytest.mark.parametrize("schema", ["s" * 64, "pg_ours", "information_schema"])
 def test_schema_that_cannot_be_ours_is_refused(postgres: Server, schema: str) -> None:
-    """A name too long for PostgreSQL, with what a rebuild adds to it, or one of its own, is told at once."""
+    """A name too long for PostgreSQL, or one of its own, is told at once."""
     with postgres.database() as url, pytest.raises(ConfigError, match="SCHEMA"):
         engines.connect(url, schema=schema)
 

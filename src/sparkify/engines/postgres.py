@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from hashlib import md5
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,7 +19,7 @@ from sparkify.errors import CommitUnknown, ConfigError, WarehouseError
 from sparkify.reader import STAGING, Progress, Reader, Reading, scratch_folder
 from sparkify.sources import SourceFile
 
-_LONGEST_NAME = 63 - len("_rebuild")  # bytes of a schema's name: PostgreSQL cuts a longer one
+_LONGEST_NAME = 63  # bytes of a schema's name: PostgreSQL cuts a longer one
 _CHUNK = 1 << 18  # bytes of a COPY that are sent at once
 
 _HOLDERS = """
@@ -75,6 +76,8 @@ class Postgres(Engine):
         if not self._read_only:
             self.execute(f"create schema if not exists {quoted(self._schema)}")
         self.execute(f"set search_path to {quoted(self._schema)}")
+        if not self._read_only:
+            self._clean_up()
 
     @classmethod
     def exists(cls, url: str) -> bool:  # noqa: ARG003 (only the server knows, and asking it makes nothing)
@@ -161,14 +164,12 @@ class Postgres(Engine):
     @contextmanager
     def rebuild(self) -> Iterator[Engine]:
         """Give an empty schema beside this one; when it is filled, take over its tables in one transaction."""
-        beside = f"{self._schema}_rebuild"
-        mark = f"sparkify: being filled to take the place of {self._schema}"
+        beside, mark = rebuild_schema(self._schema), self._mark
         self.execute("select pg_advisory_lock(hashtext(?))", [mark])  # until the connection ends, however it does
-        for (said,) in self.rows("select obj_description(oid) from pg_namespace where nspname = ?", [beside]):
-            if said != mark:
-                raise WarehouseError(
-                    f"{self.label}: the schema {beside} is needed to rebuild in, and is somebody's. Rename it."
-                )
+        if self._found(beside) not in (None, mark):
+            raise WarehouseError(
+                f"{self.label}: the schema {beside} is needed to rebuild in, and is somebody's. Rename it."
+            )
         self.execute(f"drop schema if exists {quoted(beside)} cascade")
         self.execute(f"create schema {quoted(beside)}")
         self.execute(f"comment on schema {quoted(beside)} is {literal(mark)}")
@@ -185,6 +186,23 @@ class Postgres(Engine):
             with suppress(WarehouseError):
                 self.execute(f"drop schema if exists {quoted(beside)} cascade")
                 self.execute("select pg_advisory_unlock(hashtext(?))", [mark])
+
+    @property
+    def _mark(self) -> str:
+        """The comment that tells a schema to rebuild in as ours."""
+        return f"sparkify: being filled to take the place of {self._schema}"
+
+    def _found(self, schema: str) -> str | None:
+        """Return the comment on a schema, "" if it has none, or None if there is no such schema."""
+        said = self.rows("select coalesce(obj_description(oid), '') from pg_namespace where nspname = ?", [schema])
+        return said[0][0] if said else None
+
+    def _clean_up(self) -> None:
+        """Drop what a rebuild that was killed has left; one that is at work holds the lock."""
+        beside, mark = rebuild_schema(self._schema), self._mark
+        if self._found(beside) == mark and self.value("select pg_try_advisory_lock(hashtext(?))", [mark]):
+            self.execute(f"drop schema if exists {quoted(beside)} cascade")
+            self.execute("select pg_advisory_unlock(hashtext(?))", [mark])
 
     def close(self) -> None:
         """Close the connection."""
@@ -206,6 +224,11 @@ class Postgres(Engine):
             raise WarehouseError(f"{self.label}: {_said(error)}") from error
         except UnicodeEncodeError as error:
             raise WarehouseError(f"{self.label}: the statement is not UTF-8. Write it in UTF-8.") from error
+
+
+def rebuild_schema(schema: str) -> str:
+    """Return the name of the schema in which another is rebuilt: of one length, whatever the other's name."""
+    return f"sparkify_rebuild_{md5(schema.encode(), usedforsecurity=False).hexdigest()[:16]}"
 
 
 def _checked(url: str) -> str:
