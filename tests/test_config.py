@@ -69,7 +69,7 @@ def test_the_originals_file_is_read_as_it_is(tmp_path: Path) -> None:
         log_data="s3://bucket/log_data",
         song_data="s3://bucket/song_data",
         log_jsonpath="s3://bucket/log_json_path.json",
-        warehouse_url="duckdb:///sparkify.duckdb",
+        url="",
         iam_role_arn="arn:aws:iam::123456789012:role/dwhRole",
         aws=config.Aws(key="AKIDEXAMPLE", secret="wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
         dwh=config.Dwh(
@@ -111,6 +111,15 @@ def test_without_a_file_the_defaults_hold(tmp_path: Path, monkeypatch: pytest.Mo
     assert loaded == Config()
     assert (loaded.log_data, loaded.song_data) == ("data/log_data", "data/song_data")
     assert (loaded.warehouse_url, loaded.path) == ("duckdb:///sparkify.duckdb", None)
+
+
+def test_cluster_is_the_warehouse_unless_a_url_names_another(tmp_path: Path) -> None:
+    """The original's dwh.cfg names its cluster by HOST, and that is where it loads; a URL has the last word."""
+    loaded = read(tmp_path, ORIGINAL)
+    assert loaded.warehouse_url == (
+        "redshift://dwhuser:100%25_sure%3B%231@dwhcluster.example.redshift.amazonaws.com:5440/dwh"
+    )
+    assert read(tmp_path, ORIGINAL, {"SPARKIFY_WAREHOUSE_URL": "duckdb:///x"}).warehouse_url == "duckdb:///x"
 
 
 def test_dwh_cfg_in_the_working_directory_is_read_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from tests.conftest import Warehouse
 from tests.postgres import Server
 
 from sparkify import cli, engines
+from sparkify.config import Config
 from sparkify.engines.postgres import rebuild_schema
 from sparkify.errors import ConfigError, WarehouseError
 
@@ -116,7 +117,7 @@ def test_schema_of_somebody_else_is_not_taken_to_rebuild_in(postgres: Server, tm
 def test_schema_that_cannot_be_ours_is_refused(postgres: Server, schema: str) -> None:
     """A name too long for PostgreSQL, or one of its own, is told at once."""
     with postgres.database() as url, pytest.raises(ConfigError, match="SCHEMA"):
-        engines.connect(url, schema=schema)
+        engines.connect(url, Config(schema=schema))
 
 
 @pytest.mark.parametrize("size", ["9" * 400, "0", "-1", "1XB"])

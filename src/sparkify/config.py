@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from sparkify.errors import ConfigError
 
 DEFAULT_FILE = Path("dwh.cfg")
+DEFAULT_WAREHOUSE = "duckdb:///sparkify.duckdb"
 ENVIRONMENT_PREFIX = "SPARKIFY_"
 
 
@@ -65,6 +67,12 @@ class Cluster:
     db_password: str = setting("CLUSTER", "DB_PASSWORD", secret=True)
     db_port: int = setting("CLUSTER", "DB_PORT", 5439, parse=whole_number)
 
+    @property
+    def url(self) -> str:
+        """The cluster as the URL of a warehouse. A secret: it may hold the password."""
+        login = ":".join(quote(part, safe="") for part in (self.db_user, self.db_password) if part)
+        return f"redshift://{login}{'@' if login else ''}{self.host}:{self.db_port}/{quote(self.db_name, safe='')}"
+
 
 @dataclass(frozen=True)
 class Config:
@@ -73,13 +81,19 @@ class Config:
     log_data: str = setting("S3", "LOG_DATA", "data/log_data")
     song_data: str = setting("S3", "SONG_DATA", "data/song_data")
     log_jsonpath: str = setting("S3", "LOG_JSONPATH")
-    warehouse_url: str = setting("WAREHOUSE", "URL", "duckdb:///sparkify.duckdb", secret=True)  # may hold a password
+    stage: str = setting("S3", "STAGE")
+    url: str = setting("WAREHOUSE", "URL", secret=True)  # may hold a password
     schema: str = setting("WAREHOUSE", "SCHEMA", "sparkify")
     iam_role_arn: str = setting("IAM_ROLE", "ARN")
     aws: Aws = Aws()
     dwh: Dwh = Dwh()
     cluster: Cluster = Cluster()
     path: Path | None = None  # the file that was read, if there was one
+
+    @property
+    def warehouse_url(self) -> str:
+        """The warehouse: [WAREHOUSE] URL, else the cluster of [CLUSTER], else a DuckDB file here. A secret."""
+        return self.url or (self.cluster.url if self.cluster.host else DEFAULT_WAREHOUSE)
 
 
 KEYS: dict[str, list[str]] = {}  # every section with its keys

@@ -125,7 +125,7 @@ def plan(config: Config, options: Options, narrator: Narrator) -> list[SourceFil
     files = list_sources(config, narrator)
     if options.full_refresh or not engines.exists(config.warehouse_url):
         return files
-    with engines.connect(config.warehouse_url, schema=config.schema, read_only=True) as engine:
+    with engines.connect(config.warehouse_url, config, read_only=True) as engine:
         return ledger.pending(files, ledger.loaded(engine))
 
 
@@ -133,7 +133,7 @@ def etl(config: Config, options: Options, narrator: Narrator) -> Summary:
     """Load what has not been loaded yet: stage it, transform it, check it, and publish it with its ledger."""
     engines.exists(config.warehouse_url)  # a URL that names no warehouse is told before anything is done
     files = list_sources(config, narrator)  # and so is a missing folder, before a warehouse is made
-    with engines.connect(config.warehouse_url, schema=config.schema) as engine:
+    with engines.connect(config.warehouse_url, config) as engine:
         create_missing_tables(engine)
         progress = _Progress(Run())
         if options.full_refresh:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from sparkify.config import Config
 from sparkify.engines.base import Engine
 from sparkify.errors import ConfigError
 
 SCHEMES = ("duckdb", "postgresql")
 
 
-def connect(url: str, *, schema: str = "sparkify", read_only: bool = False) -> Engine:
+def connect(url: str, config: Config | None = None, *, read_only: bool = False) -> Engine:
     """Open the warehouse that a URL names, such as ``duckdb:///sparkify.duckdb``; a schema of it on a server.
+
+    The rest of the configuration says how: the schema, the keys to AWS, where to stage.
 
     Raise ConfigError for a URL that names none, WarehouseError for one that cannot be opened.
     """
-    return _engine(url)(url, schema=schema, read_only=read_only)
+    return _engine(url)(url, config or Config(), read_only=read_only)
 
 
 def exists(url: str) -> bool:

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, ClassVar, Self
 
 from sparkify import queries
+from sparkify.config import Config
 from sparkify.errors import WarehouseError
 from sparkify.reader import Progress, Reading
 from sparkify.sources import SourceFile
@@ -28,7 +29,7 @@ class Engine(ABC):
     """What people call this warehouse; holds no secret."""
 
     @abstractmethod
-    def __init__(self, url: str, *, schema: str, read_only: bool = False) -> None:
+    def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:
         """Open the warehouse at a URL; on a server, its tables stand in a schema of their own."""
 
     @classmethod

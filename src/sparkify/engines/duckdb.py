@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import duckdb
 
 from sparkify import queries, tables
+from sparkify.config import Config
 from sparkify.contract import literal, quoted
 from sparkify.engines.base import Engine, Row
 from sparkify.errors import ConfigError, SparkifyError, WarehouseError
@@ -31,7 +32,8 @@ class DuckDB(Engine):
     name: ClassVar[str] = "duckdb"
     temporary: ClassVar[str] = "temp"
 
-    def __init__(self, url: str, *, schema: str = "main", read_only: bool = False) -> None:  # noqa: ARG002 (a file is its own schema)
+    def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:
+        self._config = config
         self._path = _path(url)
         self._beside = self._path.with_name(self._path.name + ".rebuild")
         self.label = str(self._path)
@@ -39,11 +41,11 @@ class DuckDB(Engine):
             raise WarehouseError(f"{self._path}: there is no warehouse yet. Run `sparkify etl` to make one.")
         if not self._path.parent.is_dir():
             raise WarehouseError(f"{self._path}: its folder does not exist. Make the folder, or set [WAREHOUSE] URL.")
-        config: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": False}
+        settings: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": False}
         if read_only:
-            config["enable_external_access"] = False  # or a SELECT could read and write any file
+            settings["enable_external_access"] = False  # or a SELECT could read and write any file
         try:
-            self._connection = duckdb.connect(self._path, read_only=read_only, config=config)
+            self._connection = duckdb.connect(self._path, read_only=read_only, config=settings)
         except duckdb.Error as error:
             raise WarehouseError(f"{self._path}: {_why_closed(str(error))}") from error
         # With its catalogue: "main" alone is the temporary one too.
@@ -117,7 +119,7 @@ class DuckDB(Engine):
     def rebuild(self) -> Iterator[Engine]:
         """Give an empty warehouse beside this one; when it is filled, take over its tables in one transaction."""
         try:
-            with DuckDB(f"duckdb:///{self._beside.absolute()}") as fresh:
+            with DuckDB(f"duckdb:///{self._beside.absolute()}", self._config) as fresh:
                 yield fresh
             self.execute(f"attach {literal(str(self._beside))} as {_REBUILT} (read_only)")
             made = self.rows("select table_name from duckdb_tables() where database_name = ?", [_REBUILT.strip('"')])

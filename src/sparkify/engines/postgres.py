@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from hashlib import md5
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,6 +14,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from sparkify import queries, tables
+from sparkify.config import Config
 from sparkify.contract import literal, quoted
 from sparkify.engines.base import Engine, Row
 from sparkify.errors import CommitUnknown, ConfigError, WarehouseError
@@ -48,9 +50,10 @@ class Postgres(Engine):
     name: ClassVar[str] = "postgresql"
     temporary: ClassVar[str] = "pg_temp"
 
-    def __init__(self, url: str, *, schema: str, read_only: bool = False) -> None:
+    def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:
         self._url = _checked(url)
-        self._schema = schema
+        self._config = config
+        self._schema = schema = config.schema
         if len(schema.encode()) > _LONGEST_NAME or schema.lower().startswith(("pg_", "information_schema")):
             raise ConfigError(
                 f"[WAREHOUSE] SCHEMA: {schema!r} cannot be our schema. Choose a name of at most {_LONGEST_NAME} bytes"
@@ -174,7 +177,7 @@ class Postgres(Engine):
         self.execute(f"create schema {quoted(beside)}")
         self.execute(f"comment on schema {quoted(beside)} is {literal(mark)}")
         try:
-            with Postgres(self._url, schema=beside) as fresh:
+            with Postgres(self._url, replace(self._config, schema=beside)) as fresh:
                 yield fresh
             with self.transaction():
                 self.execute("lock table etl_files in share row exclusive mode")

@@ -1,0 +1,54 @@
+"""The command line: parse, call, print. The only package that prints or exits.
+
+stdout is data (a table for people, JSON for machines), stderr is narration.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from sparkify import __version__
+from sparkify.cli import samples, warehouse
+from sparkify.cli.arguments import Commands
+from sparkify.cli.terminal import say
+from sparkify.errors import SparkifyError
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code: 0 done, 1 failed, 2 wrong usage, 3 a check failed."""
+    options = parser().parse_args(arguments)
+    try:
+        command: Callable[[argparse.Namespace], int | None] = options.command
+        return command(options) or 0
+    except SparkifyError as error:
+        if options.debug:
+            raise
+        say(f"sparkify: {error}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        if options.debug:
+            raise
+        say("sparkify: interrupted. What was published before is whole; run again to go on.")
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog="sparkify",
+        description="Song metadata and app event logs, JSON, become a star schema that is checked and balanced.",
+        epilog="example: sparkify etl --log-data data/log_data --song-data data/song_data",
+    )
+    top.add_argument("--version", action="version", version=f"sparkify {__version__}")
+    commands = Commands(top)
+    for module in (warehouse, samples):
+        module.add_to(commands)
+    return top

@@ -1,0 +1,97 @@
+"""What the commands share to be called: their parsers, the options of all of them, and what those open."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sparkify.errors import WarehouseError
+
+if TYPE_CHECKING:  # each command imports what it needs: --help loads neither duckdb nor rich
+    from sparkify.config import Config
+    from sparkify.engines.base import Engine
+    from sparkify.pipeline import Limit
+
+shared = argparse.ArgumentParser(add_help=False)
+shared.add_argument("--config", metavar="FILE", help="configuration (default: dwh.cfg here, if there is one)")
+shared.add_argument("--warehouse", metavar="URL", help="warehouse, such as duckdb:///sparkify.duckdb")
+shared.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+as_json = argparse.ArgumentParser(add_help=False)
+as_json.add_argument("--json", action="store_true", help="print JSON, for machines")
+
+
+class Commands:
+    """The commands of the command line, or of a group of them such as ``sparkify cluster``."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self._prog = parser.prog
+        self._parsers: Any = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(
+        self,
+        name: str,
+        command: Callable[[argparse.Namespace], int | None],
+        example: str,
+        *parents: argparse.ArgumentParser,
+    ) -> argparse.ArgumentParser:
+        """Add a command, described by the docstring of its function; return its parser, for its own options."""
+        made = self._made(name, (command.__doc__ or "").strip(), f"{name} {example}", *parents)
+        made.set_defaults(command=command)
+        return made
+
+    def add_group(self, name: str, text: str, example: str) -> Commands:
+        """Add a group of commands."""
+        return Commands(self._made(name, text, f"{name} {example}"))
+
+    def _made(self, name: str, text: str, example: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        epilog = f"example: {self._prog} {example}".rstrip()
+        made: argparse.ArgumentParser = self._parsers.add_parser(
+            name, help=text.rstrip("."), description=text, epilog=epilog, parents=parents
+        )
+        return made
+
+
+def configuration(options: argparse.Namespace) -> Config:
+    """Load the configuration that the options name and overrule."""
+    from sparkify import config
+
+    return config.load(
+        options.config,
+        log_data=getattr(options, "log_data", None),
+        song_data=getattr(options, "song_data", None),
+        warehouse=options.warehouse,
+    )
+
+
+def open_warehouse(options: argparse.Namespace) -> Engine:
+    """Open a warehouse that has been filled, for reading only."""
+    from sparkify import engines
+
+    config = configuration(options)
+    engine = engines.connect(config.warehouse_url, config, read_only=True)
+    if not engine.has_tables():
+        engine.close()
+        raise WarehouseError(f"{engine.label}: holds no tables of ours. Run `sparkify etl` first.")
+    return engine
+
+
+def number_of_bytes(text: str) -> int:
+    """Read a size such as 500MB or 1GiB."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?", text.strip().upper())
+    size = float(found[1]) * (1024 if found[3] else 1000) ** " KMGT".index(found[2] or " ") if found else 0
+    if not 1 <= size < 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size. Write it like 500MB or 1GB.")
+    return int(size)
+
+
+def limit(text: str) -> Limit:
+    """Read a number of records or a share of them."""
+    from sparkify.pipeline import Limit
+
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)", text.strip())
+    if not found or (not found[2] and "." in found[1]) or (found[2] and float(found[1]) > 100):
+        raise argparse.ArgumentTypeError(f"{text!r} is no limit. Write a number, like 100, or a share, like 1%.")
+    return Limit(float(found[1]) / 100, is_share=True) if found[2] else Limit(int(found[1]))

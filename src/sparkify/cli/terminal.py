@@ -1,0 +1,73 @@
+"""What the commands share to talk to people and machines: lines, tables, JSON, and the progress of a run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from sparkify import formats
+
+
+class Narrator:
+    """Says on stderr how a run goes: a bar on a terminal, plain lines elsewhere."""
+
+    def __init__(self) -> None:
+        self._bar: Any = nullcontext()
+        self._records = 0
+
+    def __enter__(self) -> Narrator:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._bar.__exit__(None, None, None)
+
+    def say(self, line: str) -> None:
+        """Say a line."""
+        say(line)
+
+    def start(self, files: int, size: int) -> None:
+        """Show how much there is to read."""
+        if not files:
+            return
+        if not sys.stderr.isatty():
+            say(f"Loading {formats.files(files)}, {formats.size(size)}")
+            return
+        from rich import progress
+        from rich.console import Console
+
+        self._bar = progress.Progress(
+            progress.TextColumn("Loading"),
+            progress.BarColumn(),
+            progress.DownloadColumn(),
+            progress.TextColumn("{task.fields[records]:,} records"),
+            progress.TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._bar.__enter__()
+        self._task = self._bar.add_task("", total=size, records=0)
+
+    def advance(self, size: int, records: int) -> None:
+        """Move the bar on."""
+        self._records += records
+        if hasattr(self, "_task"):
+            self._bar.update(self._task, advance=size, records=self._records)
+
+
+def say(line: str, end: str = "\n") -> None:
+    """Say a line to whoever is watching, on stderr."""
+    print(line, end=end, file=sys.stderr, flush=True)
+
+
+def print_json(value: Any) -> None:
+    """Print what a machine asked for."""
+    print(json.dumps(formats.as_json(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table for people."""
+    # Somewhere else than on a terminal nothing is folded: another program may read the lines.
+    print(formats.table(columns, rows, width=None if sys.stdout.isatty() else 1000))
