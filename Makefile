@@ -45,6 +45,7 @@ test: $(INSTALLED) ## Run every test (ARGS="-k ledger" for some)
 lint: $(INSTALLED) ## Check style and format
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/sqlfluff parse tests/golden/redshift.sql >/dev/null && echo "Redshift's SQL parses."
 
 types: $(INSTALLED) ## Check types
 	@$(BIN)/mypy

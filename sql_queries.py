@@ -1,15 +1,16 @@
-"""All SQL of the warehouse, in the four lists of the original design, as DuckDB gets it."""
+"""All SQL of the warehouse, in the four lists of the original design, as the configured warehouse gets it."""
 
 import sys
 
-from sparkify import statements
+from sparkify import config, statements
 from sparkify.errors import SparkifyError
 
 try:
-    create_table_queries = statements.create_tables()
+    settings = config.load()
+    create_table_queries = statements.create_tables(settings)
     drop_table_queries = statements.drop_tables()
-    copy_table_queries = statements.copy_tables()
-    insert_table_queries = statements.insert_tables()
+    copy_table_queries = statements.copy_tables(settings)
+    insert_table_queries = statements.insert_tables(settings)
 except SparkifyError as error:
     if __name__ != "__main__":
         raise

@@ -317,7 +317,7 @@ def test_run_waits_for_the_one_that_publishes_and_is_told_who_it_is(loaded: Ware
     deliveries.second(loaded.log_data, loaded.song_data)
     with engines.connect(loaded.url) as held:
         with held.transaction():
-            held.lock_ledger(lambda _: None)
+            held.lock_ledger()
             process = start(["-m", "sparkify", *arguments(loaded)])
             assert process.stderr
             told = next(line for line in process.stderr if "Waiting" in line)

@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from sparkify import queries, star, statements, tables
+from sparkify.config import Config
 from sparkify.contract import CONTRACTS, Type
 from sparkify.sources import Kind
 
@@ -42,7 +43,7 @@ def test_every_table_has_its_file_and_every_file_its_place() -> None:
 def test_star_file_has_the_columns_of_its_table_in_order(table: str) -> None:
     """A star file's SELECT gives the columns of its table, by name and in order."""
     with duckdb.connect() as connection:
-        for statement in statements.create_tables():
+        for statement in statements.create_tables(Config()):
             connection.execute(statement)
         given = connection.execute(queries.read(f"star/{table}", "duckdb")).description
         wanted = connection.execute(f"select * from {table}").description

@@ -17,6 +17,7 @@ from sparkify.errors import ConfigError
 
 DEFAULT_FILE = Path("dwh.cfg")
 DEFAULT_WAREHOUSE = "duckdb:///sparkify.duckdb"
+SCHEMES = ("duckdb", "postgresql", "redshift")
 ENVIRONMENT_PREFIX = "SPARKIFY_"
 
 

@@ -4,7 +4,8 @@
     ├── ConfigError       exit code 2: wrong usage, in dwh.cfg, the environment or on the command line
     ├── SourceError       a file or folder that cannot be listed or read
     ├── WarehouseError    a warehouse that cannot be reached, or refuses
-    │   └── CommitUnknown the connection was lost while committing: the ledger knows how that ended
+    │   ├── CommitUnknown the connection was lost while committing: the ledger knows how that ended
+    │   └── Transient     nothing was published, and the reason can pass: another try may go well
     ├── ClusterError      a cluster that cannot be set up, found or torn down
     └── CheckFailed       exit code 3: a check found offending rows, and nothing changed
 
@@ -35,6 +36,10 @@ class WarehouseError(SparkifyError):
 
 class CommitUnknown(WarehouseError):
     """The connection was lost while committing."""
+
+
+class Transient(WarehouseError):
+    """The warehouse refused for a reason that can pass: a conflict, a restart, a connection that was lost."""
 
 
 class ClusterError(SparkifyError):

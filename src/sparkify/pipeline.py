@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -9,12 +10,15 @@ from typing import Protocol
 from sparkify import checks, engines, ledger, sources, star, tables
 from sparkify.config import Config
 from sparkify.engines.base import Engine
-from sparkify.errors import CommitUnknown, SourceError
+from sparkify.errors import CommitUnknown, SourceError, Transient
 from sparkify.ledger import Counts, Run
 from sparkify.reader import Reading
 from sparkify.sources import Kind, SourceFile
 
 BATCH_SIZE = 1 << 30
+
+PAUSES = (1, 5, 25)
+"""Seconds before each new try of a batch that failed for a reason that can pass: a restart of a cluster takes some."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class Narrator(Protocol):
 
 
 @dataclass
-class _Progress:
+class Progress:
     """What a run has done so far."""
 
     run: Run
@@ -135,7 +139,7 @@ def etl(config: Config, options: Options, narrator: Narrator) -> Summary:
     files = list_sources(config, narrator)  # and so is a missing folder, before a warehouse is made
     with engines.connect(config.warehouse_url, config) as engine:
         create_missing_tables(engine)
-        progress = _Progress(Run())
+        progress = Progress(Run())
         if options.full_refresh:
             with engine.rebuild() as fresh:
                 create_missing_tables(fresh)
@@ -146,36 +150,55 @@ def etl(config: Config, options: Options, narrator: Narrator) -> Summary:
 
 
 def _load_all(
-    engine: Engine, files: Sequence[SourceFile], options: Options, narrator: Narrator, progress: _Progress
+    engine: Engine, files: Sequence[SourceFile], options: Options, narrator: Narrator, progress: Progress
 ) -> None:
     known = ledger.loaded(engine)
     pending = ledger.pending(files, known)
     narrator.start(len(pending), sum(file.size for file in pending))
     for batch in sources.batches(pending, options.batch_size):
         left = batch
-        while left and not _load(engine, left, known, options, narrator, progress):
+        while left and not _load_at_last(engine, left, known, options, narrator, progress):
             known = ledger.loaded(engine)
             left = ledger.pending(left, known)
     if options.keep_staging and progress.batches:
         engine.keep_staging()
 
 
-def _load(
+def _load_at_last(
     engine: Engine,
     batch: Sequence[SourceFile],
     known: ledger.Known,
     options: Options,
     narrator: Narrator,
-    progress: _Progress,
+    progress: Progress,
+) -> bool:
+    """Load a batch as `load_batch` does, and again if what kept it from being published can pass."""
+    for pause in PAUSES:
+        try:
+            return load_batch(engine, batch, known, options, narrator, progress)
+        except Transient as error:
+            narrator.say(f"{error} Nothing of the batch is published; trying again in {pause} s.")
+            time.sleep(pause)
+            engine.reconnect()
+    return load_batch(engine, batch, known, options, narrator, progress)
+
+
+def load_batch(
+    engine: Engine,
+    batch: Sequence[SourceFile],
+    known: ledger.Known,
+    options: Options,
+    narrator: Narrator,
+    progress: Progress,
 ) -> bool:
     """Publish what a batch changes, or nothing at all; return False if another run has loaded some of it meanwhile."""
     redelivered = frozenset(file.path for file in batch if (file.kind, file.path) in known)
     reading = engine.prepare(batch, redelivered, narrator.advance, skip_bad_files=options.skip_bad_files)
     try:
+        for other in engine.other_runs():
+            narrator.say(f"Waiting for another run: {other}.")
         with engine.transaction():
-            if engine.lock_ledger(narrator.say) and ledger.versions(ledger.loaded(engine), batch) != ledger.versions(
-                known, batch
-            ):
+            if engine.lock_ledger() and ledger.versions(ledger.loaded(engine), batch) != ledger.versions(known, batch):
                 return False
             engine.copy()
             _refuse_too_many(engine, options, progress)
@@ -233,7 +256,7 @@ def _count(engine: Engine, changed: star.Changed) -> Counts:
     )
 
 
-def _refuse_too_many(engine: Engine, options: Options, progress: _Progress) -> None:
+def _refuse_too_many(engine: Engine, options: Options, progress: Progress) -> None:
     """Fail when more records have been rejected than the options allow."""
     if options.max_rejected is None:
         return
@@ -254,7 +277,7 @@ def _refuse_too_many(engine: Engine, options: Options, progress: _Progress) -> N
         )
 
 
-def _summary(engine: Engine, listed: int, progress: _Progress) -> Summary:
+def _summary(engine: Engine, listed: int, progress: Progress) -> Summary:
     return Summary(
         run=progress.run,
         warehouse=engine.label,

@@ -1,7 +1,7 @@
 """The SQL files: read one, and switch on what one engine adds.
 
 A file is one statement, portable but for its hint lines: ``-- @redshift diststyle all`` is SQL for the engine that
-it names, and a comment for the others.
+it names; the others do not get the line.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
-_HINT = re.compile(r"^(\s*)-- @(\w+) (.*)$", re.MULTILINE)
+_HINT = re.compile(r"^([ \t]*)-- @(\w+) (.*)(\n|\Z)", re.MULTILINE)
 
 
 @cache
@@ -24,4 +24,4 @@ def names(folder: str) -> tuple[str, ...]:
 def read(name: str, engine: str) -> str:
     """Return the statement of a file, named ``folder/name``, as an engine gets it."""
     text = files("sparkify").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
-    return _HINT.sub(lambda hint: hint[1] + hint[3] if hint[2] == engine else hint[0], text).strip()
+    return _HINT.sub(lambda hint: hint[1] + hint[3] + hint[4] if hint[2] == engine else "", text).strip()

@@ -12,16 +12,17 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from sparkify import contract, queries, text
-from sparkify.contract import CONTRACTS, EVENTS, Contract, Field, Type, literal, quoted
+from sparkify.contract import CONTRACTS, EVENTS, Contract, Field, Required, Type, literal, quoted
 from sparkify.errors import SourceError
 from sparkify.sources import MAX_RECORD, Kind, Piece, SourceFile, cut, open_file, read_small, reading
 
@@ -288,6 +289,23 @@ class Spool:
                 if b"\n" in text or b"\r" in text:
                     text = text.replace(b"\r\n", _NEW_LINE).replace(b"\n", _NEW_LINE).replace(b"\r", _NEW_LINE)
                 records.write(b"%d\x1f%d\x1f%d\x1f%b\n" % (number, piece.line, self._position, text))
+
+
+def locate(file: SourceFile, rules: Contract, row: Mapping[str, Any]) -> Piece | None:
+    """Find the record of a file that became a row of staging, by the fields that are required of every record."""
+    names = {field.name.lower(): field for field in rules.fields if field.required is Required.ALWAYS}
+    for piece in _pieces(file):
+        try:
+            record = {key.lower(): value for key, value in json.loads(piece.text).items()}
+            if all(_same(record.get(name), row[field.name]) for name, field in names.items()):
+                return piece
+        except (ValueError, AttributeError, RecursionError):
+            continue
+    return None
+
+
+def _same(given: Any, staged: Any) -> bool:
+    return str(given) == str(staged) or float(given or "nan") == staged
 
 
 def direct_insert(rules: Contract, paths: Sequence[str], layout: str = "newline_delimited") -> str:

@@ -38,7 +38,7 @@ def publish(engine: Engine) -> Changed:
 
 def _make(engine: Engine, table: str, select: str) -> None:
     """Make a temporary table of a SELECT."""
-    engine.execute(f"drop table if exists {engine.temporary}.{table}")
+    engine.execute(f"drop table if exists {engine.temporary}{table}")
     engine.execute(f"create temp table {table} as {select}")
 
 
@@ -81,11 +81,7 @@ def _settle_events(engine: Engine) -> int:
         " and coalesce(staging_events.userId, '') = coalesce(k.userId, '')"
         " and (staging_events.page = 'NextSong') = k.is_play"
     )
-    engine.execute(
-        "insert into staging_events select artist, auth, firstName, gender, itemInSession, lastName, length, level,"
-        " location, method, page, registration, sessionId, song, status, ts, userAgent, userId, file_id, duplicate"
-        " from settled_events"
-    )
+    engine.execute(f"insert into staging_events {queries.read('settle/settled_rows', engine.name)}")
     engine.execute(
         "delete from page_views using settled_events as s"
         " where s.replaces and not s.is_play and page_views.page_view_id = s.event_id"

@@ -1,22 +1,24 @@
-"""The SQL as four lists of statements, for people to read, and to run by hand into an empty warehouse.
-
-A run does more between the copying and the inserting: it quarantines, repairs and settles duplicates (see star.py).
-"""
+"""The SQL of a run, for people to read: as the four lists of the original design, and as one script, in order."""
 
 from __future__ import annotations
 
-from sparkify import config, queries, reader, star, tables
-from sparkify.contract import CONTRACTS, literal
-from sparkify.sources import Kind
+from collections.abc import Sequence
+from typing import Any
 
-_ENGINE = "duckdb"
+from sparkify import engines, pipeline, queries, star, tables
+from sparkify.config import Config
+from sparkify.engines.base import Engine, Row
+from sparkify.ledger import Run
+from sparkify.reader import STAGING, Reading
 
 
-def create_tables() -> list[str]:
+def create_tables(config: Config) -> list[str]:
     """Return the statements that create the staging tables and views, and every table of the warehouse."""
-    made = [queries.read(f"tables/{table}", _ENGINE) for table in (*reader.STAGING, *tables.ALL)]
+    name = engines.kind(config.warehouse_url).name
+    made = [queries.read(f"tables/{table}", name) for table in (*STAGING, *tables.ALL)]
+    temp = "temp " if name == "duckdb" else ""
     views = [
-        f"create or replace temp view {view} as\n{queries.read(f'staging/{view}', _ENGINE)}"
+        f"create or replace {temp}view {view} as\n{queries.read(f'staging/{view}', name)}"
         for view in queries.names("staging")
     ]
     return made + views
@@ -25,25 +27,80 @@ def create_tables() -> list[str]:
 def drop_tables() -> list[str]:
     """Return the statements that drop what the others create."""
     views = [f"drop view if exists {view}" for view in queries.names("staging")]
-    return views + [f"drop table if exists {table}" for table in (*reader.STAGING, *tables.ALL)]
+    return views + [f"drop table if exists {table}" for table in (*STAGING, *tables.ALL)]
 
 
-def copy_tables() -> list[str]:
-    """Return the statements that read the configured catalogue and logs into staging."""
-    settings = config.load()
-    roots: dict[Kind, str] = {"songs": settings.song_data, "events": settings.log_data}
-    return [statement for kind, root in roots.items() for statement in _copy(kind, f"{root.rstrip('/')}/**/*.json*")]
+def copy_tables(config: Config) -> list[str]:
+    """Return the statements that fill staging."""
+    return engines.kind(config.warehouse_url).staging_statements(config)
 
 
-def _copy(kind: Kind, pattern: str) -> list[str]:
-    return [
-        "insert into staging_files\n"
-        f"select (select count(*) from staging_files) + row_number() over (order by file), '{kind}', file, '', 0,"
-        f" false, 0\nfrom glob({literal(pattern)})",
-        reader.direct_insert(CONTRACTS[kind], [pattern], layout="auto"),
-    ]
-
-
-def insert_tables() -> list[str]:
+def insert_tables(config: Config) -> list[str]:
     """Return the statements that bring the star up to date with staging, in the order in which they run."""
-    return [f"insert into {table}\n{queries.read(f'star/{table}', _ENGINE)}" for table in star.ORDER]
+    name = engines.kind(config.warehouse_url).name
+    return [f"insert into {table}\n{queries.read(f'star/{table}', name)}" for table in star.ORDER]
+
+
+def script(config: Config) -> list[str]:
+    """Return every statement of a run that finds songs and events, in order, with ``?`` for the values bound."""
+    kind = engines.kind(config.warehouse_url)
+    recorded: type[_Recorder] = type("Recorded", (_Recorder, kind), {})
+    with recorded(config.warehouse_url, config) as engine:
+        pipeline.create_missing_tables(engine)
+        pipeline.load_batch(engine, [], {}, pipeline.Options(), _Quiet(), pipeline.Progress(Run()))
+        return engine.said
+
+
+class _Recorder(Engine):
+    """Put before an engine's class, it writes down what the engine would be told, and answers as if rows were found."""
+
+    def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:
+        del url, read_only
+        self.said: list[str] = []
+        self.label = self.name
+        self._config = config
+        self._schema = config.schema
+        self._grown: set[str] = set()
+        self._is_rebuilding = False
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        del parameters
+        self.said.append(sql)
+        return 1
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[Row]]:
+        del parameters
+        self.said.append(sql)
+        return [], []
+
+    def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        self.query(sql, parameters)
+        return 1
+
+    def prepare(self, *_: Any, **__: Any) -> Reading:
+        if not self.lock:  # DuckDB stages before the transaction
+            self._stage()
+        return Reading()
+
+    def copy(self) -> None:
+        if self.lock:
+            self._stage()
+
+    def _stage(self) -> None:
+        self.said += self.staging_statements(self._config)
+
+    def close(self) -> None:
+        pass
+
+
+class _Quiet:
+    """Hears how a run goes, and says nothing."""
+
+    def say(self, line: str) -> None:
+        del line
+
+    def start(self, files: int, size: int) -> None:
+        del files, size
+
+    def advance(self, size: int, records: int) -> None:
+        del size, records

@@ -26,6 +26,7 @@ class Status:
     not_listed: str  # why the sources cannot be listed
     newest_event: datetime | None
     newest_event_age: float | None  # seconds
+    upkeep: list[dict[str, Any]]  # Redshift's tables: how much is unsorted, how stale the statistics are, in percent
     runs: list[dict[str, Any]]  # the last ones, newest first: the columns of etl_runs, and seconds
 
 
@@ -48,6 +49,10 @@ def status(engine: Engine, config: Config) -> Status:
         not_listed=not_listed,
         newest_event=newest,
         newest_event_age=(ledger.now() - newest).total_seconds() if newest else None,
+        upkeep=[
+            {"table": table, "unsorted": unsorted, "statistics_stale": stale}
+            for table, unsorted, stale in engine.upkeep()
+        ],
         runs=[_with_seconds(dict(zip(columns, run, strict=True))) for run in runs],
     )
 

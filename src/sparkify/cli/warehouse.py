@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from sparkify import formats
 from sparkify.cli.arguments import Commands, as_json, configuration, limit, number_of_bytes, open_warehouse, shared
 from sparkify.cli.terminal import Narrator, print_json, print_table, say
+from sparkify.config import SCHEMES
 from sparkify.errors import CheckFailed, ConfigError
 
 if TYPE_CHECKING:
@@ -59,6 +60,16 @@ def etl(options: argparse.Namespace) -> None:
     return None
 
 
+def sql(options: argparse.Namespace) -> None:
+    """Print every statement of a run, in order."""
+    from sparkify import statements
+
+    config = configuration(options)
+    if options.engine:
+        config = replace(config, url=f"{options.engine}:")
+    print(*statements.script(config), sep=";\n\n", end=";\n")
+
+
 def _dry_run(options: argparse.Namespace, config: Config) -> None:
     from sparkify import pipeline
 
@@ -94,6 +105,9 @@ def status(options: argparse.Namespace) -> None:
         say(f"sparkify: {state.not_listed}")
     print()
     print_table(["table", "rows"], state.rows.items())
+    if state.upkeep:
+        print()
+        print_table(["upkeep", "unsorted %", "statistics stale %"], [list(table.values()) for table in state.upkeep])
     if state.runs:
         columns = ["last runs", "seconds", "files", "plays", "page views", "songs", "duplicates", "rejected"]
         print()
@@ -263,6 +277,8 @@ def add_to(commands: Commands) -> None:
     made = commands.add("rejects", rejects, "--reason 'not valid JSON'", shared, as_json)
     made.add_argument("--file", default="", metavar="WORDS", help="only files whose path holds these words")
     made.add_argument("--reason", default="", metavar="WORDS", help="only reasons that hold these words")
+    made = commands.add("sql", sql, "--engine redshift", shared)
+    made.add_argument("--engine", choices=SCHEMES, help="for which kind of warehouse (default: the configured one)")
     commands.add("check", check, "--warehouse duckdb:///sparkify.duckdb", shared, as_json)
     made = commands.add("query", query, "'select level, count(*) from users group by level' --format csv", shared)
     made.add_argument("sql", metavar="SQL", help="one SELECT; the warehouse is opened for reading only")

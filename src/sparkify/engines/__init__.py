@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from sparkify.config import Config
+from sparkify.config import SCHEMES, Config
 from sparkify.engines.base import Engine
 from sparkify.errors import ConfigError
-
-SCHEMES = ("duckdb", "postgresql")
 
 
 def connect(url: str, config: Config | None = None, *, read_only: bool = False) -> Engine:
@@ -16,15 +14,16 @@ def connect(url: str, config: Config | None = None, *, read_only: bool = False) 
 
     Raise ConfigError for a URL that names none, WarehouseError for one that cannot be opened.
     """
-    return _engine(url)(url, config or Config(), read_only=read_only)
+    return kind(url)(url, config or Config(), read_only=read_only)
 
 
 def exists(url: str) -> bool:
     """Tell whether there is a warehouse at a URL: opening one that is not there may make it."""
-    return _engine(url).exists(url)
+    return kind(url).exists(url)
 
 
-def _engine(url: str) -> type[Engine]:
+def kind(url: str) -> type[Engine]:
+    """Return the class of the warehouse that a URL names; raise ConfigError for a URL that names none."""
     scheme = url.partition(":")[0].lower()
     if scheme == "duckdb":
         from sparkify.engines.duckdb import DuckDB  # loaded by the commands that need it
@@ -34,6 +33,10 @@ def _engine(url: str) -> type[Engine]:
         from sparkify.engines.postgres import Postgres
 
         return Postgres
+    if scheme == "redshift":
+        from sparkify.engines.redshift import Redshift
+
+        return Redshift
     # The URL itself may hold a password: it is not repeated.
     what = f"{scheme!r} is no warehouse that can be used" if "://" in url else "not a URL"
     known = ", ".join(f"{scheme}://" for scheme in SCHEMES)

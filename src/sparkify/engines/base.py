@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, ClassVar, Self
 
@@ -23,7 +23,10 @@ class Engine(ABC):
     """What the hint lines of the SQL files call it."""
 
     temporary: ClassVar[str]
-    """The schema of temporary tables."""
+    """What stands before the name of a temporary table, to mean no other table."""
+
+    lock: ClassVar[str]
+    """The statement that keeps other runs out until the transaction ends; empty where nobody else can be in."""
 
     label: str
     """What people call this warehouse; holds no secret."""
@@ -56,8 +59,8 @@ class Engine(ABC):
         """Read a batch of files, before the transaction: whatever is wrong with a file shows here."""
 
     @abstractmethod
-    def lock_ledger(self, say: Callable[[str], None]) -> bool:
-        """Keep other runs out until the transaction ends; tell whether one may have been at work before."""
+    def other_runs(self) -> list[str]:
+        """Tell, before the transaction, of the runs that hold the ledger: who and since when."""
 
     @abstractmethod
     def reconnect(self) -> None:
@@ -67,9 +70,21 @@ class Engine(ABC):
     def copy(self) -> None:
         """Fill the staging tables with the batch that was prepared, inside the transaction."""
 
+    @classmethod
+    @abstractmethod
+    def staging_statements(cls, config: Config) -> list[str]:
+        """Return the statements that fill the staging tables, for people to read; they name no secret."""
+
     @abstractmethod
     def analyze(self, table: str) -> None:
         """Let the planner know what a table now holds."""
+
+    def upkeep(self) -> list[tuple[str, float, float]]:
+        """Return of each table the share of its rows that is unsorted and how stale its statistics are, in percent.
+
+        Engines that see to that by themselves return nothing.
+        """
+        return []
 
     @abstractmethod
     def keep_staging(self) -> None:
@@ -104,6 +119,12 @@ class Engine(ABC):
     def commit(self) -> None:
         """Commit the transaction; raise CommitUnknown where the connection is lost before the answer."""
         self.execute("commit")
+
+    def lock_ledger(self) -> bool:
+        """Keep other runs out until the transaction ends; tell whether one may have been at work before."""
+        if self.lock:
+            self.execute(self.lock)
+        return bool(self.lock)
 
     def has_tables(self) -> bool:
         """Tell whether the tables have been created."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,11 +12,11 @@ import duckdb
 
 from sparkify import queries, tables
 from sparkify.config import Config
-from sparkify.contract import literal, quoted
+from sparkify.contract import CONTRACTS, literal, quoted
 from sparkify.engines.base import Engine, Row
 from sparkify.errors import ConfigError, SparkifyError, WarehouseError
-from sparkify.reader import STAGING, Progress, Reader, Reading
-from sparkify.sources import SourceFile
+from sparkify.reader import STAGING, Progress, Reader, Reading, direct_insert
+from sparkify.sources import Kind, SourceFile
 
 _REBUILT = '"sparkify rebuild"'
 
@@ -30,7 +30,8 @@ class DuckDB(Engine):
     """
 
     name: ClassVar[str] = "duckdb"
-    temporary: ClassVar[str] = "temp"
+    temporary: ClassVar[str] = "temp."
+    lock: ClassVar[str] = ""
 
     def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:
         self._config = config
@@ -95,9 +96,9 @@ class DuckDB(Engine):
             self.execute(f"create or replace temp view {view} as {queries.read(f'staging/{view}', self.name)}")
         return reading
 
-    def lock_ledger(self, say: Callable[[str], None]) -> bool:  # noqa: ARG002
-        """Do nothing: nobody else can have the file open."""
-        return False
+    def other_runs(self) -> list[str]:
+        """Return none: nobody else can have the file open."""
+        return []
 
     def reconnect(self) -> None:
         """Do nothing: there is no connection to lose."""
@@ -106,6 +107,24 @@ class DuckDB(Engine):
         """Forget the staging tables that an earlier run kept; what was prepared is staged already."""
         for table in STAGING:
             self.execute(f"drop table if exists {self._schema}.{table}")
+
+    @classmethod
+    def staging_statements(cls, config: Config) -> list[str]:
+        """Return the statements that read clean files into staging; the exact way is the reader's (reader.py)."""
+        made = [queries.read(f"tables/{table}", cls.name) for table in STAGING]
+        roots: dict[Kind, str] = {"songs": config.song_data, "events": config.log_data}
+        for kind, root in roots.items():
+            pattern = f"{root.rstrip('/')}/**/*.json*"
+            made.append(
+                "insert into staging_files\n"
+                f"select (select count(*) from staging_files) + row_number() over (order by file), '{kind}', file, '',"
+                f" 0, false, 0\nfrom glob({literal(pattern)})"
+            )
+            made.append(direct_insert(CONTRACTS[kind], [pattern], layout="auto"))
+        return made + [
+            f"create or replace temp view {view} as\n{queries.read(f'staging/{view}', cls.name)}"
+            for view in queries.names("staging")
+        ]
 
     def analyze(self, table: str) -> None:
         """Do nothing: DuckDB counts as it writes."""

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from hashlib import md5
 from pathlib import Path
 from typing import Any, ClassVar
 
-import duckdb
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from sparkify import queries, tables
+from sparkify import tables
 from sparkify.config import Config
 from sparkify.contract import literal, quoted
 from sparkify.engines.base import Engine, Row
-from sparkify.errors import CommitUnknown, ConfigError, WarehouseError
-from sparkify.reader import STAGING, Progress, Reader, Reading, scratch_folder
-from sparkify.sources import SourceFile
+from sparkify.engines.server import Server
+from sparkify.errors import ConfigError, WarehouseError
+from sparkify.reader import STAGING, scratch_folder
 
-_LONGEST_NAME = 63  # bytes of a schema's name: PostgreSQL cuts a longer one
+_COPY = "copy {} from stdin (format csv)"
 _CHUNK = 1 << 18  # bytes of a COPY that are sent at once
 
 _HOLDERS = """
@@ -40,7 +39,7 @@ where table_schema = current_schema() and data_type in ('character varying', 'te
 """
 
 
-class Postgres(Engine):
+class Postgres(Server):
     """A schema of a PostgreSQL database: ``postgresql://user@host:5432/dbname``.
 
     The URL is libpq's, and so are passwords (PGPASSFILE, PGSERVICE, the environment) and sslmode. Files are read by
@@ -48,21 +47,13 @@ class Postgres(Engine):
     """
 
     name: ClassVar[str] = "postgresql"
-    temporary: ClassVar[str] = "pg_temp"
+    temporary: ClassVar[str] = "pg_temp."
+    longest_name: ClassVar[int] = 63  # PostgreSQL cuts a longer one
+    lock: ClassVar[str] = "lock table etl_files in share row exclusive mode"
 
     def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:
         self._url = _checked(url)
-        self._config = config
-        self._schema = schema = config.schema
-        if len(schema.encode()) > _LONGEST_NAME or schema.lower().startswith(("pg_", "information_schema")):
-            raise ConfigError(
-                f"[WAREHOUSE] SCHEMA: {schema!r} cannot be our schema. Choose a name of at most {_LONGEST_NAME} bytes"
-                " that is none of PostgreSQL's own."
-            )
-        self._read_only = read_only
-        self._read = duckdb.connect()
-        self._read.execute("set preserve_insertion_order = false")
-        self.reconnect()
+        super().__init__(url, config, read_only=read_only)
 
     def reconnect(self) -> None:
         """Connect to the server."""
@@ -74,18 +65,10 @@ class Postgres(Engine):
             ) from error
         info = self._connection.info
         self.label = f"postgresql://{info.user}@{info.host}:{info.port}/{info.dbname} (schema {self._schema})"
-        self.execute("set timezone to 'UTC'")
         self.execute("set client_min_messages to warning")
-        if not self._read_only:
-            self.execute(f"create schema if not exists {quoted(self._schema)}")
-        self.execute(f"set search_path to {quoted(self._schema)}")
+        self._enter_schema()
         if not self._read_only:
             self._clean_up()
-
-    @classmethod
-    def exists(cls, url: str) -> bool:  # noqa: ARG003 (only the server knows, and asking it makes nothing)
-        """Tell whether there is a warehouse at a URL, or may be one."""
-        return True
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run one statement; return how many rows it changed."""
@@ -109,39 +92,25 @@ class Postgres(Engine):
             with suppress(WarehouseError):
                 self.execute("rollback")
 
-    def commit(self) -> None:
-        """Commit the transaction; raise CommitUnknown where the connection is lost before the answer."""
-        try:
-            self.execute("commit")
-        except WarehouseError as error:
-            if self._connection.broken:
-                raise CommitUnknown(
-                    f"{self.label}: the connection was lost while committing. The ledger knows how that ended:"
-                    " run again, and what is missing will be loaded."
-                ) from error
-            raise
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection is lost."""
+        return self._connection.broken
 
     def create_tables(self, names: Iterable[str]) -> None:
         """Create the tables, those of staging too, with text in the order of its code points."""
-        super().create_tables([*STAGING, "checked_period", *names])
+        super().create_tables(names)
         for table, column, kind, width in self.rows(_TEXT_COLUMNS):
             kind_of_text = f"varchar({width})" if width else kind
             self.execute(f'alter table {quoted(table)} alter column {quoted(column)} type {kind_of_text} collate "C"')
-        for view in queries.names("staging"):
-            self.execute(f"create or replace view {view} as {queries.read(f'staging/{view}', self.name)}")
+        self._create_views()
 
-    def prepare(
-        self, files: Sequence[SourceFile], redelivered: frozenset[str], progress: Progress, *, skip_bad_files: bool
-    ) -> Reading:
-        """Read a batch of files into the database embedded in this process."""
-        return Reader(self._read, progress).read(files, redelivered, skip_bad_files=skip_bad_files)
-
-    def lock_ledger(self, say: Callable[[str], None]) -> bool:
-        """Wait for other runs, and keep new ones out until the transaction ends."""
-        for pid, user, since in self.rows(_HOLDERS):
-            say(f"Waiting for another run: user {user}, server process {pid}, publishing since {since} UTC.")
-        self.execute("lock table etl_files in share row exclusive mode")
-        return True
+    def other_runs(self) -> list[str]:
+        """Tell of the runs that hold the ledger: who and since when."""
+        return [
+            f"user {user}, server process {pid}, publishing since {since} UTC"
+            for pid, user, since in self.rows(_HOLDERS)
+        ]
 
     def copy(self) -> None:
         """Send the batch that was read to the staging tables."""
@@ -152,17 +121,23 @@ class Postgres(Engine):
                 self._read.execute(f"drop table {table}")
                 self.execute(f"truncate {table}")
                 with self._plainly(), rows.open("rb") as stream, self._connection.cursor() as cursor:  # noqa: SIM117
-                    with cursor.copy(f"copy {table} from stdin (format csv)".encode()) as copy:
+                    with cursor.copy(_COPY.format(table).encode()) as copy:
                         while chunk := stream.read(_CHUNK):
                             copy.write(chunk)
                 self.analyze(table)
 
+    @classmethod
+    def staging_statements(cls, config: Config) -> list[str]:  # noqa: ARG003 (what was read comes from this process)
+        """Return the statements that send to staging what was read."""
+        return [
+            statement
+            for table in STAGING
+            for statement in (f"truncate {table}", _COPY.format(table), f"analyze {table}")
+        ]
+
     def analyze(self, table: str) -> None:
         """Count a table's rows and values: without, the next join may be planned for an empty one."""
         self.execute(f"analyze {table}")
-
-    def keep_staging(self) -> None:
-        """Do nothing: on a server, staging stays until the next batch."""
 
     @contextmanager
     def rebuild(self) -> Iterator[Engine]:
@@ -180,7 +155,7 @@ class Postgres(Engine):
             with Postgres(self._url, replace(self._config, schema=beside)) as fresh:
                 yield fresh
             with self.transaction():
-                self.execute("lock table etl_files in share row exclusive mode")
+                self.lock_ledger()
                 for table in tables.ALL:
                     if table != tables.RUNS:  # their history goes on
                         self.execute(f"delete from {table}")
@@ -210,7 +185,7 @@ class Postgres(Engine):
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
-        self._read.close()
+        super().close()
 
     def _run(self, sql: str, parameters: Sequence[Any]) -> psycopg.Cursor[Row]:
         with self._plainly():

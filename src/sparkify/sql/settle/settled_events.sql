@@ -9,6 +9,7 @@ with claims as (
         1 as is_new,
         e.file_id,
         e.firstName, e.gender, e.itemInSession, e.lastName, e.registration, e.sessionId, e.ts, e.userId
+        -- @redshift , e.length_text
     from contested_keys as k
     join staging_events as e
         on e.ts = k.ts and e.sessionId = k.sessionId and e.itemInSession = k.itemInSession
@@ -19,6 +20,7 @@ with claims as (
         k.event_id, k.is_play, null,
         p.level, p.location, p.user_agent, t.title, t.artist_name, t.duration, 'NextSong', null, null, null,
         0, null, null, null, null, null, null, null, null, null
+        -- @redshift , null
     from contested_keys as k
     join songplays as p on p.songplay_id = k.event_id
     join tracks as t on t.track_id = p.track_id
@@ -28,6 +30,7 @@ with claims as (
         k.event_id, k.is_play, null,
         v.level, v.location, v.user_agent, null, null, null, v.page, v.auth, v.method, v.status,
         0, null, null, null, null, null, null, null, null, null
+        -- @redshift , null
     from contested_keys as k
     join page_views as v on v.page_view_id = k.event_id
     where not k.is_play
@@ -67,7 +70,9 @@ ranked as (
 )
 select
     artist, auth, firstName, gender, itemInSession, lastName, length, level, location, method, page, registration,
-    sessionId, song, status, ts, userAgent, userId, file_id,
+    sessionId, song, status, ts, userAgent, userId,
+    -- @redshift length_text,
+    file_id,
     not (place = 1 and is_unknown = 1) as duplicate,
     place = 1 and is_unknown = 1 and is_first = 0 as replaces,
     event_id, is_play

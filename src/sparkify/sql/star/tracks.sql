@@ -6,14 +6,19 @@ with heard as (
             || case
                 when length is null then ''
                 when length = floor(length) then cast(cast(length as bigint) as varchar)
-                else cast(length as varchar)
+                else
+                    -- @duckdb cast(length as varchar)
+                    -- @postgresql cast(length as varchar)
+                    -- @redshift length_text
             end
         ) as track_id,
         song as title,
         artist as artist_name,
         length as duration
     from (
-        select distinct song, artist, length
+        select distinct
+            -- @redshift length_text,
+            song, artist, length
         from staging_events
         where page = 'NextSong' and not duplicate
     ) as played

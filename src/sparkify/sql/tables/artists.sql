@@ -6,3 +6,4 @@ create table if not exists artists (
     latitude double precision,
     longitude double precision
 )
+-- @redshift diststyle all sortkey (artist_id)

@@ -12,3 +12,4 @@ create table if not exists page_views (
     location varchar(512),
     user_agent varchar(1024)
 )
+-- @redshift diststyle key distkey (start_time) sortkey (start_time)

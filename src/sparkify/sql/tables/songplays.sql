@@ -11,3 +11,4 @@ create table if not exists songplays (
     user_agent varchar(1024),
     track_id varchar(32)
 )
+-- @redshift diststyle key distkey (start_time) sortkey (start_time)

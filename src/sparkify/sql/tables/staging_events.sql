@@ -20,6 +20,8 @@ table if not exists staging_events (
     ts bigint,
     userAgent varchar(1024),
     userId varchar(64),
+    -- @redshift length_text varchar(32),
     file_id integer,
     duplicate boolean
 )
+-- @redshift diststyle even

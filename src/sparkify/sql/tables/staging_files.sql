@@ -10,3 +10,4 @@ table if not exists staging_files (
     redelivered boolean,
     read bigint
 )
+-- @redshift diststyle all

@@ -10,3 +10,4 @@ table if not exists staging_rejects (
     -- @postgresql text
     -- @redshift varchar(65535)
 )
+-- @redshift diststyle even

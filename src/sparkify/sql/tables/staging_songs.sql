@@ -16,3 +16,4 @@ table if not exists staging_songs (
     position bigint,
     duplicate boolean
 )
+-- @redshift diststyle even

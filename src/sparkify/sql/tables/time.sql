@@ -8,3 +8,4 @@ create table if not exists time (
     year integer,
     weekday integer
 )
+-- @redshift diststyle key distkey (start_time) sortkey (start_time)

@@ -8,3 +8,4 @@ create table if not exists users (
     registered_at timestamp,
     last_seen_at timestamp
 )
+-- @redshift diststyle all sortkey (user_id)

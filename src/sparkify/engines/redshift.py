@@ -1,0 +1,407 @@
+"""Amazon Redshift, the warehouse of production: provisioned or Serverless.
+
+What is said here of Redshift is from its documentation, the Database Developer Guide, whose pages are named where it
+matters. Nothing needs what another kind of warehouse has and this one has not: no key is enforced, no sequence used.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from sparkify import tables
+from sparkify.config import Aws, Config
+from sparkify.contract import CONTRACTS, Contract, literal
+from sparkify.engines.base import Row
+from sparkify.engines.server import Server
+from sparkify.engines.staging_area import StagingArea
+from sparkify.errors import ConfigError, Transient, WarehouseError
+from sparkify.reader import STAGING, locate, scratch_folder
+from sparkify.sources import Kind, SourceFile
+
+if TYPE_CHECKING:  # loaded when a warehouse is opened
+    from redshift_connector.cursor import Cursor
+
+_MAX_ERRORS = 100_000  # the most that MAXERROR takes ("Data load operations", the guide)
+_ROWS_AN_OBJECT = 500_000  # about 20 MB compressed: the guide wants 1 MB to 1 GB ("Loading data files")
+_ROWS_WORTH_DIVIDING = 10_000
+_SLICES_UNKNOWN = 8  # of Serverless, which does not show its slices
+_LONGEST_RECORD = 16_000  # characters kept of a refused record: at four bytes each, what varchar(65535) holds
+
+_PASSING = {
+    "40001": "a conflict with another transaction",
+    "40P01": "a deadlock with another transaction",
+    "53300": "too many connections",
+    "57P01": "the cluster is shutting down",
+    "57P02": "the cluster restarts",
+    "57P03": "the cluster is starting",
+    "08000": "the connection failed",
+    "08001": "the connection was refused",
+    "08003": "the connection is closed",
+    "08006": "the connection was lost",
+}
+"""SQLSTATEs of what can pass, so that another try makes sense ("PostgreSQL error codes", its documentation, A)."""
+
+_ENDING = {"57P01", "57P02", "08000", "08003", "08006"}
+"""SQLSTATEs with which the server ends the connection."""
+
+_CONFLICT = "1023"  # how Redshift begins the message of a serializable isolation violation, under SQLSTATE XX000
+
+_HOLDERS = """
+select t.pid, t.txn_owner, t.txn_start
+from svv_transactions as t
+join pg_class as c on c.oid = t.relation
+where c.relname = 'staging_files' and t.lock_mode = 'AccessExclusiveLock' and t.granted = 't'
+"""
+
+_LOAD_ERRORS = """
+select trim(file_name), line_number, trim(column_name), trim(error_message)
+from sys_load_error_detail
+where query_id = pg_last_copy_id()
+order by file_name, line_number
+"""
+
+_UPKEEP = """
+select trim("table"), unsorted, stats_off
+from svv_table_info
+where "schema" = ?
+order by 1
+"""
+
+
+class Address(NamedTuple):
+    """Where a warehouse is, and how to log in."""
+
+    host: str
+    port: int
+    database: str
+    user: str
+    password: str  # a secret
+    cluster: str  # of a provisioned cluster, to log in by IAM
+    workgroup: str  # of a Serverless one
+    region: str
+
+    @classmethod
+    def of(cls, url: str) -> Address:
+        """Read a URL such as ``redshift://host:5439/dbname``; the host's own name says what it belongs to.
+
+        Where it does not (a tunnel, a name of your own), ``?cluster=NAME&region=R`` or ``?workgroup=…`` does.
+        """
+        try:
+            parts = urlsplit(url)
+            port = parts.port or 5439
+            given = {key: values[-1] for key, values in parse_qs(parts.query, strict_parsing=bool(parts.query)).items()}
+        except ValueError:
+            raise ConfigError(_NO_URL) from None
+        if not parts.hostname or not parts.path.strip("/") or not given.keys() <= {"cluster", "workgroup", "region"}:
+            raise ConfigError(_NO_URL)
+        named = _HOST.fullmatch(parts.hostname)
+        kind = "workgroup" if named and named["kind"] == "redshift-serverless" else "cluster"
+        found = {kind: named["name"], "region": named["region"]} if named else {}
+        found |= given
+        return cls(
+            parts.hostname,
+            port,
+            unquote(parts.path.strip("/")),
+            unquote(parts.username or ""),
+            unquote(parts.password or ""),
+            *(found.get(key, "") for key in ("cluster", "workgroup", "region")),
+        )
+
+
+_HOST = re.compile(
+    r"(?P<name>[a-z0-9-]+)\.[a-z0-9-]+\.(?P<region>[a-z0-9-]+)\.(?P<kind>redshift|redshift-serverless)"
+    r"\.amazonaws\.com(\.cn)?"
+)
+_NO_URL = (
+    "[WAREHOUSE] URL or --warehouse: not a URL of Redshift. Write it like redshift://host:5439/dbname; in a user or"
+    " password, @ is written %40 and % is written %25."
+)
+
+
+class Redshift(Server):
+    """A schema of a Redshift database: ``redshift://host:5439/dbname``, or the cluster of [CLUSTER] in dwh.cfg.
+
+    What the reader accepted goes to [S3] STAGE as a few compressed files of even size, and from there by one COPY a
+    staging table. The connection is by TLS, and the host has to be who it says it is.
+    """
+
+    name: ClassVar[str] = "redshift"
+    temporary: ClassVar[str] = ""  # a temporary table hides another of its name ("CREATE TABLE", the guide)
+    longest_name: ClassVar[int] = 127  # "Names and identifiers", the guide
+    # A table that nobody else reads, since LOCK keeps readers out too. LOCK takes no snapshot, so that what is read
+    # after it is what the run before has left ("Isolation levels in Amazon Redshift", the guide).
+    lock: ClassVar[str] = "lock staging_files"
+
+    def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:
+        self._address = Address.of(url)
+        self._name = f"{self._address.host}/{self._address.database}/{config.schema}"
+        self._is_lost = False
+        self._is_rebuilding = False
+        self._grown: set[str] = set()  # tables to analyze once the transaction has gone well
+        super().__init__(url, config, read_only=read_only)
+
+    def reconnect(self) -> None:
+        """Connect to the cluster, with a temporary login by IAM unless a password is configured."""
+        import redshift_connector
+
+        at = self._address
+        user, password = (at.user, at.password) if at.password else _login(at, self._config.aws)
+        self.label = f"redshift://{user}@{at.host}:{at.port}/{at.database} (schema {self._schema})"
+        with self._plainly():
+            self._connection = redshift_connector.connect(
+                host=at.host,
+                port=at.port,
+                database=at.database,
+                user=user,
+                password=password,
+                ssl=True,
+                sslmode="verify-full",
+                application_name="sparkify",
+            )
+        self._is_lost = False
+        self._connection.autocommit = True  # transactions begin and end by statements of ours
+        self._enter_schema()
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run one statement; return how many rows it changed."""
+        return max(int(self._run(sql, parameters).rowcount), 0)
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[Row]]:
+        """Run one SELECT; return the names of its columns and its rows."""
+        cursor = self._run(sql, parameters)
+        if not cursor.description:
+            return [], []
+        return [column[0] for column in cursor.description], [tuple(row) for row in cursor.fetchall()]
+
+    def ask(self, sql: str) -> tuple[list[str], list[Row]]:
+        """Run one statement of a user's in a transaction that may only read."""
+        self.execute("begin read only")
+        try:
+            return self.query(sql)
+        finally:
+            with suppress(WarehouseError):
+                self.execute("rollback")
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection is lost."""
+        return self._is_lost
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit what is done inside, or undo all of it; a rebuild is one transaction, whatever its batches."""
+        if self._is_rebuilding:
+            yield
+            return
+        self._grown.clear()
+        with super().transaction():
+            yield
+        for table in sorted(self._grown):  # the planner's business, and no reason to fail: all is published
+            with suppress(WarehouseError):
+                self.execute(f"analyze {table}")
+
+    def create_tables(self, names: Iterable[str]) -> None:
+        """Create the tables, those of staging too."""
+        super().create_tables(names)
+        self._create_views()
+
+    def other_runs(self) -> list[str]:
+        """Tell of the runs that hold the ledger: who and since when."""
+        return [
+            f"user {str(user).strip()}, server process {pid}, publishing since {since:%Y-%m-%d %H:%M:%S} UTC"
+            for pid, user, since in self.rows(_HOLDERS)
+        ]
+
+    def copy(self) -> None:
+        """Put the batch that was read into the staging area, and have the staging tables filled from there."""
+        with scratch_folder() as folder, StagingArea.of(self._config, owner=self._name) as area:
+            for table in STAGING:
+                self.execute(f"delete from {table}")  # and no TRUNCATE, which would commit
+                if parts := self._write(table, Path(folder)):
+                    self._copy_from(area, table, parts)
+                self._read.execute(f"drop table {table}")
+                self._grown.discard(table)
+
+    @classmethod
+    def staging_statements(cls, config: Config) -> list[str]:
+        """Return the statements that fill staging from S3; who may read there is a role, so no secret is in them."""
+        stage = config.stage.rstrip("/") or "s3://STAGE"
+        role = config.iam_role_arn or "arn:aws:iam::123456789012:role/ROLE"
+        return [
+            statement
+            for table in STAGING
+            for statement in (
+                f"delete from {table}",
+                copy_statement(table, f"{stage}/RUN/{table}.manifest", "REGION", role),
+            )
+        ]
+
+    def _write(self, table: str, folder: Path) -> list[Path]:
+        """Write a staging table to compressed files of even size, as many as a multiple of the cluster's slices."""
+        [rows] = self._read.execute(f"select count(*) from {table}").fetchone() or [0]
+        number = 1
+        if rows >= _ROWS_WORTH_DIVIDING:
+            slices = self._slices()
+            number = slices * -(-rows // (slices * _ROWS_AN_OBJECT))
+        parts = [folder / f"{table}.{part}.json.gz" for part in range(number if rows else 0)]
+        for part, path in enumerate(parts):
+            self._read.execute(
+                f"copy (select {_COLUMNS.get(table, '*')} from {table} where rowid % {number} = {part})"
+                f" to {literal(str(path))} (format json, compression gzip)"
+            )
+        return parts
+
+    def _slices(self) -> int:
+        if self._address.workgroup:
+            return _SLICES_UNKNOWN
+        return int(self.value("select count(*) from stv_slices")) or _SLICES_UNKNOWN
+
+    def _copy_from(self, area: StagingArea, table: str, parts: Sequence[Path]) -> None:
+        """Run the COPY of one staging table, and see to it that every row is loaded or refused by name."""
+        [rows] = self._read.execute(f"select count(*) from {table}").fetchone() or [0]
+        named = area.put(parts)
+        self.execute(copy_statement(table, area.manifest(table, list(named)), area.region, self._config.iam_role_arn))
+        refused = rows - int(self.value("select pg_last_copy_count()"))
+        if refused:
+            errors = self.rows(_LOAD_ERRORS)
+            if len(errors) != refused or table not in _KINDS:
+                told = "".join(f"\n  {file}:{line}: {column}: {said}" for file, line, column, said in errors[:5])
+                raise WarehouseError(
+                    f"{self.label}: COPY refused {refused:,} of {rows:,} rows of {table}. See sys_load_error_detail;"
+                    f" nothing of this batch is published.{told}"
+                )
+            for file, line, column, said in errors:
+                self._quarantine(CONTRACTS[_KINDS[table]], _row(named[file], line), column, said)
+
+    def _quarantine(self, rules: Contract, row: dict[str, Any], column: str, said: str) -> None:
+        """Move a row that the reader accepted and COPY refused to the rejected records, as it stands in its file."""
+        found = self._read.execute(
+            "select path, version, size from staging_files where file_id = ?", [row["file_id"]]
+        ).fetchone()
+        assert found  # every row came from a file of the batch
+        piece = locate(SourceFile(rules.kind, *found), rules, row)
+        field = next((field.name for field in rules.fields if field.name.lower() == column.lower()), column)
+        record = piece.text.decode(errors="backslashreplace") if piece else json.dumps(row)
+        self._read.execute(
+            "insert into staging_rejects values (?, ?, ?, ?)",
+            [row["file_id"], piece.line if piece else None, f"{field}: {said}"[:200], record],
+        )
+
+    def analyze(self, table: str) -> None:
+        """Have the planner told what a table now holds, once all is published."""
+        self._grown.add(table)
+
+    def upkeep(self) -> list[tuple[str, float, float]]:
+        """Return of each table the share of its rows that is unsorted and how stale its statistics are, in percent."""
+        return [
+            (table, float(unsorted or 0), float(stats_off or 0))
+            for table, unsorted, stats_off in self.rows(_UPKEEP, [self._schema])
+        ]
+
+    @contextmanager
+    def rebuild(self) -> Iterator[Redshift]:
+        """Empty the tables and give them to be filled, all in one transaction: readers see the old until its end."""
+        with self.transaction():
+            self.lock_ledger()
+            for table in tables.ALL:
+                if table != tables.RUNS:  # their history goes on
+                    self.execute(f"delete from {table}")
+            self._is_rebuilding = True
+            try:
+                yield self
+            finally:
+                self._is_rebuilding = False
+
+    def close(self) -> None:
+        """Close the connection."""
+        from redshift_connector.error import Error
+
+        with suppress(Error, OSError):  # of a connection that is lost
+            self._connection.close()
+        super().close()
+
+    def _run(self, sql: str, parameters: Sequence[Any]) -> Cursor:
+        with self._plainly():
+            cursor = self._connection.cursor()
+            cursor.paramstyle = "qmark"
+            cursor.execute(sql, tuple(parameters))
+            return cursor
+
+    @contextmanager
+    def _plainly(self) -> Iterator[None]:
+        """Say what the server says as a WarehouseError: a Transient one where another try may go well."""
+        from redshift_connector.error import Error
+
+        try:
+            yield
+        except (Error, OSError, struct.error) as error:
+            fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+            state, said = fields.get("C", ""), fields.get("M") or str(error)
+            if not fields:
+                self._is_lost, state = True, "08006"
+            elif state in _ENDING:
+                self._is_lost = True
+            can_pass = state in _PASSING or said.startswith(_CONFLICT)
+            kind = Transient if can_pass and not self._is_rebuilding else WarehouseError
+            raise kind(f"{self.label}: {said} ({state}).") from error
+
+
+_KINDS: dict[str, Kind] = {rules.table: kind for kind, rules in CONTRACTS.items()}
+_COLUMNS = {
+    "staging_events": "*, cast(length as varchar) as length_text",
+    "staging_rejects": (
+        f"* replace (case when strlen(record) > {4 * _LONGEST_RECORD} then left(record, {_LONGEST_RECORD})"
+        " || ' … (' || strlen(record) || ' bytes in all)' else record end as record)"
+    ),
+}
+
+
+def copy_statement(table: str, manifest: str, region: str, role: str) -> str:
+    """Return the COPY of a staging table from the files that a manifest in S3 names.
+
+    Every file is compressed JSON, one object a row. No option is given that would drop or cut a value in silence;
+    MAXERROR only has all refused rows listed, which are then quarantined, or fail the run.
+    """
+    authorised = "default" if role == "default" else literal(role)
+    return (
+        f"copy {table} from {literal(manifest)}\niam_role {authorised}\nmanifest\nformat json 'auto ignorecase'\n"
+        f"gzip\nregion {literal(region)}\ncompupdate off\nstatupdate on\nmaxerror {_MAX_ERRORS}"
+    )
+
+
+def _row(path: Path, line: int) -> dict[str, Any]:
+    """Return a row of a staged file."""
+    with gzip.open(path, "rt", encoding="utf-8") as rows:
+        row: dict[str, Any] = json.loads(next(islice(rows, line - 1, None)))
+        return row
+
+
+def _login(at: Address, aws: Aws) -> tuple[str, str]:
+    """Get a temporary login by IAM: a user and a password for a connection that is made within minutes."""
+    if not (at.cluster or at.workgroup):
+        raise ConfigError(
+            f"{at.host}: names no cluster to log in to by IAM. Set [CLUSTER] DB_USER and DB_PASSWORD, or add"
+            " ?cluster=NAME&region=REGION or ?workgroup=NAME&region=REGION to the URL."
+        )
+    from sparkify import s3
+
+    with s3.plainly(f"a login to {at.host}"):
+        session = s3.session(aws, at.region or None)
+        if at.workgroup:
+            given = session.client("redshift-serverless").get_credentials(
+                workgroupName=at.workgroup, dbName=at.database
+            )
+            return given["dbUser"], given["dbPassword"]
+        given = session.client("redshift").get_cluster_credentials_with_iam(
+            ClusterIdentifier=at.cluster, DbName=at.database
+        )
+        return given["DbUser"], given["DbPassword"]

@@ -1,0 +1,90 @@
+"""What the engines on a server have in common: files are read here, and what was read is sent there."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+import duckdb
+
+from sparkify import queries
+from sparkify.config import Config
+from sparkify.contract import quoted
+from sparkify.engines.base import Engine
+from sparkify.errors import CommitUnknown, ConfigError, WarehouseError
+from sparkify.reader import STAGING, Progress, Reader, Reading
+from sparkify.sources import SourceFile
+
+
+class Server(Engine):
+    """A schema of a database on a server.
+
+    Files are read by the same reader as on DuckDB, in a database embedded in this process.
+    """
+
+    longest_name: ClassVar[int]
+    """Bytes that a schema's name may have."""
+
+    def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:  # noqa: ARG002 (each server reads its own)
+        schema = config.schema
+        if len(schema.encode()) > self.longest_name or schema.lower().startswith(("pg_", "information_schema")):
+            raise ConfigError(
+                f"[WAREHOUSE] SCHEMA: {schema!r} cannot be our schema. Choose a name of at most"
+                f" {self.longest_name} bytes that is none of the server's own."
+            )
+        self._config = config
+        self._schema = schema
+        self._read_only = read_only
+        self._read = duckdb.connect()
+        self._read.execute("set preserve_insertion_order = false")
+        self.reconnect()
+
+    @property
+    @abstractmethod
+    def is_lost(self) -> bool:
+        """Whether the connection is lost."""
+
+    @classmethod
+    def exists(cls, url: str) -> bool:  # noqa: ARG003 (only the server knows, and asking it makes nothing)
+        """Tell whether there is a warehouse at a URL, or may be one."""
+        return True
+
+    def _enter_schema(self) -> None:
+        self.execute("set timezone to 'UTC'")
+        if not self._read_only:
+            self.execute(f"create schema if not exists {quoted(self._schema)}")
+        self.execute(f"set search_path to {quoted(self._schema)}")
+
+    def create_tables(self, names: Iterable[str]) -> None:
+        """Create the tables, those of staging too: on a server they stay from batch to batch."""
+        super().create_tables([*STAGING, "checked_period", *names])
+
+    def _create_views(self) -> None:
+        for view in queries.names("staging"):
+            self.execute(f"create or replace view {view} as {queries.read(f'staging/{view}', self.name)}")
+
+    def prepare(
+        self, files: Sequence[SourceFile], redelivered: frozenset[str], progress: Progress, *, skip_bad_files: bool
+    ) -> Reading:
+        """Read a batch of files into the database embedded in this process."""
+        return Reader(self._read, progress).read(files, redelivered, skip_bad_files=skip_bad_files)
+
+    def commit(self) -> None:
+        """Commit the transaction; raise CommitUnknown where the connection is lost before the answer."""
+        try:
+            self.execute("commit")
+        except WarehouseError as error:
+            if self.is_lost:
+                raise CommitUnknown(
+                    f"{self.label}: the connection was lost while committing. The ledger knows how that ended:"
+                    " run again, and what is missing will be loaded."
+                ) from error
+            raise
+
+    def keep_staging(self) -> None:
+        """Do nothing: on a server, staging stays until the next batch."""
+
+    def close(self) -> None:
+        """Close the database in which files are read."""
+        self._read.close()

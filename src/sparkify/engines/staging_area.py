@@ -1,0 +1,77 @@
+"""The folder in S3 from which Redshift's COPY takes a batch: what is put there goes when the batch has been copied."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+from uuid import uuid4
+
+from sparkify import s3
+from sparkify.config import Config
+from sparkify.errors import ConfigError, SourceError
+
+if TYPE_CHECKING:
+    from sparkify.s3 import Bucket
+
+_AT_ONCE = 8  # files on their way to S3
+_ROLE = re.compile(r"default|arn:aws[a-z-]*:iam::\d{12}:role/\S+")
+
+
+class StagingArea:
+    """A folder of one run under [S3] STAGE."""
+
+    def __init__(self, bucket: Bucket, owned: str) -> None:
+        self._bucket = bucket
+        self._owned = owned  # the prefix that is this warehouse's: under its lock, nobody else's files are there
+        self._prefix = f"{owned}{uuid4().hex}/"
+        self.region = bucket.region
+
+    @classmethod
+    def of(cls, config: Config, owner: str) -> StagingArea:
+        """Return the staging area of a warehouse; raise ConfigError where the configuration names none."""
+        if not s3.is_s3(config.stage):
+            raise ConfigError(
+                "[S3] STAGE: Redshift takes what it loads from S3, and no folder for that is named. Set it to one that"
+                " you may write to and the role of [IAM_ROLE] may read, such as s3://bucket/stage."
+            )
+        if not _ROLE.fullmatch(config.iam_role_arn):
+            raise ConfigError(
+                "[IAM_ROLE] ARN: no role with which COPY may read [S3] STAGE. Set it to the ARN of a role that the"
+                " cluster has, such as arn:aws:iam::123456789012:role/dwhRole, or to default for the cluster's own."
+            )
+        name, prefix = s3.split(config.stage)
+        mark = sha256(owner.encode()).hexdigest()[:12]
+        return cls(s3.bucket(name, config.aws), f"{prefix.rstrip('/')}/sparkify-{mark}/".lstrip("/"))
+
+    def __enter__(self) -> Self:
+        """Remove what runs that were killed have left."""
+        self._clear(self._owned)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove what was put here."""
+        with suppress(SourceError):  # a run that is published is published: the next one removes it
+            self._clear(self._prefix)
+
+    def put(self, parts: Sequence[Path]) -> dict[str, Path]:
+        """Copy files to the area; return them by their addresses."""
+        keys = [f"{self._prefix}{part.name}" for part in parts]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(self._bucket.put, keys, parts))
+        return {f"s3://{self._bucket.name}/{key}": part for key, part in zip(keys, parts, strict=True)}
+
+    def manifest(self, table: str, files: Sequence[str]) -> str:
+        """Write the list of a COPY's files, each of which has to be there; return its address."""
+        key = f"{self._prefix}{table}.manifest"
+        entries = [{"url": file, "mandatory": True} for file in files]
+        self._bucket.put(key, json.dumps({"entries": entries}).encode())
+        return f"s3://{self._bucket.name}/{key}"
+
+    def _clear(self, prefix: str) -> None:
+        self._bucket.delete([key for key, _, _ in self._bucket.list(prefix)])
