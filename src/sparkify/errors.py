@@ -3,6 +3,8 @@
     SparkifyError         exit code 1: failed, and nothing changed
     ├── ConfigError       exit code 2: wrong usage, in dwh.cfg, the environment or on the command line
     ├── SourceError       a file or folder that cannot be listed or read
+    │   ├── SourceChanged      an object that is no more what was listed: it waits for the next run
+    │   └── SourceUnreachable  S3 itself refuses or cannot be reached: no one file is at fault
     ├── WarehouseError    a warehouse that cannot be reached, or refuses
     │   ├── CommitUnknown the connection was lost while committing: the ledger knows how that ended
     │   └── Transient     nothing was published, and the reason can pass: another try may go well
@@ -28,6 +30,14 @@ class ConfigError(SparkifyError):
 
 class SourceError(SparkifyError):
     """A file or folder cannot be listed or read."""
+
+
+class SourceChanged(SourceError):
+    """An object is no more what was listed."""
+
+
+class SourceUnreachable(SourceError):
+    """S3 itself refuses or cannot be reached: to leave out a file would not help."""
 
 
 class WarehouseError(SparkifyError):

@@ -117,7 +117,7 @@ def list_sources(config: Config, narrator: Narrator) -> list[SourceFile]:
     files: list[SourceFile] = []
     roots: tuple[tuple[Kind, str], ...] = (("songs", config.song_data), ("events", config.log_data))
     for kind, root in roots:
-        found = sources.list_files(kind, root)
+        found = sources.list_files(kind, root, config.aws)
         if not found:
             narrator.say(f"{root}: holds no .json or .json.gz file")
         files += found

@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -22,9 +22,11 @@ from typing import Any
 import duckdb
 
 from sparkify import contract, queries, text
+from sparkify.config import Aws
+from sparkify.contents import Contents, Numbered
 from sparkify.contract import CONTRACTS, EVENTS, Contract, Field, Required, Type, literal, quoted
-from sparkify.errors import SourceError
-from sparkify.sources import MAX_RECORD, Kind, Piece, SourceFile, cut, open_file, read_small, reading
+from sparkify.errors import SourceChanged, SourceError, SourceUnreachable
+from sparkify.sources import MAX_RECORD, Kind, Piece, SourceFile, cut, reading
 
 DIRECT_SIZE = 1 << 20
 """Bytes from which a log file is read by DuckDB directly. Below, opening it costs more than it saves."""
@@ -36,54 +38,53 @@ _GROUP = 1 << 30  # bytes of files that one statement reads: what has to be read
 _COMMA = r",\s*[\]}]"
 _ODD = r":\s*(-?[NnIi][aAnN][nNfF]|\[|\{|true|false)"
 _NEW_LINE = b"\x1e"  # of a record in the spool, where a record is a line
-_SMALL = 1 << 16  # bytes up to which a file is read in one go
 
 Progress = Callable[[int, int], None]
 """Told how many more bytes, and how many more records, have been read."""
-
-Numbered = tuple[int, SourceFile]
-"""A file and its number in the batch, the file_id of its rows."""
 
 
 @dataclass
 class Reading:
     """What was found in a batch of files beside its rows."""
 
-    skipped: dict[str, str] = field(default_factory=dict)  # path → why it could not be read
+    skipped: dict[str, str] = field(default_factory=dict)  # path → why it was left out
     unknown_keys: dict[Kind, set[str]] = field(default_factory=lambda: {kind: set() for kind in CONTRACTS})
 
 
 class Reader:
     """Fills the staging tables of a DuckDB connection."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, progress: Progress) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, progress: Progress, aws: Aws) -> None:
         self._run = connection.execute
         self._progress = progress
+        self._aws = aws
         self._may_hold_controls = False  # whether a text of the files read directly may
 
     def read(self, files: Sequence[SourceFile], redelivered: frozenset[str], *, skip_bad_files: bool) -> Reading:
         """Fill the staging tables with the records of some files, and staging_rejects with what was refused.
 
         `redelivered` are the paths that were loaded before in another version. A file that cannot be read raises
-        SourceError, or is left out and named in the result.
+        SourceError, or is left out and named in the result. An object that changed since it was listed is left out
+        whatever was asked.
         """
         found = Reading()
         self._prepare(files, redelivered)
         numbered = list(enumerate(files))
-        taken = self._read_directly([item for item in numbered if _can_be_direct(item[1])], found)
         with scratch_folder() as folder:
-            for kind in CONTRACTS:
-                left = [item for item in numbered if item[1].kind == kind and item[0] not in taken]
-                if left:
-                    spool = Spool(Path(folder), kind)
-                    try:
-                        spool.write(left, self._progress, found.skipped if skip_bad_files else None)
-                    except OSError as error:
-                        raise SourceError(
-                            f"{folder}: the spool of small files cannot be written ({error.strerror})."
-                            " Make room there, or set TMPDIR to a folder with more."
-                        ) from error
-                    self._read_exactly(spool, CONTRACTS[kind], found)
+            contents = Contents(Path(folder), self._aws)
+            try:
+                taken = self._read_directly(numbered, contents, found)
+                for kind in CONTRACTS:
+                    left = [item for item in numbered if item[1].kind == kind and item[0] not in taken]
+                    if left:
+                        spool = Spool(Path(folder), kind)
+                        spool.write(left, contents, self._progress, found.skipped, skip_bad_files=skip_bad_files)
+                        self._read_exactly(spool, CONTRACTS[kind], found)
+            except OSError as error:
+                raise SourceError(
+                    f"{folder}: the spool of small files and copies cannot be written ({error.strerror})."
+                    " Make room there, or set TMPDIR to a folder with more."
+                ) from error
         self._count(found)
         return found
 
@@ -99,11 +100,15 @@ class Reader:
                 [len(rows), *map(list, zip(*rows, strict=True))],
             )
 
-    def _read_directly(self, files: list[Numbered], found: Reading) -> set[int]:
+    def _read_directly(self, files: Sequence[Numbered], contents: Contents, found: Reading) -> set[int]:
         """Read large log files as they stand; return the numbers of those that were without fault."""
-        plain = [item for item in files if _has_plain_keys(item[1], found)]
         self._may_hold_controls = False
-        taken = {number for group in _groups(plain) for number in self._take(group)}
+        taken: set[int] = set()
+        for group in _groups([item for item in files if _can_be_direct(item[1], contents)]):
+            here = set(contents.copy([file for _, file in group]))
+            plain = [item for item in group if item[1] in here and _has_plain_keys(item[1], contents, found)]
+            for number in self._take(plain, contents):
+                taken.add(number)
         if taken:
             too_long = self._repair("staging_events", EVENTS, controls=self._may_hold_controls)
             if too_long:  # by a repair: those files are read exactly, and the record is refused
@@ -119,20 +124,24 @@ class Reader:
                 taken -= faulty
         return taken
 
-    def _take(self, group: list[Numbered]) -> Iterator[int]:
+    def _take(self, group: list[Numbered], contents: Contents) -> Iterator[int]:
         """Take a group of files whole; of one that fails, half by half, the files that are without fault."""
-        paths = [file.path for _, file in group]
+        if not group:
+            return
+        paths = {contents.path(file): number for number, file in group}
         try:
-            [may_hold_controls] = self._run(_look(paths)).fetchone() or [True]
-            [count] = self._run(direct_insert(EVENTS, paths)).fetchone() or [0]
+            [may_hold_controls] = self._run(_look(list(paths))).fetchone() or [True]
+            [count] = self._run(direct_insert(EVENTS, list(paths), files=_numbers(paths))).fetchone() or [0]
         except duckdb.Error:
             middle = len(group) // 2
             for half in (group[:middle], group[middle:]) if middle else ():
-                yield from self._take(half)
+                yield from self._take(half, contents)
         else:
             self._may_hold_controls |= may_hold_controls
             self._progress(sum(file.size for _, file in group), count)
-            yield from (number for number, _ in group)
+            for number, file in group:
+                contents.drop(file)
+                yield number
 
     def _read_exactly(self, spool: Spool, rules: Contract, found: Reading) -> None:
         """Take the records of a spool that keep the contract, and refuse the others with their reasons."""
@@ -257,15 +266,29 @@ class Spool:
             f" maximum_object_size = {max(self._longest_flaw, 1 << 20)})"
         )
 
-    def write(self, files: Sequence[Numbered], progress: Progress, skipped: dict[str, str] | None) -> None:
-        """Cut the files into records and write those; note a file that cannot be read in `skipped`, or raise."""
-        with self._path.open("wb") as records, self._flaws_path.open("wb") as flaws:
-            for number, file in files:
+    def write(
+        self,
+        files: Sequence[Numbered],
+        contents: Contents,
+        progress: Progress,
+        skipped: dict[str, str],
+        *,
+        skip_bad_files: bool,
+    ) -> None:
+        """Cut the files into records and write those; note a file that is left out in `skipped`, or raise."""
+        with (
+            self._path.open("wb") as records,
+            self._flaws_path.open("wb") as flaws,
+            closing(contents.ahead(files)) as ahead,
+        ):
+            for number, file in ahead:
                 starts, position = (records.tell(), flaws.tell()), self._position
                 try:
-                    self._write_file(number, file, records, flaws)
+                    self._write_file(number, _pieces(file, contents), records, flaws)
+                except SourceUnreachable:
+                    raise
                 except SourceError as error:
-                    if skipped is None:
+                    if not (skip_bad_files or isinstance(error, SourceChanged)):
                         raise
                     skipped[file.path] = str(error)
                     for stream, start in zip((records, flaws), starts, strict=True):
@@ -274,8 +297,10 @@ class Spool:
                     self._position = position
                 progress(file.size, self._position - position)
 
-    def _write_file(self, number: int, file: SourceFile, records: io.BufferedWriter, flaws: io.BufferedWriter) -> None:
-        for piece in _pieces(file):
+    def _write_file(
+        self, number: int, pieces: Iterator[Piece], records: io.BufferedWriter, flaws: io.BufferedWriter
+    ) -> None:
+        for piece in pieces:
             if piece.flaw:
                 self.flawed += 1
                 row = json.dumps(
@@ -291,16 +316,19 @@ class Spool:
                 records.write(b"%d\x1f%d\x1f%d\x1f%b\n" % (number, piece.line, self._position, text))
 
 
-def locate(file: SourceFile, rules: Contract, row: Mapping[str, Any]) -> Piece | None:
+def locate(file: SourceFile, rules: Contract, row: Mapping[str, Any], aws: Aws) -> Piece | None:
     """Find the record of a file that became a row of staging, by the fields that are required of every record."""
     names = {field.name.lower(): field for field in rules.fields if field.required is Required.ALWAYS}
-    for piece in _pieces(file):
-        try:
-            record = {key.lower(): value for key, value in json.loads(piece.text).items()}
-            if all(_same(record.get(name), row[field.name]) for name, field in names.items()):
-                return piece
-        except (ValueError, AttributeError, RecursionError):
-            continue
+    with scratch_folder() as folder:
+        contents = Contents(Path(folder), aws)
+        contents.copy([file])
+        for piece in _pieces(file, contents):
+            try:
+                record = {key.lower(): value for key, value in json.loads(piece.text).items()}
+                if all(_same(record.get(name), row[field.name]) for name, field in names.items()):
+                    return piece
+            except (ValueError, AttributeError, RecursionError):
+                continue
     return None
 
 
@@ -308,8 +336,13 @@ def _same(given: Any, staged: Any) -> bool:
     return str(given) == str(staged) or float(given or "nan") == staged
 
 
-def direct_insert(rules: Contract, paths: Sequence[str], layout: str = "newline_delimited") -> str:
-    """Return the statement that reads files into staging as they stand, or fails; by default of one object a line."""
+def direct_insert(
+    rules: Contract, paths: Sequence[str], layout: str = "newline_delimited", files: str = "staging_files"
+) -> str:
+    """Return the statement that reads files into staging as they stand, or fails; by default of one object a line.
+
+    `files` is the SQL of a relation of path on disk, file_id and source.
+    """
     types = ", ".join(f"'{column.name}': 'varchar'" for column in rules.fields)
     names = ", ".join(quoted(column.name) for column in rules.fields)
     position = ", row_number() over ()" if rules.kind == "songs" else ""
@@ -321,9 +354,15 @@ def direct_insert(rules: Contract, paths: Sequence[str], layout: str = "newline_
     return (
         f"insert into {rules.table} select {names}, files.file_id{position}, false"
         f" from ({contract.judged(rules, source, 'filename', nul=False)}) as records"
-        f" join staging_files as files on files.path = records.filename and files.source = '{rules.kind}'"
+        f" join {files} as files on files.path = records.filename and files.source = '{rules.kind}'"
         " where case when problem is null then true else error('refused') end"
     )
+
+
+def _numbers(paths: Mapping[str, int]) -> str:
+    """Return the SQL of the files of events that are read directly: path on disk, file_id and source."""
+    listed = ", ".join(map(literal, paths))
+    return f"(select unnest([{listed}]) as path, unnest({list(paths.values())}) as file_id, 'events' as source)"
 
 
 def _texts(spool: Spool, rules: Contract, keys: set[str]) -> str:
@@ -400,12 +439,12 @@ def _unknown(keys: set[str], rules: Contract) -> set[str]:
     return {key for key in keys if key.lower() not in known}
 
 
-def _has_plain_keys(file: SourceFile, found: Reading) -> bool:
+def _has_plain_keys(file: SourceFile, contents: Contents, found: Reading) -> bool:
     """Note the unknown keys of a file's first records; tell whether all known ones are spelt as usual."""
     names = {column.name for column in EVENTS.fields}
     keys: set[str] = set()
     try:
-        with open_file(file.path) as stream:
+        with contents.open(file) as stream:
             for piece in islice(cut(stream), _SAMPLE):
                 keys |= json.loads(piece.text).keys()
         "".join(keys).encode()
@@ -416,12 +455,12 @@ def _has_plain_keys(file: SourceFile, found: Reading) -> bool:
     return keys <= names | unknown
 
 
-def _can_be_direct(file: SourceFile) -> bool:
+def _can_be_direct(file: SourceFile, contents: Contents) -> bool:
     return (
         file.kind == "events"
         and file.size >= DIRECT_SIZE
         and not file.path.lower().endswith(".gz")
-        and not set("*?[") & set(file.path)  # DuckDB would take them for a pattern
+        and not set("*?[") & set(contents.path(file))  # DuckDB would take them for a pattern
     )
 
 
@@ -436,13 +475,9 @@ def _groups(files: Sequence[Numbered]) -> Iterator[list[Numbered]]:
         yield group
 
 
-def _pieces(file: SourceFile) -> Iterator[Piece]:
-    with reading(file.path):
-        if file.size <= _SMALL and not file.path.lower().endswith(".gz"):
-            yield from cut(io.BytesIO(read_small(file.path)))
-        else:
-            with open_file(file.path) as stream:
-                yield from cut(stream)
+def _pieces(file: SourceFile, contents: Contents) -> Iterator[Piece]:
+    with reading(file.path), contents.open(file) as stream:
+        yield from cut(stream)
 
 
 def _shown(raw: bytes) -> str:

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, cast
 
+from sparkify import s3
+from sparkify.config import Aws
 from sparkify.errors import SourceError
 
 Kind = Literal["songs", "events"]
@@ -32,6 +34,10 @@ _LINE = re.compile(rb".*\n|.+$")
 _TOO_LONG = f"longer than {MAX_RECORD} bytes"
 _SEVERAL = re.compile(rb"\}\s*\{")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_HIDDEN = re.compile(r"(?:^|/)[._]")
+_NO_KEYS = Aws()
+
+EMPTY_ARCHIVE = "an empty file is no gzip"
 
 
 @dataclass(frozen=True)
@@ -52,21 +58,40 @@ class Piece(NamedTuple):
     flaw: str | None = None  # why it cannot be a record; None when it looks like one
 
 
-def list_files(kind: Kind, root: str) -> list[SourceFile]:
-    """List the JSON files under a folder (or the one file named), in the order of their paths.
+def list_files(kind: Kind, root: str, aws: Aws = _NO_KEYS) -> list[SourceFile]:
+    """List the JSON files under a folder (or the one file named), on disk or in S3, in the order of their paths.
 
     Files and folders whose names begin with ``.`` or ``_`` are skipped, as Hadoop and Spark skip them.
     Raise SourceError where the folder is missing or may not be read.
     """
     setting = {"songs": "[S3] SONG_DATA or --song-data", "events": "[S3] LOG_DATA or --log-data"}[kind]
+    if s3.is_s3(root):
+        return sorted(_list_objects(kind, root, aws, setting), key=lambda file: file.path)
     if "://" in root:
-        raise SourceError(f"{root}: only local folders can be read so far. Copy the files and set {setting}.")
+        raise SourceError(f"{root}: only folders on disk and s3:// can be read. Copy the files and set {setting}.")
     path = os.path.abspath(root)
     if not os.path.exists(path):
         raise SourceError(f"{root}: there is no such folder. Set {setting}.")
     found = _walk(path, frozenset()) if os.path.isdir(path) else [(path, os.stat(path))]
     files = [SourceFile(kind, name, f"{status.st_size}-{status.st_mtime_ns}", status.st_size) for name, status in found]
     return sorted(files, key=lambda file: file.path)
+
+
+def _list_objects(kind: Kind, root: str, aws: Aws, setting: str) -> Iterator[SourceFile]:
+    """Yield the JSON files under an s3:// URL, which names a folder: `logs` is not `logs2`."""
+    name, prefix = s3.split(root)
+    bucket = s3.bucket(name, aws)
+    if prefix.lower().endswith(SUFFIXES) and not root.endswith("/") and (found := bucket.head(prefix)):
+        yield SourceFile(kind, bucket.url(prefix), *found)
+        return
+    is_empty = True
+    for key, etag, size in bucket.list(prefix):
+        is_empty = False
+        inside = key[len(prefix) :].lstrip("/")
+        if key.lower().endswith(SUFFIXES) and not _HIDDEN.search(inside):
+            yield SourceFile(kind, bucket.url(key), etag, size)
+    if is_empty and prefix:
+        raise SourceError(f"{root}: there is nothing under this prefix. Set {setting}.")
 
 
 def _walk(folder: str, above: frozenset[str]) -> Iterator[tuple[str, os.stat_result]]:
@@ -148,13 +173,13 @@ def read_small(path: str) -> bytes:
         os.close(descriptor)
 
 
-def open_file(path: str) -> BinaryIO:
-    """Open a file for reading its bytes, unpacked if its name ends in .gz."""
+def open_file(path: str, *, is_packed: bool) -> BinaryIO:
+    """Open a file on disk for reading its bytes, unpacked if they are packed by gzip."""
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise OSError(0, "not a regular file")
-    if path.lower().endswith(".gz"):
+    if is_packed:
         if not os.stat(path).st_size:  # which the gzip module takes for an empty archive
-            raise EOFError("an empty file is no gzip")
+            raise EOFError(EMPTY_ARCHIVE)
         return cast(BinaryIO, gzip.open(path, "rb"))
     return Path(path).open("rb")
 

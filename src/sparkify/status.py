@@ -34,7 +34,10 @@ def status(engine: Engine, config: Config) -> Status:
     """Look at the warehouse and at the sources."""
     known = ledger.loaded(engine)
     try:
-        files = [*sources.list_files("songs", config.song_data), *sources.list_files("events", config.log_data)]
+        files = [
+            *sources.list_files("songs", config.song_data, config.aws),
+            *sources.list_files("events", config.log_data, config.aws),
+        ]
     except SourceError as error:
         waiting, not_listed = None, str(error)
     else:

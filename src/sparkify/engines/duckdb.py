@@ -89,7 +89,9 @@ class DuckDB(Engine):
             # Temporary tables too are compressed again at a checkpoint: 0.4 s for a million rows that live a second.
             self._connection.execute("set checkpoint_threshold = '1TB'")
             try:
-                reading = Reader(self._connection, progress).read(files, redelivered, skip_bad_files=skip_bad_files)
+                reading = Reader(self._connection, progress, self._config.aws).read(
+                    files, redelivered, skip_bad_files=skip_bad_files
+                )
             finally:
                 self._connection.execute("reset checkpoint_threshold")
         for view in queries.names("staging"):

@@ -151,8 +151,10 @@ class Redshift(Server):
 
     def reconnect(self) -> None:
         """Connect to the cluster, with a temporary login by IAM unless a password is configured."""
-        import redshift_connector
-
+        try:
+            import redshift_connector
+        except ModuleNotFoundError as error:
+            raise WarehouseError("redshift://… needs the AWS clients: pip install 'sparkify-warehouse[aws]'") from error
         at = self._address
         user, password = (at.user, at.password) if at.password else _login(at, self._config.aws)
         self.label = f"redshift://{user}@{at.host}:{at.port}/{at.database} (schema {self._schema})"
@@ -288,7 +290,7 @@ class Redshift(Server):
             "select path, version, size from staging_files where file_id = ?", [row["file_id"]]
         ).fetchone()
         assert found  # every row came from a file of the batch
-        piece = locate(SourceFile(rules.kind, *found), rules, row)
+        piece = locate(SourceFile(rules.kind, *found), rules, row, self._config.aws)
         field = next((field.name for field in rules.fields if field.name.lower() == column.lower()), column)
         record = piece.text.decode(errors="backslashreplace") if piece else json.dumps(row)
         self._read.execute(
@@ -392,9 +394,12 @@ def _login(at: Address, aws: Aws) -> tuple[str, str]:
             f"{at.host}: names no cluster to log in to by IAM. Set [CLUSTER] DB_USER and DB_PASSWORD, or add"
             " ?cluster=NAME&region=REGION or ?workgroup=NAME&region=REGION to the URL."
         )
+    from botocore.exceptions import BotoCoreError, ClientError
+
     from sparkify import s3
 
-    with s3.plainly(f"a login to {at.host}"):
+    action = "redshift-serverless:GetCredentials" if at.workgroup else "redshift:GetClusterCredentialsWithIAM"
+    try:
         session = s3.session(aws, at.region or None)
         if at.workgroup:
             given = session.client("redshift-serverless").get_credentials(
@@ -405,3 +410,8 @@ def _login(at: Address, aws: Aws) -> tuple[str, str]:
             ClusterIdentifier=at.cluster, DbName=at.database
         )
         return given["DbUser"], given["DbPassword"]
+    except (BotoCoreError, ClientError) as error:
+        raise WarehouseError(
+            f"{at.host}: AWS gives no login by IAM ({error}). Allow {action} to who you are logged in to AWS as, or"
+            " set [CLUSTER] DB_USER and DB_PASSWORD."
+        ) from error

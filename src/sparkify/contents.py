@@ -1,0 +1,137 @@
+"""The bytes of a batch's files: on disk where they lie, or fetched from S3 before their turn comes."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from hashlib import md5
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from sparkify import s3
+from sparkify.config import Aws
+from sparkify.errors import SourceError
+from sparkify.sources import EMPTY_ARCHIVE, SourceFile, open_file, read_small
+
+IN_MEMORY = 1 << 20
+"""Bytes up to which an object is held in memory; a larger one becomes a copy on disk."""
+
+_PORTION = (16 << 20, 1000)  # bytes and objects that are fetched together
+_AHEAD = 3  # portions fetched while another one is read: 64 MB in memory altogether
+_SMALL = 1 << 16  # bytes up to which a file on disk is read in one go
+
+Numbered = tuple[int, SourceFile]
+"""A file and its number in the batch, the file_id of its rows."""
+
+
+class Contents:
+    """Gives the bytes of files, wherever they lie; copies of what is in S3 stand in a folder that is ours."""
+
+    def __init__(self, folder: Path, aws: Aws) -> None:
+        self._folder = folder
+        self._aws = aws
+        self._held: dict[str, s3.Fetched] = {}  # path of a file in S3 → what was fetched of it
+
+    def path(self, file: SourceFile) -> str:
+        """Return where on disk a file is, or its copy will be."""
+        if not s3.is_s3(file.path):
+            return file.path
+        return str(self._folder / f"{md5(file.path.encode(), usedforsecurity=False).hexdigest()}.json")
+
+    def copy(self, files: Sequence[SourceFile]) -> list[SourceFile]:
+        """Copy to disk what is in S3, several at once; return the files that are there now.
+
+        One that cannot be had is left out: who reads it later is told why. Raise SourceUnreachable where none can.
+        """
+        list(self._fetched([(number, file) for number, file in enumerate(files)], in_memory=0))
+        return [file for file in files if not isinstance(self._held.get(file.path), SourceError)]
+
+    def ahead(self, files: Sequence[Numbered]) -> Generator[Numbered, None, None]:
+        """Yield files in order, each when its bytes are here, while the next ones are being fetched; then drop it.
+
+        To be closed by who does not take them all: then nothing is under way any more.
+        """
+        with closing(self._fetched(files, in_memory=IN_MEMORY)) as fetched:
+            for number, file in fetched:
+                yield number, file
+                self.drop(file)
+
+    def open(self, file: SourceFile) -> BinaryIO:
+        """Open a file for reading its bytes, unpacked if its name ends in .gz.
+
+        Raise SourceError for an object that could not be fetched, and what the system raises for a file on disk.
+        """
+        is_packed = file.path.lower().endswith(".gz")
+        held = self._held.get(file.path)
+        if isinstance(held, SourceError):
+            raise held
+        if isinstance(held, bytes):
+            return _unpacked(held) if is_packed else io.BytesIO(held)
+        path = self.path(file)
+        if file.size <= _SMALL and not is_packed:
+            return io.BytesIO(read_small(path))
+        return open_file(path, is_packed=is_packed)
+
+    def drop(self, file: SourceFile) -> None:
+        """Forget what was fetched of a file, and remove its copy."""
+        if isinstance(held := self._held.pop(file.path, None), Path):
+            held.unlink()
+
+    def _fetched(self, files: Sequence[Numbered], *, in_memory: int) -> Generator[Numbered, None, None]:
+        under_way: deque[tuple[Sequence[Numbered], s3.Fetch | None]] = deque()
+        try:
+            for portion in _portions(files, in_memory):
+                under_way.append((portion, self._begin([file for _, file in portion], in_memory)))
+                if len(under_way) > _AHEAD:
+                    yield from self._take(*under_way[0])
+                    under_way.popleft()
+            while under_way:
+                yield from self._take(*under_way[0])
+                under_way.popleft()
+        finally:
+            for _, fetch in under_way:
+                if fetch:
+                    fetch.stop()
+
+    def _begin(self, files: Sequence[SourceFile], in_memory: int) -> s3.Fetch | None:
+        """Begin to fetch those files that are in S3 and are not here yet."""
+        wanted = {}
+        for file in files:
+            if not s3.is_s3(file.path) or isinstance(self._held.get(file.path), bytes | Path):
+                continue
+            if not file.size:  # nothing to fetch, and perhaps nothing there: a folder may be listed so
+                self._held[file.path] = b""
+                continue
+            name, key = s3.split(file.path)
+            copy = Path(self.path(file)) if file.size > in_memory else None
+            wanted[file.path] = s3.Wanted(s3.bucket(name, self._aws), key, file.version, file.size, copy)
+        return s3.Fetch(wanted) if wanted else None
+
+    def _take(self, portion: Sequence[Numbered], fetch: s3.Fetch | None) -> Iterator[Numbered]:
+        if fetch:
+            self._held |= fetch.results()
+        yield from portion
+
+
+def _portions(files: Sequence[Numbered], in_memory: int) -> Iterator[list[Numbered]]:
+    """Cut files into portions; what goes to disk weighs nothing."""
+    portion: list[Numbered] = []
+    weight = 0
+    for number, file in files:
+        size = file.size if file.size <= in_memory else 0
+        if portion and (weight + size > _PORTION[0] or len(portion) == _PORTION[1]):
+            yield portion
+            portion, weight = [], 0
+        portion.append((number, file))
+        weight += size
+    if portion:
+        yield portion
+
+
+def _unpacked(content: bytes) -> BinaryIO:
+    if not content:
+        raise EOFError(EMPTY_ARCHIVE)
+    return cast(BinaryIO, gzip.open(io.BytesIO(content), "rb"))
