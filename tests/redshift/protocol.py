@@ -23,12 +23,15 @@ Row = tuple[str | None, ...]
 class Refusal(Exception):
     """An error as a server reports it: a message, an SQLSTATE, and perhaps a detail."""
 
-    def __init__(self, message: str, state: str, detail: str = "", *, severity: str = "ERROR") -> None:
+    def __init__(
+        self, message: str, state: str, detail: str = "", *, severity: str = "ERROR", constraint: str = ""
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.state = state
         self.detail = detail
         self.severity = severity
+        self.constraint = constraint
 
     def encoded(self) -> bytes:
         """Return the message ErrorResponse."""

@@ -12,8 +12,8 @@ import ssl
 import struct
 from typing import TYPE_CHECKING
 
-from tests.redshift import rules
-from tests.redshift.protocol import Backend, Channel, Refusal, completed, message, ready
+from tests.redshift import catalogue, copying, ddl, rules
+from tests.redshift.protocol import Backend, Channel, Refusal, completed, info, message, ready, refusal_in
 from tests.redshift.rules import Action, Statement
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _SSL_REQUEST = 80877103
 _PROTOCOL_3 = 196608
+
+# DDL takes the transaction's snapshot too, as queries do by themselves ("Isolation levels in Amazon Redshift").
+_TAKES_SNAPSHOT = ("create table", "create temp", "create local", "drop table", "alter table")
 
 Messages = list[tuple[bytes, bytes]]
 
@@ -39,6 +42,8 @@ class Session:
         self._backend: Backend | None = None
         self._statements: dict[str, Statement] = {}
         self._portals: dict[str, Statement] = {}
+        self._database = ""
+        self._last_copy: dict[str, int] = {}
 
     def interrupt(self) -> None:
         """End the conversation from another thread."""
@@ -99,7 +104,9 @@ class Session:
         if kind != b"p" or expected is None or not hmac.compare_digest(given, expected.encode()):
             raise Refusal(f'password authentication failed for user "{user}"', "28000", severity="FATAL")
         self._standin.faults.connecting()
-        backend = Backend(self._standin.postgres_url, parameters.get("database", user))
+        self._database = parameters.get("database", user)
+        backend = Backend(self._standin.postgres_url, self._database)
+        backend.run(catalogue.start_of_session(user))
         reported = {**backend.parameters(), "server_version": "8.0.2", "session_authorization": user}
         answer = [message(b"R", struct.pack("!I", 0))]
         answer += [message(b"S", f"{name}\0{value}\0".encode()) for name, value in reported.items()]
@@ -150,7 +157,7 @@ class Session:
         """Take one message: return the answer to it, or the message to hand on."""
         if kind == b"P":
             name, text, types = body.split(b"\0", 2)
-            statement = rules.judged(text.decode())
+            statement = rules.judged(text.decode(), serverless=self._standin.serverless)
             self._statements[name.decode()] = statement
             if statement.action is not Action.PASS:
                 return message(b"1")
@@ -162,6 +169,7 @@ class Session:
         if kind == b"E":
             statement = self._portals[body.split(b"\0", 1)[0].decode()]
             self._standin.log.append(statement.text)
+            self._prepare(backend, statement)
             if statement.action is Action.PASS:
                 return kind, body
             return self._performed(backend, statement)
@@ -178,6 +186,15 @@ class Session:
         except KeyError:
             raise Refusal(f'prepared statement "{name.decode()}" does not exist', "26000") from None
 
+    def _prepare(self, backend: Backend, statement: Statement) -> None:
+        """Do what has to be done before a statement runs."""
+        if backend.status == b"T" and statement.kind.startswith(_TAKES_SNAPSHOT):
+            backend.run("select 1")
+        if backend.status != b"E" and statement.mentions("sys_load_", "pg_last_"):
+            calls = [catalogue.setting(f"redshift.{name}", str(value)) for name, value in self._last_copy.items()]
+            calls += self._standin.copies.told(self._database)
+            backend.run("select " + ", ".join(calls))
+
     def _performed(self, backend: Backend, statement: Statement) -> bytes:
         """Do what the relay does itself."""
         if statement.action is Action.TRUNCATE:
@@ -185,7 +202,25 @@ class Session:
             if backend.status == b"T":
                 backend.run("commit")
             return completed("TRUNCATE TABLE")
-        raise NotImplementedError(statement.action)
+        return self._copied(backend, copying.parsed(statement.tokens))
+
+    def _copied(self, backend: Backend, copy: copying.Copy) -> bytes:
+        """Run a COPY; remember it for the system views, which outlive the transaction, whether it failed or not."""
+        copies, database, query = self._standin.copies, self._database, next(self._standin.query_ids)
+        try:
+            loaded = copying.load(copy, backend, self._standin.s3())
+        except copying.LoadFailed as failed:
+            copies.remember(database, query, backend.pid, failed.loaded, has_failed=True)
+            raise
+        copies.remember(database, query, backend.pid, loaded, has_failed=False)
+        self._last_copy = {"last_copy_id": query, "last_copy_count": loaded.rows, "last_query_id": query}
+        said = info(f"Load into table '{loaded.table}' completed, {loaded.rows} record(s) loaded successfully.")
+        if loaded.errors:
+            said += info(
+                f"Load into table '{loaded.table}' completed, {len(loaded.errors)} record(s) could not be loaded. "
+                " Check 'sys_load_error_detail' system table for details."
+            )
+        return said + completed("COPY")
 
     def _relay(self, client: Channel, backend: Backend) -> None:
         """Pass on the server's answer."""
@@ -193,7 +228,7 @@ class Session:
         for kind, body in backend.messages():
             if kind == b"Z":
                 backend.status = body
-            gathered += message(kind, body)
+            gathered += rephrased(body).encoded() if kind == b"E" else message(kind, body)
             if len(gathered) > 1 << 18 or (kind == b"Z"):
                 client.send(gathered)
                 gathered.clear()
@@ -205,3 +240,16 @@ class Session:
                 backend.run("select 1 / 0")
             except Refusal:
                 return
+
+
+def rephrased(body: bytes) -> Refusal:
+    """Return an error of the real server as Redshift would say it."""
+    refusal = refusal_in(body)
+    if refusal.state == "40001":
+        # "Troubleshooting serializable isolation errors". State and form as a user of the same driver reported them:
+        # aws/aws-sdk-pandas, issue 665.
+        detail = f"Serializable isolation violation on table - 0, transactions forming the cycle are: {refusal.message}"
+        return Refusal("1023", "XX000", detail)
+    if refusal.state == "23514" and (width := ddl.width_in(refusal.constraint)):
+        return Refusal(f"value too long for type character varying({width})", "22001")
+    return refusal
