@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 from tests.postgres import MISSING, Server, is_missing, server
 from tests.realdata import real_data
+from tests.redshift import Standin, standin
+from tests.s3 import S3, serving
 
 from sparkify import checks, config, engines, pipeline, tables
 from sparkify.pipeline import Options, Summary
 
-ENGINES = ("duckdb", "postgresql")
+ENGINES = ("duckdb", "postgresql", "redshift")
 
 NO_REAL_DATA = "the tests of the real data, which is not here: put it into ../shared/data, or set SPARKIFY_REAL_DATA"
 
@@ -46,6 +48,7 @@ class Warehouse:
 
     def __init__(self, url: str, folder: Path) -> None:
         self.url = url
+        self.environ: dict[str, str] = {}
         self.log_data = folder / "log_data"
         self.song_data = folder / "song_data"
         self.log_data.mkdir(parents=True)
@@ -55,7 +58,7 @@ class Warehouse:
     def etl(self, log_data: Path | str | None = None, song_data: Path | str | None = None, **options: Any) -> Summary:
         """Run the pipeline over the two folders; keyword arguments are those of `Options`."""
         settings = config.load(
-            environ={},
+            environ=self.environ,
             log_data=str(log_data or self.log_data),
             song_data=str(song_data or self.song_data),
             warehouse=self.url,
@@ -102,7 +105,7 @@ def _left_out() -> dict[str, str]:
 def _needs(item: pytest.Item, fixture: str) -> bool:
     engine = getattr(item, "callspec", None)
     return fixture in getattr(item, "fixturenames", ()) or bool(
-        fixture == "postgres" and engine and "postgresql" in engine.params.values()
+        fixture == "postgres" and engine and {"postgresql", "redshift"} & set(map(str, engine.params.values()))
     )
 
 
@@ -127,10 +130,38 @@ def postgres() -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def redshift(postgres: Server) -> Iterator[Standin]:
+    """Run one stand-in for Redshift for all tests, and let its clients trust it."""
+    with standin(postgres) as running, pytest.MonkeyPatch.context() as environment:
+        for name, value in running.environment.items():
+            environment.setenv(name, value)
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[S3]:
+    """Run one server of S3 for the staging areas of all tests, known to every client of AWS."""
+    with serving() as running, pytest.MonkeyPatch.context() as environment:
+        running.add_bucket("stage")
+        environment.setenv("AWS_ENDPOINT_URL", running.url)
+        environment.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "example")
+        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        environment.setenv("SPARKIFY_S3_STAGE", "s3://stage/area")
+        environment.setenv("SPARKIFY_IAM_ROLE_ARN", "arn:aws:iam::123456789012:role/dwhRole")
+        yield running
+
+
 @pytest.fixture(params=ENGINES)
 def make_warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Warehouse]]:
     """Make warehouses, as many as the test wants: empty ones with folders of their own, or copies of another."""
-    running = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    server = {"postgresql": "postgres", "redshift": "redshift"}.get(request.param)
+    running: Server | Standin | None = request.getfixturevalue(server) if server else None
+    environ = {}
+    if request.param == "redshift":
+        request.getfixturevalue("stage")
+        environ = {name: value for name, value in os.environ.items() if name.startswith("SPARKIFY_")}
     with ExitStack() as made:
         numbers = itertools.count(1)
 
@@ -140,6 +171,7 @@ def make_warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[C
             template = copied.url if copied else None
             url = made.enter_context(running.database(template)) if running else f"duckdb:///{file}"
             new = Warehouse(url, folder)
+            new.environ = environ
             if copied:
                 new.log_data, new.song_data = copied.log_data, copied.song_data
                 if not running:

@@ -55,11 +55,17 @@ _ENDING = {"57P01", "57P02", "08000", "08003", "08006"}
 
 _CONFLICT = "1023"  # how Redshift begins the message of a serializable isolation violation, under SQLSTATE XX000
 
+_LOCKED_TABLE = """
+select c."oid"
+from pg_class as c
+join pg_namespace as n on n."oid" = c.relnamespace
+where c.relname = 'staging_files' and n.nspname = ?
+"""
+
 _HOLDERS = """
-select t.pid, t.txn_owner, t.txn_start
-from svv_transactions as t
-join pg_class as c on c.oid = t.relation
-where c.relname = 'staging_files' and t.lock_mode = 'AccessExclusiveLock' and t.granted = 't'
+select pid, txn_owner, txn_start
+from svv_transactions
+where relation = ? and lock_mode = 'AccessExclusiveLock' and granted = 't'
 """
 
 _LOAD_ERRORS = """
@@ -218,9 +224,11 @@ class Redshift(Server):
 
     def other_runs(self) -> list[str]:
         """Tell of the runs that hold the ledger: who and since when."""
+        # Two questions, since the catalogue of tables lies on the leader node and cannot be joined to the other.
+        table = self.value(_LOCKED_TABLE, [self._schema])
         return [
             f"user {str(user).strip()}, server process {pid}, publishing since {since:%Y-%m-%d %H:%M:%S} UTC"
-            for pid, user, since in self.rows(_HOLDERS)
+            for pid, user, since in self.rows(_HOLDERS, [int(table)])
         ]
 
     def copy(self) -> None:
