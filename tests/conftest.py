@@ -85,6 +85,8 @@ class Warehouse:
         selects["etl_files"] = "select source, path from etl_files"
         selects["rejected_records"] = "select source, file, line, reason, record from rejected_records"
         with engines.connect(self.url, read_only=True) as engine:
+            if engine.name == "redshift":
+                engine.execute("set extra_float_digits to 2")  # or it shows 15 digits of a number
             return {table: sorted(engine.rows(select), key=repr) for table, select in selects.items()}
 
     def failed_checks(self) -> list[str]:
