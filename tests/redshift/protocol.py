@@ -24,7 +24,14 @@ class Refusal(Exception):
     """An error as a server reports it: a message, an SQLSTATE, and perhaps a detail."""
 
     def __init__(
-        self, message: str, state: str, detail: str = "", *, severity: str = "ERROR", constraint: str = ""
+        self,
+        message: str,
+        state: str,
+        detail: str = "",
+        *,
+        severity: str = "ERROR",
+        constraint: str = "",
+        column: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -32,6 +39,7 @@ class Refusal(Exception):
         self.detail = detail
         self.severity = severity
         self.constraint = constraint
+        self.column = column
 
     def encoded(self) -> bytes:
         """Return the message ErrorResponse."""

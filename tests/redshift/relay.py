@@ -13,6 +13,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from tests.redshift import catalogue, copying, ddl, rules
+from tests.redshift.faults import Cut
 from tests.redshift.protocol import Backend, Channel, Refusal, completed, info, message, ready, refusal_in
 from tests.redshift.rules import Action, Statement
 
@@ -77,6 +78,8 @@ class Session:
         """
         self._accepted.settimeout(10)
         self._accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._standin.faults.drops():
+            raise Hangup
         plain = Channel(self._accepted)
         _, code = struct.unpack("!II", plain.exactly(8))
         if code != _SSL_REQUEST:
@@ -103,7 +106,7 @@ class Session:
         given = body.rstrip(b"\0")
         if kind != b"p" or expected is None or not hmac.compare_digest(given, expected.encode()):
             raise Refusal(f'password authentication failed for user "{user}"', "28000", severity="FATAL")
-        self._standin.faults.connecting()
+        self._standin.faults.login()
         self._database = parameters.get("database", user)
         backend = Backend(self._standin.postgres_url, self._database)
         backend.run(catalogue.start_of_session(user))
@@ -150,8 +153,17 @@ class Session:
         if answered:
             client.send(answered + ready(backend.status))
             return
+        cut = self._standin.faults.commit() if self._is_commit(said) else None
+        if cut is Cut.BEFORE:
+            raise Hangup
         backend.send(forwarded + message(b"S"))
+        if cut is Cut.AFTER:
+            backend.answer()
+            raise Hangup
         self._relay(client, backend)
+
+    def _is_commit(self, said: Messages) -> bool:
+        return any(kind == b"E" and self._portals[_portal(body)].kind in ("commit", "end") for kind, body in said)
 
     def _take(self, backend: Backend, kind: bytes, body: bytes) -> bytes | tuple[bytes, bytes]:
         """Take one message: return the answer to it, or the message to hand on."""
@@ -167,8 +179,9 @@ class Session:
             self._portals[portal.decode()] = statement = self._statement(name)
             return (kind, body) if statement.action is Action.PASS else message(b"2")
         if kind == b"E":
-            statement = self._portals[body.split(b"\0", 1)[0].decode()]
+            statement = self._portals[_portal(body)]
             self._standin.log.append(statement.text)
+            self._standin.faults.statement(statement.text)
             self._prepare(backend, statement)
             if statement.action is Action.PASS:
                 return kind, body
@@ -242,6 +255,10 @@ class Session:
                 return
 
 
+def _portal(body: bytes) -> str:
+    return body.partition(b"\0")[0].decode()
+
+
 def rephrased(body: bytes) -> Refusal:
     """Return an error of the real server as Redshift would say it."""
     refusal = refusal_in(body)
@@ -250,6 +267,8 @@ def rephrased(body: bytes) -> Refusal:
         # aws/aws-sdk-pandas, issue 665.
         detail = f"Serializable isolation violation on table - 0, transactions forming the cycle are: {refusal.message}"
         return Refusal("1023", "XX000", detail)
+    if refusal.state == "23502":
+        return Refusal(f"Cannot insert a NULL value into column {refusal.column}", "23502")
     if refusal.state == "23514" and (width := ddl.width_in(refusal.constraint)):
         return Refusal(f"value too long for type character varying({width})", "22001")
     return refusal
