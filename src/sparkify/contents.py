@@ -19,8 +19,8 @@ from sparkify.sources import EMPTY_ARCHIVE, SourceFile, open_file, read_small
 IN_MEMORY = 1 << 20
 """Bytes up to which an object is held in memory; a larger one becomes a copy on disk."""
 
-_PORTION = (16 << 20, 1000)  # bytes and objects that are fetched together
-_AHEAD = 3  # portions fetched while another one is read: 64 MB in memory altogether
+_PORTION = (12 << 20, 500)  # bytes and objects that are fetched together
+_AHEAD = 4  # portions fetched while another one is read: about 64 MB in memory altogether
 _SMALL = 1 << 16  # bytes up to which a file on disk is read in one go
 
 Numbered = tuple[int, SourceFile]
