@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from tests.postgres import MISSING, Server, is_missing, server
 from tests.realdata import real_data
+from tests.s3 import CREDENTIALS, S3, serving
 
 from sparkify import checks, config, engines, pipeline, tables
+from sparkify import s3 as s3_client
 from sparkify.pipeline import Options, Summary
 
 ENGINES = ("duckdb", "postgresql")
@@ -162,3 +164,22 @@ def real() -> Path:
     if folder is None:
         pytest.fail(NO_REAL_DATA)
     return folder
+
+
+@pytest.fixture
+def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
+    """Start an S3 of the test's own, and let every AWS client find it, with credentials, and nothing else."""
+    for variable in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(variable)
+    for variable, name in (("AWS_CONFIG_FILE", "config"), ("AWS_SHARED_CREDENTIALS_FILE", "credentials")):
+        file = tmp_path / f"aws-{name}"
+        file.touch()
+        monkeypatch.setenv(variable, str(file))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for variable, value in CREDENTIALS.items():
+        monkeypatch.setenv(variable, value)
+    s3_client.bucket.cache_clear()
+    with serving() as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        yield server
+    s3_client.bucket.cache_clear()

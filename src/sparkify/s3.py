@@ -10,30 +10,21 @@ import atexit
 import os
 import re
 import threading
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+import time
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from sparkify.config import Aws
 from sparkify.errors import ConfigError, SourceChanged, SourceError, SourceUnreachable
 
 if TYPE_CHECKING:
-    import asyncio
-
     import boto3
     from obstore.store import S3Store
-
-READERS = 32
-"""Objects that one Fetch reads at once. `contents.py` has four of them under way: with 20 ms of latency, 64 objects
-at once came at 2,600 a second, 128 at 4,100 (Python built without optimisation)."""
-
-WRITERS = 2
-"""Of these, copies that are written to disk at once."""
 
 CONNECT_WITHIN = timedelta(seconds=10)
 STALLED_AFTER = timedelta(seconds=20)
@@ -49,11 +40,13 @@ signature of a request that is sent again may have expired (obstore, RetryConfig
 _CREDENTIALS_FOR = timedelta(minutes=10)
 """How long obstore may keep credentials: boto3 renews those that are good for less ("mandatory refresh")."""
 
+_IDLE = "128"  # connections kept for the next objects
 _PAGE = 1000  # keys S3 lists at once, at most
 _CHUNK = 8 << 20  # bytes written to disk at once
 _CODE = re.compile(r"<Code>([^<]+)</Code>")
 _STATUS = re.compile(r"status code: (\d+)")
-_INVALID = re.compile(r'(?:invalid path: Path|Error parsing Path) ("(?:[^"\\]|\\.)*")')
+_INVALID = re.compile(r'(?:invalid path: Path|Error parsing Path) "(.*?)"(?::| contained)', re.DOTALL)
+_BROKEN_LIST = "Error getting list response body"
 _MESSAGE = re.compile(r"<Message>([^<]+)</Message>")
 _ODD_KEY = "S3 takes such a key, and its clients do not: empty or dotted folder names, control characters. Rename it."
 
@@ -75,11 +68,11 @@ def split(url: str) -> tuple[str, str]:
 
 def session(aws: Aws, region: str | None = None) -> boto3.Session:
     """Return a boto3 Session: with the keys of [AWS] if they are set, otherwise with what boto3 finds by itself."""
-    with _loaded("s3://…"):
+    with _loaded("This"):
         import boto3
     if bool(aws.key) != bool(aws.secret):
         raise ConfigError("[AWS] KEY and SECRET go together, and one of them is empty. Set both, or none.")
-    with _configured("s3://…"):
+    with _configured("AWS"):
         return boto3.Session(
             aws_access_key_id=aws.key or None, aws_secret_access_key=aws.secret or None, region_name=region
         )
@@ -97,11 +90,11 @@ class Bucket:
     def __init__(self, name: str, aws: Aws) -> None:
         self.name = name
         self._url = f"s3://{name}"
-        made = session(aws)
         with _loaded(self._url):
             from obstore.auth.boto3 import Boto3CredentialProvider
             from obstore.exceptions import BaseError
             from obstore.store import S3Store
+        made = session(aws)
         self._errors = (BaseError, FileNotFoundError, ValueError)
         with _configured(self._url):
             credentials = made.get_credentials()
@@ -115,7 +108,7 @@ class Bucket:
             "read_timeout": STALLED_AFTER,
             "timeout": timedelta(days=1),  # of a whole request: a large object may take its time
             "allow_http": endpoint.startswith("http://"),
-            "pool_max_idle_per_host": str(4 * READERS),
+            "pool_max_idle_per_host": _IDLE,
         }
         if authority := os.environ.get("AWS_CA_BUNDLE"):
             options["root_certificate"] = Path(authority).read_bytes()
@@ -161,20 +154,31 @@ class Bucket:
 
         A thousand at a time: memory does not grow with their number.
         """
+        last, tries = None, 0
         stream = self._store.list(prefix or None, chunk_size=_PAGE)
         while True:
-            with self._telling(prefix, "s3:ListBucket"):
-                page = _wait(_next(stream))
+            try:
+                page = wait(_next(stream))
+            except self._errors as error:
+                # obstore asks again for everything but a list that breaks off in its middle.
+                if _BROKEN_LIST not in str(error) or tries == RETRIES:
+                    raise self._told(prefix, "s3:ListBucket", error) from error
+                time.sleep(min(FIRST_WAIT * 2**tries, LONGEST_WAIT).total_seconds())
+                tries += 1
+                stream = self._store.list(prefix or None, offset=last, chunk_size=_PAGE)
+                continue
             if page is None:
                 return
             for found in page:
-                yield found["path"], (found["e_tag"] or "").strip('"'), found["size"]
+                last = found["path"]
+                yield last, (found["e_tag"] or "").strip('"'), found["size"]
+            tries = 0
 
     def head(self, key: str) -> tuple[str, int] | None:
         """Return ETag and size in bytes of an object, or None if there is none that may be looked at."""
         try:
             with self._telling(key, "s3:GetObject"):
-                found = _wait(self._store.head_async(key))
+                found = wait(self._store.head_async(key))
         except SourceUnreachable:
             raise
         except SourceError:
@@ -183,22 +187,22 @@ class Bucket:
 
     def get(self, key: str, etag: str | None = None) -> bytes:
         """Return the bytes of an object; given an ETag, of that version, or raise SourceChanged."""
-        return _wait(self.read(key, etag))
+        return wait(self.read(key, etag))
 
     def download(self, key: str, etag: str | None, path: Path) -> None:
         """Write an object to a file on disk, a few megabytes at a time; given an ETag, that version."""
-        _wait(self.copy(key, etag, path))
+        wait(self.copy(key, etag, path))
 
     def put(self, key: str, content: bytes | Path) -> None:
         """Write an object, in parts if it is large."""
         with self._telling(key, "s3:PutObject"):
-            _wait(self._store.put_async(key, content))
+            wait(self._store.put_async(key, content))
 
     def delete(self, keys: Sequence[str]) -> None:
         """Remove objects; one that is not there is no error."""
         with self._telling(keys[0] if len(keys) == 1 else "", "s3:DeleteObject"):
             if keys:
-                _wait(self._store.delete_async(list(keys)))
+                wait(self._store.delete_async(list(keys)))
 
     async def read(self, key: str, etag: str | None, size: int | None = None) -> bytes:
         """Read an object into memory; it must have the size that was listed."""
@@ -243,7 +247,7 @@ class Bucket:
         if isinstance(error, ValueError):  # obstore's own, of a key that it will not ask for
             return SourceError(f"{self.url(key)!r}: cannot be asked for. {_ODD_KEY}")
         if odd := _INVALID.search(said):  # of a key that was listed
-            return SourceError(f"{self.url(odd[1])}: cannot be listed. {_ODD_KEY}")
+            return SourceError(f"{self.url(odd[1])!r}: cannot be listed. {_ODD_KEY}")
         return _told(self.name, key, action, said)
 
 
@@ -351,92 +355,8 @@ def _configured(url: str) -> Iterator[None]:
         raise SourceUnreachable(f"{url}: AWS's settings cannot be used ({error}). {_LOG_IN}") from error
 
 
-# Fetching many. A thread that waits in obstore cannot be stopped, a task can: so they wait in one event loop, in a
-# thread of its own. Threads read a third faster, and left Ctrl-C waiting for a stalled network.
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """One version of an object that is to be fetched: into memory, or to a path on disk."""
-
-    bucket: Bucket
-    key: str
-    etag: str
-    size: int  # bytes, as listed
-    path: Path | None = None
-
-
-Fetched = bytes | Path | SourceError
-
-
-class Fetch:
-    """Objects that are being fetched, many at once, from the moment this is made; each under a name."""
-
-    def __init__(self, wanted: Mapping[str, Wanted]) -> None:
-        self._task = _wait(_started(wanted))
-
-    def results(self) -> dict[str, Fetched]:
-        """Wait for all; return the bytes of each, or the path, or why it could not be had, under its name.
-
-        Raise SourceUnreachable where no object can be had, OSError where a copy cannot be written.
-        """
-        return _wait(_result(self._task))
-
-    def stop(self) -> None:
-        """Give up what is under way, and wait until it has ended."""
-        _wait(_ended(self._task))
-
-
-_Task: TypeAlias = "asyncio.Task[dict[str, Fetched]]"
-
-
-async def _started(wanted: Mapping[str, Wanted]) -> _Task:
-    import asyncio
-
-    return asyncio.create_task(_fetch_all(wanted))
-
-
-async def _result(task: _Task) -> dict[str, Fetched]:
-    return await task
-
-
-async def _ended(task: _Task) -> None:
-    import asyncio
-
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
-async def _fetch_all(wanted: Mapping[str, Wanted]) -> dict[str, Fetched]:
-    import asyncio
-
-    fetched: dict[str, Fetched] = {}
-    small = iter([item for item in wanted.items() if not item[1].path])
-    large = iter([item for item in wanted.items() if item[1].path])
-    readers = [asyncio.create_task(_fetch(small, fetched)) for _ in range(min(READERS, len(wanted)))]
-    writers = [asyncio.create_task(_fetch(large, fetched)) for _ in range(min(WRITERS, len(wanted)))]
-    try:
-        await asyncio.gather(*readers, *writers)
-    finally:
-        for task in (*readers, *writers):
-            task.cancel()
-        await asyncio.gather(*readers, *writers, return_exceptions=True)
-    return fetched
-
-
-async def _fetch(left: Iterator[tuple[str, Wanted]], fetched: dict[str, Fetched]) -> None:
-    """Fetch one after the other of those that nobody has taken yet."""
-    for name, wanted in left:
-        try:
-            if wanted.path:
-                await wanted.bucket.copy(wanted.key, wanted.etag, wanted.path, wanted.size)
-                fetched[name] = wanted.path
-            else:
-                fetched[name] = await wanted.bucket.read(wanted.key, wanted.etag, wanted.size)
-        except SourceUnreachable:
-            raise
-        except SourceError as error:
-            fetched[name] = error
+# A thread that waits in obstore cannot be stopped, a task can: so everything waits in one event loop, in a thread of
+# its own. Threads read a third faster, and left Ctrl-C waiting for a stalled network.
 
 
 class _Background:
@@ -462,7 +382,7 @@ def _background() -> _Background:
     return _Background()
 
 
-def _wait(coroutine: Coroutine[Any, Any, T]) -> T:
+def wait(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine in the background; whoever waits can be interrupted."""
     import asyncio
 

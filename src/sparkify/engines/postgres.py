@@ -134,7 +134,7 @@ class Postgres(Engine):
         self, files: Sequence[SourceFile], redelivered: frozenset[str], progress: Progress, *, skip_bad_files: bool
     ) -> Reading:
         """Read a batch of files into the database embedded in this process."""
-        return Reader(self._read, progress, self._config.aws).read(files, redelivered, skip_bad_files=skip_bad_files)
+        return Reader(self._read, progress, self._config).read(files, redelivered, skip_bad_files=skip_bad_files)
 
     def lock_ledger(self, say: Callable[[str], None]) -> bool:
         """Wait for other runs, and keep new ones out until the transaction ends."""
