@@ -284,6 +284,59 @@ def test_profile_gives_credentials_region_and_endpoint(
     assert loaded(warehouse, "events") == keys("events", 0, 1)
 
 
+def test_role_that_may_not_be_assumed_is_told(
+    server: S3, told: Told, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A profile whose role is refused says so, before S3 is asked for anything."""
+    for variable in CREDENTIALS:
+        monkeypatch.delenv(variable)
+    role = "[profile analyst]\nrole_arn = arn:aws:iam::123456789012:role/reader\nsource_profile = base\n"
+    keys_of_base = "[profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = x\nregion = us-east-1\n"
+    (tmp_path / "aws-config").write_text(role + "region = us-east-1\n" + keys_of_base)
+    monkeypatch.setenv("AWS_PROFILE", "analyst")
+    line = told.by()
+    assert line.startswith("s3://bucket: AWS's settings cannot be used (An error occurred")
+    assert "AssumeRole" in line
+    assert server.asked("HeadBucket") == []
+
+
+def test_login_that_ends_meanwhile_is_told(server: S3, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials that cannot be renewed during a run fail it with the reason."""
+    session = s3.session(Aws())
+
+    def fails() -> None:
+        raise ValueError("the SSO session has expired")
+
+    credentials = session.get_credentials()
+    server.when("HeadBucket", None, lambda: monkeypatch.setattr(credentials, "get_frozen_credentials", fails))
+    monkeypatch.setattr(s3, "session", lambda _: session)
+    reason = "ValueError: the SSO session has expired"
+    assert told.by() == f"{SONGS}: AWS gives no credentials any more ({reason}). Log in, then run again."
+
+
+def test_certificates_that_are_missing_are_told(
+    server: S3, told: Told, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """AWS_CA_BUNDLE must name a file."""
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "none.pem"))
+    assert told.by().startswith("s3://bucket: AWS's settings cannot be used (")
+    assert server.asked("ListObjectsV2") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "endpoint", "address"),
+    [
+        ("logs", "https://s3.eu-west-1.amazonaws.com", ("https://logs.s3.eu-west-1.amazonaws.com", True)),
+        ("logs", "https://s3.cn-north-1.amazonaws.com.cn", ("https://logs.s3.cn-north-1.amazonaws.com.cn", True)),
+        ("my.logs", "https://s3.eu-west-1.amazonaws.com", ("https://s3.eu-west-1.amazonaws.com", False)),
+        ("logs", "http://127.0.0.1:9000/", ("http://127.0.0.1:9000", False)),
+    ],
+)
+def test_address_is_as_aws_wants_it(name: str, endpoint: str, address: tuple[str, bool]) -> None:
+    """At AWS the bucket stands in the host, unless its name has dots; elsewhere it stands in the path."""
+    assert s3._address(name, endpoint) == address
+
+
 def test_keys_of_the_configuration_come_first(
     server: S3, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

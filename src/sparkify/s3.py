@@ -46,6 +46,7 @@ _CHUNK = 8 << 20  # bytes written to disk at once
 _CODE = re.compile(r"<Code>([^<]+)</Code>")
 _STATUS = re.compile(r"status code: (\d+)")
 _INVALID = re.compile(r'(?:invalid path: Path|Error parsing Path) "(.*?)"(?::| contained)', re.DOTALL)
+_PROVIDER = "credential provider: "
 _BROKEN_LIST = "Error getting list response body"
 _MESSAGE = re.compile(r"<Message>([^<]+)</Message>")
 _ODD_KEY = "S3 takes such a key, and its clients do not: empty or dotted folder names, control characters. Rename it."
@@ -102,6 +103,8 @@ class Bucket:
                 raise SourceUnreachable(f"{self._url}: there are no AWS credentials. {_LOG_IN}")
             credentials.get_frozen_credentials()  # now, where it can be told what is wrong with them
             self.region, endpoint = self._found(made)
+            authority = os.environ.get("AWS_CA_BUNDLE")
+            certificates = Path(authority).read_bytes() if authority else None
         address, is_virtual = _address(name, endpoint)
         options: dict[str, Any] = {
             "connect_timeout": CONNECT_WITHIN,
@@ -110,11 +113,16 @@ class Bucket:
             "allow_http": endpoint.startswith("http://"),
             "pool_max_idle_per_host": _IDLE,
         }
-        if authority := os.environ.get("AWS_CA_BUNDLE"):
-            options["root_certificate"] = Path(authority).read_bytes()
+        if certificates:
+            options["root_certificate"] = certificates
         self._store: S3Store = S3Store(
             name,
-            config={"endpoint": address, "region": self.region, "virtual_hosted_style_request": is_virtual},
+            config={
+                "endpoint": address,
+                "region": self.region,
+                "virtual_hosted_style_request": is_virtual,
+                "skip_signature": False,  # whatever obstore finds in the environment, boto3 has decided
+            },
             client_options=options,  # type: ignore[arg-type]
             retry_config={
                 "max_retries": RETRIES,
@@ -179,9 +187,7 @@ class Bucket:
         try:
             with self._telling(key, "s3:GetObject"):
                 found = wait(self._store.head_async(key))
-        except SourceUnreachable:
-            raise
-        except SourceError:
+        except SourceError:  # the answer to a HEAD has no body that says why: a listing tells
             return None
         return (found["e_tag"] or "").strip('"'), found["size"]
 
@@ -280,6 +286,9 @@ def _told(name: str, key: str, action: str, said: str) -> SourceError:
     SourceUnreachable.
     """
     url = f"s3://{name}/{key}" if key else f"s3://{name}"
+    if _PROVIDER in said:
+        reason = said.partition(_PROVIDER)[2].partition("\n")[0]
+        return SourceUnreachable(f"{url}: AWS gives no credentials any more ({reason}). Log in, then run again.")
     codes, statuses = _CODE.findall(said), _STATUS.findall(said)
     code, status = (codes or [""])[0], (statuses or [""])[0]
     if status == "412":
@@ -351,7 +360,7 @@ def _configured(url: str) -> Iterator[None]:
         raise SourceUnreachable(
             f"{url}: S3 cannot be reached{where} ({type(error).__name__}). Check the network and AWS_ENDPOINT_URL."
         ) from error
-    except (exceptions.BotoCoreError, ValueError) as error:
+    except (exceptions.BotoCoreError, exceptions.ClientError, ValueError, OSError) as error:
         raise SourceUnreachable(f"{url}: AWS's settings cannot be used ({error}). {_LOG_IN}") from error
 
 
