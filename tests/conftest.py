@@ -14,9 +14,10 @@ import pytest
 from tests.postgres import MISSING, Server, is_missing, server
 from tests.realdata import real_data
 from tests.redshift import Standin, standin
-from tests.s3 import S3, serving
+from tests.s3 import CREDENTIALS, S3, serving
 
 from sparkify import checks, config, engines, pipeline, tables
+from sparkify import s3 as s3_client
 from sparkify.pipeline import Options, Summary
 
 ENGINES = ("duckdb", "postgresql", "redshift")
@@ -146,10 +147,8 @@ def stage() -> Iterator[S3]:
     """Run one server of S3 for the staging areas of all tests, known to every client of AWS."""
     with serving() as running, pytest.MonkeyPatch.context() as environment:
         running.add_bucket("stage")
-        environment.setenv("AWS_ENDPOINT_URL", running.url)
-        environment.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
-        environment.setenv("AWS_SECRET_ACCESS_KEY", "example")
-        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": running.url}.items():
+            environment.setenv(name, value)
         environment.setenv("SPARKIFY_S3_STAGE", "s3://stage/area")
         environment.setenv("SPARKIFY_IAM_ROLE_ARN", "arn:aws:iam::123456789012:role/dwhRole")
         yield running
@@ -163,6 +162,8 @@ def make_warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[C
     environ = {}
     if request.param == "redshift":
         request.getfixturevalue("stage")
+        if "s3" in request.fixturenames:
+            request.getfixturevalue("s3").add_bucket("stage")
         environ = {name: value for name, value in os.environ.items() if name.startswith("SPARKIFY_")}
     with ExitStack() as made:
         numbers = itertools.count(1)
@@ -196,3 +197,22 @@ def real() -> Path:
     if folder is None:
         pytest.fail(NO_REAL_DATA)
     return folder
+
+
+@pytest.fixture
+def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
+    """Start an S3 of the test's own, and let every AWS client find it, with credentials, and nothing else."""
+    for variable in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(variable)
+    for variable, name in (("AWS_CONFIG_FILE", "config"), ("AWS_SHARED_CREDENTIALS_FILE", "credentials")):
+        file = tmp_path / f"aws-{name}"
+        file.touch()
+        monkeypatch.setenv(variable, str(file))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for variable, value in CREDENTIALS.items():
+        monkeypatch.setenv(variable, value)
+    s3_client.bucket.cache_clear()
+    with serving() as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        yield server
+    s3_client.bucket.cache_clear()

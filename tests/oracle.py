@@ -283,14 +283,16 @@ def known_keys(kind: Kind, pairs: Pairs) -> Values:
 
 
 def as_text(name: str, value: object, width: int) -> str | None:
-    """Return text: a string as it is, a number as it is written, floats in their shortest form."""
+    """Return text: a string without blanks at its end, a number as it is written, floats in their shortest form."""
     if value is None or value == "":
         return None
     if not isinstance(value, str):
         raise Rejected(f"{name} is not text")
     if isinstance(value, Number) and not value.removeprefix("-").isdigit():
         value = repr(finite(name, value))
-    value = str(value)
+    value = str(value).rstrip(" ")
+    if not value:
+        return None
     if name in REPAIRED:
         value = repair(value)
     if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):

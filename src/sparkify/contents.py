@@ -9,18 +9,21 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from hashlib import md5
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from sparkify import s3
 from sparkify.config import Aws
 from sparkify.errors import SourceError
 from sparkify.sources import EMPTY_ARCHIVE, SourceFile, open_file, read_small
 
+if TYPE_CHECKING:
+    from sparkify.fetch import Fetch, Fetched
+
 IN_MEMORY = 1 << 20
 """Bytes up to which an object is held in memory; a larger one becomes a copy on disk."""
 
-_PORTION = (16 << 20, 1000)  # bytes and objects that are fetched together
-_AHEAD = 3  # portions fetched while another one is read: 64 MB in memory altogether
+_PORTION = (12 << 20, 500)  # bytes and objects that are fetched together
+_AHEAD = 4  # portions fetched while another one is read: about 64 MB in memory altogether
 _SMALL = 1 << 16  # bytes up to which a file on disk is read in one go
 
 Numbered = tuple[int, SourceFile]
@@ -33,7 +36,7 @@ class Contents:
     def __init__(self, folder: Path, aws: Aws) -> None:
         self._folder = folder
         self._aws = aws
-        self._held: dict[str, s3.Fetched] = {}  # path of a file in S3 → what was fetched of it
+        self._held: dict[str, Fetched] = {}  # path of a file in S3 → what was fetched of it
 
     def path(self, file: SourceFile) -> str:
         """Return where on disk a file is, or its copy will be."""
@@ -81,7 +84,7 @@ class Contents:
             held.unlink()
 
     def _fetched(self, files: Sequence[Numbered], *, in_memory: int) -> Generator[Numbered, None, None]:
-        under_way: deque[tuple[Sequence[Numbered], s3.Fetch | None]] = deque()
+        under_way: deque[tuple[Sequence[Numbered], Fetch | None]] = deque()
         try:
             for portion in _portions(files, in_memory):
                 under_way.append((portion, self._begin([file for _, file in portion], in_memory)))
@@ -96,8 +99,12 @@ class Contents:
                 if fetch:
                     fetch.stop()
 
-    def _begin(self, files: Sequence[SourceFile], in_memory: int) -> s3.Fetch | None:
+    def _begin(self, files: Sequence[SourceFile], in_memory: int) -> Fetch | None:
         """Begin to fetch those files that are in S3 and are not here yet."""
+        if not any(s3.is_s3(file.path) for file in files):
+            return None
+        from sparkify.fetch import Fetch, Wanted  # whose event loop a run on files on disk does without
+
         wanted = {}
         for file in files:
             if not s3.is_s3(file.path) or isinstance(self._held.get(file.path), bytes | Path):
@@ -107,10 +114,10 @@ class Contents:
                 continue
             name, key = s3.split(file.path)
             copy = Path(self.path(file)) if file.size > in_memory else None
-            wanted[file.path] = s3.Wanted(s3.bucket(name, self._aws), key, file.version, file.size, copy)
-        return s3.Fetch(wanted) if wanted else None
+            wanted[file.path] = Wanted(s3.bucket(name, self._aws), key, file.version, file.size, copy)
+        return Fetch(wanted) if wanted else None
 
-    def _take(self, portion: Sequence[Numbered], fetch: s3.Fetch | None) -> Iterator[Numbered]:
+    def _take(self, portion: Sequence[Numbered], fetch: Fetch | None) -> Iterator[Numbered]:
         if fetch:
             self._held |= fetch.results()
         yield from portion

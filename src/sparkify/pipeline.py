@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sparkify import checks, engines, ledger, sources, star, tables
+from sparkify import checks, engines, jsonpaths, ledger, sources, star, tables
 from sparkify.config import Config
 from sparkify.engines.base import Engine
 from sparkify.errors import CommitUnknown, SourceError, Transient
@@ -136,6 +136,7 @@ def plan(config: Config, options: Options, narrator: Narrator) -> list[SourceFil
 def etl(config: Config, options: Options, narrator: Narrator) -> Summary:
     """Load what has not been loaded yet: stage it, transform it, check it, and publish it with its ledger."""
     engines.exists(config.warehouse_url)  # a URL that names no warehouse is told before anything is done
+    jsonpaths.load(config)  # and so are paths that lead nowhere
     files = list_sources(config, narrator)  # and so is a missing folder, before a warehouse is made
     with engines.connect(config.warehouse_url, config) as engine:
         create_missing_tables(engine)

@@ -21,11 +21,12 @@ from typing import Any
 
 import duckdb
 
-from sparkify import contract, queries, text
-from sparkify.config import Aws
+from sparkify import contract, jsonpaths, queries, text
+from sparkify.config import Aws, Config
 from sparkify.contents import Contents, Numbered
-from sparkify.contract import CONTRACTS, EVENTS, Contract, Field, Required, Type, literal, quoted
+from sparkify.contract import CONTRACTS, EVENTS, Contract, Required, Type, literal, quoted
 from sparkify.errors import SourceChanged, SourceError, SourceUnreachable
+from sparkify.fields import Values, at_paths, by_name, unknown
 from sparkify.sources import MAX_RECORD, Kind, Piece, SourceFile, cut, reading
 
 DIRECT_SIZE = 1 << 20
@@ -54,10 +55,11 @@ class Reading:
 class Reader:
     """Fills the staging tables of a DuckDB connection."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, progress: Progress, aws: Aws) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, progress: Progress, config: Config) -> None:
         self._run = connection.execute
         self._progress = progress
-        self._aws = aws
+        self._aws = config.aws
+        self._paths = jsonpaths.load(config)  # of the logs
         self._may_hold_controls = False  # whether a text of the files read directly may
 
     def read(self, files: Sequence[SourceFile], redelivered: frozenset[str], *, skip_bad_files: bool) -> Reading:
@@ -104,7 +106,8 @@ class Reader:
         """Read large log files as they stand; return the numbers of those that were without fault."""
         self._may_hold_controls = False
         taken: set[int] = set()
-        for group in _groups([item for item in files if _can_be_direct(item[1], contents)]):
+        direct = [] if self._paths else [item for item in files if _can_be_direct(item[1], contents)]
+        for group in _groups(direct):
             here = set(contents.copy([file for _, file in group]))
             plain = [item for item in group if item[1] in here and _has_plain_keys(item[1], contents, found)]
             for number in self._take(plain, contents):
@@ -146,8 +149,13 @@ class Reader:
     def _read_exactly(self, spool: Spool, rules: Contract, found: Reading) -> None:
         """Take the records of a spool that keep the contract, and refuse the others with their reasons."""
         keys = self._keys(spool)
-        found.unknown_keys[rules.kind] |= _unknown(keys, rules)
-        [total] = self._run(f"create or replace temp table records as {_texts(spool, rules, keys)}").fetchone() or [0]
+        if self._paths and rules.kind == "events":
+            found.unknown_keys[rules.kind] |= keys - {str(path.steps[0]) for path in self._paths}
+            texts = _texts(spool, rules, at_paths(rules, self._paths))
+        else:
+            found.unknown_keys[rules.kind] |= unknown(keys, rules)
+            texts = _texts(spool, rules, by_name(rules, keys))
+        [total] = self._run(f"create or replace temp table records as {texts}").fetchone() or [0]
         self._repair("records", rules)
         names = ", ".join(quoted(column.name) for column in rules.fields)
         position = "position, " if rules.kind == "songs" else ""
@@ -365,19 +373,17 @@ def _numbers(paths: Mapping[str, int]) -> str:
     return f"(select unnest([{listed}]) as path, unnest({list(paths.values())}) as file_id, 'events' as source)"
 
 
-def _texts(spool: Spool, rules: Contract, keys: set[str]) -> str:
+def _texts(spool: Spool, rules: Contract, values: Values) -> str:
     """Return the SELECT of a spool's records as one text column a field, and a flaw that only the JSON shows."""
-    spellings = {column.name: _spellings(column, keys) for column in rules.fields}
-    structure = ", ".join(f'"{column.name}": "varchar"' for column in rules.fields)
-    known = ", ".join(literal(column.name) for column in rules.fields)
-    given = f"list_filter(keys, lambda key: key in ({known}))"
+    given = f"list_filter(keys, lambda key: key in ({', '.join(map(literal, values.keys))}))"
     repeated = f"select keys from shapes where len({given}) <> len(list_distinct({given}))"
-    columns = ", ".join(f"{_value(name, others)} as {quoted(name)}" for name, others in spellings.items())
+    columns = ", ".join(
+        f"{found} as {quoted(column.name)}" for column, found in zip(rules.fields, values.texts, strict=True)
+    )
     odd = " ".join(
-        f"when {contract.looks_odd(column)} and "
-        f"coalesce({', '.join(f'json_type(record, {_path(name)})' for name in (column.name, *spellings[column.name]))})"
-        f" not in ('VARCHAR', 'NULL') then '{column.name}: neither text nor a number'"
-        for column in rules.fields
+        f"when {contract.looks_odd(column)} and {kind} not in ('VARCHAR', 'NULL')"
+        f" then '{column.name}: neither text nor a number'"
+        for column, kind in zip(rules.fields, values.types, strict=True)
         if column.type is Type.TEXT
     )
     return (
@@ -385,7 +391,7 @@ def _texts(spool: Spool, rules: Contract, keys: set[str]) -> str:
         f" when json_keys(case when valid and exists ({repeated}) then record end) in ({repeated})"
         f" then 'a key is given twice' {odd} end as flaw"
         f" from (select file_id, line, position, record, valid, {columns}"
-        f" from (select *, from_json(case when valid then record end, '{{{structure}}}') as fields"
+        f" from (select *, {values.extracted}"
         f" from (select *, json_valid(record) as valid from {spool.records} as spool))) as records"
     )
 
@@ -417,28 +423,6 @@ def _has_trailing_comma(record: str) -> str:
     return f"(regexp_matches({record}, '{_COMMA}') and regexp_matches({emptied}, '{_COMMA}'))"
 
 
-def _spellings(column: Field, keys: set[str]) -> list[str]:
-    """Return the other spellings of a field's name that records use: keys match whatever their case."""
-    return sorted(key for key in keys if key != column.name and key.lower() == column.name.lower())
-
-
-def _value(name: str, others: Sequence[str]) -> str:
-    """Return the SQL of a field's text: under its own name if that is given, else under another spelling."""
-    if not others:
-        return f"fields.{quoted(name)}"
-    found = " ".join(f"when json_exists(record, {_path(other)}) then record ->> {_path(other)}" for other in others)
-    return f"case when not valid or json_exists(record, {_path(name)}) then fields.{quoted(name)} {found} end"
-
-
-def _path(key: str) -> str:
-    return literal(f'$."{key}"')
-
-
-def _unknown(keys: set[str], rules: Contract) -> set[str]:
-    known = {column.name.lower() for column in rules.fields}
-    return {key for key in keys if key.lower() not in known}
-
-
 def _has_plain_keys(file: SourceFile, contents: Contents, found: Reading) -> bool:
     """Note the unknown keys of a file's first records; tell whether all known ones are spelt as usual."""
     names = {column.name for column in EVENTS.fields}
@@ -450,9 +434,9 @@ def _has_plain_keys(file: SourceFile, contents: Contents, found: Reading) -> boo
         "".join(keys).encode()
     except (OSError, ValueError, AttributeError, RecursionError):  # something is odd about it: to be found out exactly
         return False
-    unknown = _unknown(keys, EVENTS)
-    found.unknown_keys["events"] |= unknown
-    return keys <= names | unknown
+    strange = unknown(keys, EVENTS)
+    found.unknown_keys["events"] |= strange
+    return keys <= names | strange
 
 
 def _can_be_direct(file: SourceFile, contents: Contents) -> bool:

@@ -10,30 +10,21 @@ import atexit
 import os
 import re
 import threading
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+import time
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from sparkify.config import Aws
 from sparkify.errors import ConfigError, SourceChanged, SourceError, SourceUnreachable
 
 if TYPE_CHECKING:
-    import asyncio
-
     import boto3
-    from obstore import GetResult
     from obstore.store import S3Store
-
-IN_FLIGHT = 128
-"""Small objects read at once. With 20 ms of latency, 64 gave 2,600 objects a second, 128 gave 4,100."""
-
-LARGE_IN_FLIGHT = 8
-"""Copies written to disk at once: enough to fill a network, few enough for the disk."""
 
 CONNECT_WITHIN = timedelta(seconds=10)
 STALLED_AFTER = timedelta(seconds=20)
@@ -49,10 +40,14 @@ signature of a request that is sent again may have expired (obstore, RetryConfig
 _CREDENTIALS_FOR = timedelta(minutes=10)
 """How long obstore may keep credentials: boto3 renews those that are good for less ("mandatory refresh")."""
 
+_IDLE = "128"  # connections kept for the next objects
 _PAGE = 1000  # keys S3 lists at once, at most
 _CHUNK = 8 << 20  # bytes written to disk at once
 _CODE = re.compile(r"<Code>([^<]+)</Code>")
 _STATUS = re.compile(r"status code: (\d+)")
+_INVALID = re.compile(r'(?:invalid path: Path|Error parsing Path) "(.*?)"(?::| contained)', re.DOTALL)
+_PROVIDER = "credential provider: "
+_BROKEN_LIST = "Error getting list response body"
 _MESSAGE = re.compile(r"<Message>([^<]+)</Message>")
 _ODD_KEY = "S3 takes such a key, and its clients do not: empty or dotted folder names, control characters. Rename it."
 
@@ -74,11 +69,11 @@ def split(url: str) -> tuple[str, str]:
 
 def session(aws: Aws, region: str | None = None) -> boto3.Session:
     """Return a boto3 Session: with the keys of [AWS] if they are set, otherwise with what boto3 finds by itself."""
-    with _loaded("s3://…"):
+    with _loaded("This"):
         import boto3
     if bool(aws.key) != bool(aws.secret):
         raise ConfigError("[AWS] KEY and SECRET go together, and one of them is empty. Set both, or none.")
-    with _configured("s3://…"):
+    with _configured("AWS"):
         return boto3.Session(
             aws_access_key_id=aws.key or None, aws_secret_access_key=aws.secret or None, region_name=region
         )
@@ -96,29 +91,38 @@ class Bucket:
     def __init__(self, name: str, aws: Aws) -> None:
         self.name = name
         self._url = f"s3://{name}"
-        made = session(aws)
         with _loaded(self._url):
             from obstore.auth.boto3 import Boto3CredentialProvider
+            from obstore.exceptions import BaseError
             from obstore.store import S3Store
+        made = session(aws)
+        self._errors = (BaseError, FileNotFoundError, ValueError)
         with _configured(self._url):
             credentials = made.get_credentials()
             if credentials is None:
                 raise SourceUnreachable(f"{self._url}: there are no AWS credentials. {_LOG_IN}")
             credentials.get_frozen_credentials()  # now, where it can be told what is wrong with them
             self.region, endpoint = self._found(made)
+            authority = os.environ.get("AWS_CA_BUNDLE")
+            certificates = Path(authority).read_bytes() if authority else None
         address, is_virtual = _address(name, endpoint)
         options: dict[str, Any] = {
             "connect_timeout": CONNECT_WITHIN,
             "read_timeout": STALLED_AFTER,
             "timeout": timedelta(days=1),  # of a whole request: a large object may take its time
             "allow_http": endpoint.startswith("http://"),
-            "pool_max_idle_per_host": str(IN_FLIGHT),
+            "pool_max_idle_per_host": _IDLE,
         }
-        if authority := os.environ.get("AWS_CA_BUNDLE"):
-            options["root_certificate"] = Path(authority).read_bytes()
+        if certificates:
+            options["root_certificate"] = certificates
         self._store: S3Store = S3Store(
             name,
-            config={"endpoint": address, "region": self.region, "virtual_hosted_style_request": is_virtual},
+            config={
+                "endpoint": address,
+                "region": self.region,
+                "virtual_hosted_style_request": is_virtual,
+                "skip_signature": False,  # whatever obstore finds in the environment, boto3 has decided
+            },
             client_options=options,  # type: ignore[arg-type]
             retry_config={
                 "max_retries": RETRIES,
@@ -158,64 +162,68 @@ class Bucket:
 
         A thousand at a time: memory does not grow with their number.
         """
-        from obstore.exceptions import InvalidPathError
-
+        last, tries = None, 0
         stream = self._store.list(prefix or None, chunk_size=_PAGE)
         while True:
             try:
-                with self._telling(prefix, "s3:ListBucket"):
-                    page = _wait(_next(stream))
-            except InvalidPathError as error:
-                key = str(error).partition('ath "')[2].partition('"')[0]
-                raise SourceError(f"{self.url(key)!r}: cannot be listed. {_ODD_KEY}") from error
+                page = wait(_next(stream))
+            except self._errors as error:
+                # obstore asks again for everything but a list that breaks off in its middle.
+                if _BROKEN_LIST not in str(error) or tries == RETRIES:
+                    raise self._told(prefix, "s3:ListBucket", error) from error
+                time.sleep(min(FIRST_WAIT * 2**tries, LONGEST_WAIT).total_seconds())
+                tries += 1
+                stream = self._store.list(prefix or None, offset=last, chunk_size=_PAGE)
+                continue
             if page is None:
                 return
             for found in page:
-                yield found["path"], (found["e_tag"] or "").strip('"'), found["size"]
+                last = found["path"]
+                yield last, (found["e_tag"] or "").strip('"'), found["size"]
+            tries = 0
 
     def head(self, key: str) -> tuple[str, int] | None:
         """Return ETag and size in bytes of an object, or None if there is none that may be looked at."""
-        from obstore.exceptions import BaseError
-
         try:
             with self._telling(key, "s3:GetObject"):
-                found = _wait(self._store.head_async(key))
-        except SourceUnreachable:
-            raise
-        except (SourceError, BaseError, ValueError):
+                found = wait(self._store.head_async(key))
+        except SourceError:  # the answer to a HEAD has no body that says why: a listing tells
             return None
         return (found["e_tag"] or "").strip('"'), found["size"]
 
     def get(self, key: str, etag: str | None = None) -> bytes:
         """Return the bytes of an object; given an ETag, of that version, or raise SourceChanged."""
-        return _wait(self.read(key, etag))
+        return wait(self.read(key, etag))
 
     def download(self, key: str, etag: str | None, path: Path) -> None:
         """Write an object to a file on disk, a few megabytes at a time; given an ETag, that version."""
-        _wait(self.copy(key, etag, path))
+        wait(self.copy(key, etag, path))
 
     def put(self, key: str, content: bytes | Path) -> None:
         """Write an object, in parts if it is large."""
         with self._telling(key, "s3:PutObject"):
-            _wait(self._store.put_async(key, content))
+            wait(self._store.put_async(key, content))
 
     def delete(self, keys: Sequence[str]) -> None:
         """Remove objects; one that is not there is no error."""
         with self._telling(keys[0] if len(keys) == 1 else "", "s3:DeleteObject"):
             if keys:
-                _wait(self._store.delete_async(list(keys)))
+                wait(self._store.delete_async(list(keys)))
 
     async def read(self, key: str, etag: str | None, size: int | None = None) -> bytes:
         """Read an object into memory; it must have the size that was listed."""
-        found = await self._asked(key, etag)
-        with self._telling(key, "s3:GetObject"):
+        try:  # and not `with self._telling`, which costs as much as a tenth of the whole read
+            found = await self._store.get_async(key, options={"if_match": f'"{etag}"'} if etag else {})
             content = (await found.bytes_async()).to_bytes()
+        except self._errors as error:
+            raise self._told(key, "s3:GetObject", error) from error
         self._check_length(key, len(content), found.meta["size"] if size is None else size)
         return content
 
     async def copy(self, key: str, etag: str | None, path: Path, size: int | None = None) -> None:
         """Copy an object to disk; it must have the size that was listed."""
-        found = await self._asked(key, etag)
+        with self._telling(key, "s3:GetObject"):
+            found = await self._store.get_async(key, options={"if_match": f'"{etag}"'} if etag else {})
         stream, length = found.stream(min_chunk_size=_CHUNK), 0
         with path.open("wb") as file:
             while True:
@@ -226,10 +234,6 @@ class Bucket:
                 length += file.write(chunk)
         self._check_length(key, length, found.meta["size"] if size is None else size)
 
-    async def _asked(self, key: str, etag: str | None) -> GetResult:
-        with self._telling(key, "s3:GetObject"):
-            return await self._store.get_async(key, options={"if_match": f'"{etag}"'} if etag else {})
-
     def _check_length(self, key: str, length: int, size: int) -> None:
         if length != size:
             raise SourceError(f"{self.url(key)}: {length:,} bytes came where {size:,} were promised. Run again.")
@@ -237,21 +241,20 @@ class Bucket:
     @contextmanager
     def _telling(self, key: str, action: str) -> Iterator[None]:
         """Say what S3 or the network says as a SourceError that names the object and what to do."""
-        from obstore.exceptions import BaseError, InvalidPathError
-
         try:
             yield
-        except InvalidPathError:
-            raise
-        except FileNotFoundError as error:
-            if "NoSuchBucket" in str(error):
-                raise SourceUnreachable(f"{self._url}: {_NO_BUCKET}") from error
-            gone = "has gone since it was listed. Run again, or pass --skip-bad-files."
-            raise SourceError(f"{self.url(key)}: {gone}") from error
-        except BaseError as error:
-            raise _told(self.name, key, action, str(error)) from error
-        except ValueError as error:
-            raise SourceError(f"{self.url(key)!r}: cannot be asked for. {_ODD_KEY}") from error
+        except self._errors as error:
+            raise self._told(key, action, error) from error
+
+    def _told(self, key: str, action: str, error: Exception) -> SourceError:
+        said = str(error)
+        if isinstance(error, FileNotFoundError) and "NoSuchBucket" not in said:
+            return SourceError(f"{self.url(key)}: has gone since it was listed. Run again, or pass --skip-bad-files.")
+        if isinstance(error, ValueError):  # obstore's own, of a key that it will not ask for
+            return SourceError(f"{self.url(key)!r}: cannot be asked for. {_ODD_KEY}")
+        if odd := _INVALID.search(said):  # of a key that was listed
+            return SourceError(f"{self.url(odd[1])!r}: cannot be listed. {_ODD_KEY}")
+        return _told(self.name, key, action, said)
 
 
 _LOG_IN = "Set AWS_PROFILE, log in (`aws sso login`), or set [AWS] KEY and SECRET."
@@ -283,6 +286,9 @@ def _told(name: str, key: str, action: str, said: str) -> SourceError:
     SourceUnreachable.
     """
     url = f"s3://{name}/{key}" if key else f"s3://{name}"
+    if _PROVIDER in said:
+        reason = said.partition(_PROVIDER)[2].partition("\n")[0]
+        return SourceUnreachable(f"{url}: AWS gives no credentials any more ({reason}). Log in, then run again.")
     codes, statuses = _CODE.findall(said), _STATUS.findall(said)
     code, status = (codes or [""])[0], (statuses or [""])[0]
     if status == "412":
@@ -354,100 +360,21 @@ def _configured(url: str) -> Iterator[None]:
         raise SourceUnreachable(
             f"{url}: S3 cannot be reached{where} ({type(error).__name__}). Check the network and AWS_ENDPOINT_URL."
         ) from error
-    except (exceptions.BotoCoreError, ValueError) as error:
+    except (exceptions.BotoCoreError, exceptions.ClientError, ValueError, OSError) as error:
         raise SourceUnreachable(f"{url}: AWS's settings cannot be used ({error}). {_LOG_IN}") from error
 
 
-# Fetching many. A thread that waits in obstore cannot be stopped, a task can: so they wait in one event loop, in a
-# thread of its own. Threads read a third faster, and left Ctrl-C waiting for a stalled network.
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """One version of an object that is to be fetched: into memory, or to a path on disk."""
-
-    bucket: Bucket
-    key: str
-    etag: str
-    size: int  # bytes, as listed
-    path: Path | None = None
-
-
-Fetched = bytes | Path | SourceError
-
-
-class Fetch:
-    """Objects that are being fetched, many at once, from the moment this is made; each under a name."""
-
-    def __init__(self, wanted: Mapping[str, Wanted]) -> None:
-        self._task = _wait(_started(wanted))
-
-    def results(self) -> dict[str, Fetched]:
-        """Wait for all; return the bytes of each, or the path, or why it could not be had, under its name.
-
-        Raise SourceUnreachable where no object can be had, OSError where a copy cannot be written.
-        """
-        return _wait(_result(self._task))
-
-    def stop(self) -> None:
-        """Give up what is under way, and wait until it has ended."""
-        _wait(_ended(self._task))
-
-
-_Task: TypeAlias = "asyncio.Task[dict[str, Fetched]]"
-
-
-async def _started(wanted: Mapping[str, Wanted]) -> _Task:
-    import asyncio
-
-    return asyncio.create_task(_fetch_all(wanted))
-
-
-async def _result(task: _Task) -> dict[str, Fetched]:
-    return await task
-
-
-async def _ended(task: _Task) -> None:
-    import asyncio
-
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
-async def _fetch_all(wanted: Mapping[str, Wanted]) -> dict[str, Fetched]:
-    import asyncio
-
-    tasks = [asyncio.create_task(_fetch(one)) for one in wanted.values()]
-    try:
-        return dict(zip(wanted, await asyncio.gather(*tasks), strict=True))
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _fetch(wanted: Wanted) -> Fetched:
-    async with _background().large if wanted.path else _background().small:
-        try:
-            if wanted.path:
-                await wanted.bucket.copy(wanted.key, wanted.etag, wanted.path, wanted.size)
-                return wanted.path
-            return await wanted.bucket.read(wanted.key, wanted.etag, wanted.size)
-        except SourceUnreachable:
-            raise
-        except SourceError as error:
-            return error
+# A thread that waits in obstore cannot be stopped, a task can: so everything waits in one event loop, in a thread of
+# its own. Threads read a third faster, and left Ctrl-C waiting for a stalled network.
 
 
 class _Background:
-    """The event loop in which obstore is waited for, and how many objects it may read at once."""
+    """The event loop in which obstore is waited for."""
 
     def __init__(self) -> None:
         import asyncio
 
         self.loop = asyncio.new_event_loop()
-        self.small = asyncio.Semaphore(IN_FLIGHT)
-        self.large = asyncio.Semaphore(LARGE_IN_FLIGHT)
         self._thread = threading.Thread(target=self.loop.run_forever, name="s3", daemon=True)
         self._thread.start()
         atexit.register(self.close)
@@ -464,7 +391,7 @@ def _background() -> _Background:
     return _Background()
 
 
-def _wait(coroutine: Coroutine[Any, Any, T]) -> T:
+def wait(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine in the background; whoever waits can be interrupted."""
     import asyncio
 

@@ -89,7 +89,7 @@ class DuckDB(Engine):
             # Temporary tables too are compressed again at a checkpoint: 0.4 s for a million rows that live a second.
             self._connection.execute("set checkpoint_threshold = '1TB'")
             try:
-                reading = Reader(self._connection, progress, self._config.aws).read(
+                reading = Reader(self._connection, progress, self._config).read(
                     files, redelivered, skip_bad_files=skip_bad_files
                 )
             finally:

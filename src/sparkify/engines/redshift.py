@@ -28,6 +28,7 @@ from sparkify.reader import STAGING, locate, scratch_folder
 from sparkify.sources import Kind, SourceFile
 
 if TYPE_CHECKING:  # loaded when a warehouse is opened
+    from redshift_connector.core import Connection
     from redshift_connector.cursor import Cursor
 
 _MAX_ERRORS = 100_000  # the most that MAXERROR takes ("Data load operations", the guide)
@@ -156,7 +157,14 @@ class Redshift(Server):
         super().__init__(url, config, read_only=read_only)
 
     def reconnect(self) -> None:
-        """Connect to the cluster, with a temporary login by IAM unless a password is configured."""
+        """Connect to the cluster."""
+        self._connection = self._open()
+        self._is_lost = False
+        self._process = int(self.value("select pg_backend_pid()"))
+        self._enter_schema()
+
+    def _open(self) -> Connection:
+        """Return a connection, with a temporary login by IAM unless a password is configured."""
         try:
             import redshift_connector
         except ModuleNotFoundError as error:
@@ -165,7 +173,7 @@ class Redshift(Server):
         user, password = (at.user, at.password) if at.password else _login(at, self._config.aws)
         self.label = f"redshift://{user}@{at.host}:{at.port}/{at.database} (schema {self._schema})"
         with self._plainly():
-            self._connection = redshift_connector.connect(
+            connection = redshift_connector.connect(
                 host=at.host,
                 port=at.port,
                 database=at.database,
@@ -175,9 +183,8 @@ class Redshift(Server):
                 sslmode="verify-full",
                 application_name="sparkify",
             )
-        self._is_lost = False
-        self._connection.autocommit = True  # transactions begin and end by statements of ours
-        self._enter_schema()
+        connection.autocommit = True  # transactions begin and end by statements of ours
+        return connection
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run one statement; return how many rows it changed."""
@@ -343,8 +350,21 @@ class Redshift(Server):
         with self._plainly():
             cursor = self._connection.cursor()
             cursor.paramstyle = "qmark"
-            cursor.execute(sql, tuple(parameters))
+            try:
+                cursor.execute(sql, tuple(parameters))
+            except KeyboardInterrupt:
+                self._abandon()
+                raise
             return cursor
+
+    def _abandon(self) -> None:
+        """End the session in the middle of a statement, which would go on without us, and keep its locks."""
+        self._is_lost = True
+        with suppress(Exception):  # the statement ends by itself some time, if this fails
+            self._connection.close()
+            ending = self._open()
+            ending.cursor().execute(f"select pg_terminate_backend({self._process})")
+            ending.close()
 
     @contextmanager
     def _plainly(self) -> Iterator[None]:

@@ -68,7 +68,7 @@ class Server(Engine):
         self, files: Sequence[SourceFile], redelivered: frozenset[str], progress: Progress, *, skip_bad_files: bool
     ) -> Reading:
         """Read a batch of files into the database embedded in this process."""
-        return Reader(self._read, progress, self._config.aws).read(files, redelivered, skip_bad_files=skip_bad_files)
+        return Reader(self._read, progress, self._config).read(files, redelivered, skip_bad_files=skip_bad_files)
 
     def commit(self) -> None:
         """Commit the transaction; raise CommitUnknown where the connection is lost before the answer."""
