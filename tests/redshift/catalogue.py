@@ -36,8 +36,6 @@ from (values
 ) as f (method, number, functions), pg_opfamily as y, pg_am as m
 where p.amprocfamily = y.oid and y.opfmethod = m.oid and m.amname = f.method and p.amprocnum = f.number
     and y.opfname = 'text_ops' and p.amproclefttype = 'text'::regtype and p.amprocrighttype = 'text'::regtype;
-create or replace function pg_catalog.text_larger(text, text) returns text language sql immutable strict
-as $$ select case when $1 >= $2 then $1 else $2 end $$;
 """
 
 # The relay tells a session what its COPY commands did, by settings of the session: they outlive a rollback, as the

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
 from urllib.parse import unquote, urlsplit
+from uuid import uuid4
 
+import boto3
 import pytest
 import redshift_connector
+from moto.server import ThreadedMotoServer
 from tests.postgres import Server
 from tests.redshift import Standin, standin
 
@@ -87,3 +91,52 @@ def connect(url: str) -> Iterator[Callable[..., Client]]:
 def client(connect: Callable[[], Client]) -> Client:
     """Open a session on the empty database."""
     return connect()
+
+
+class Bucket:
+    """A bucket in a local S3, for a test alone."""
+
+    def __init__(self, s3: Any, name: str) -> None:
+        self._s3 = s3
+        self.name = name
+
+    def put(self, key: str, content: bytes | str | list[Any]) -> str:
+        """Store an object: bytes, text, or JSON records, one a line; return its URL."""
+        if isinstance(content, list):
+            content = "\n".join(json.dumps(record) for record in content)
+        stored = content.encode() if isinstance(content, str) else content
+        self._s3.put_object(Bucket=self.name, Key=key, Body=stored)
+        return f"s3://{self.name}/{key}"
+
+    def manifest(self, *urls: str, mandatory: bool | None = True, key: str = "manifest.json") -> str:
+        """Store a manifest of some objects; return its URL."""
+        entries = [{"url": url} if mandatory is None else {"url": url, "mandatory": mandatory} for url in urls]
+        return self.put(key, json.dumps({"entries": entries}))
+
+
+@pytest.fixture(scope="session")
+def _s3() -> Iterator[Any]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    settings = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-west-2",
+    }
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in settings.items():
+            environment.setenv(name, value)
+        client = boto3.client("s3")
+        yield client
+        client.close()
+    server.stop()
+
+
+@pytest.fixture
+def bucket(_s3: Any) -> Bucket:
+    """Make an empty bucket in a local S3, which the environment leads to."""
+    name = f"bucket-{uuid4().hex[:12]}"
+    _s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+    return Bucket(_s3, name)

@@ -232,6 +232,41 @@ def _closes_before_as(tokens: Sequence[Token], at: int) -> bool:
     return all(token.kind != "string" for token in reader.group()) and reader.sees("as", "(")
 
 
+def _windows(tokens: Sequence[Token]) -> None:
+    """A window stands in parentheses, and where an aggregate's is ordered, its frame is given, in ROWS.
+
+    "Window function syntax summary": with ORDER BY, an aggregate (FIRST_VALUE, LAST_VALUE and NTH_VALUE too, say
+    their pages) needs an explicit frame clause; frames count ROWS only; there is no WINDOW clause.
+    """
+    for at, token in enumerate(tokens):
+        if token.word != "over":
+            continue
+        window = [inner.word for inner in Reader(tokens[at + 1 :]).group()]
+        if {"range", "groups", "exclude"} & set(window):
+            raise syntax_error(token)
+        if "order" in window and "rows" not in window and _called_before(tokens, at) not in _FRAMELESS:
+            raise Refusal("Aggregate window functions with an ORDER BY clause require a frame clause", "42P20")
+
+
+_FRAMELESS = frozenset(
+    {
+        "row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead", "ratio_to_report",
+        "median", "percentile_cont", "percentile_disc",
+    }
+)  # fmt: skip
+
+
+def _called_before(tokens: Sequence[Token], at: int) -> str:
+    """Return the function whose call ends before OVER."""
+    depth = 0
+    while at:
+        at -= 1
+        depth += {")": 1, "(": -1}.get(tokens[at].word, 0)
+        if not depth and tokens[at].word == "(":
+            return tokens[at - 1].word
+    return ""
+
+
 def _leader_node(tokens: Sequence[Token]) -> None:
     """What runs on the leader node alone does not meet what is stored on the compute nodes.
 
@@ -267,6 +302,7 @@ _RULES: tuple[Callable[[Sequence[Token]], None], ...] = (
     _reserved,
     _types,
     _functions,
+    _windows,
     _leader_node,
 )
 
