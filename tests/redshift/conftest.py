@@ -54,8 +54,12 @@ class Client:
 
     def close(self) -> None:
         """End the session, if that has not been done."""
-        with suppress(redshift_connector.InterfaceError):
+        with suppress(redshift_connector.InterfaceError, OSError):
             self.connection.close()
+
+    def drop(self) -> None:
+        """Let go of a session that the other side has ended: closing it would fail."""
+        self.connection._usock.close()
 
 
 @pytest.fixture(scope="session")

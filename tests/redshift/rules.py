@@ -151,7 +151,7 @@ def _reserved(tokens: Sequence[Token]) -> None:
     """
     types = _casts(tokens)
     for at, token in enumerate(tokens):
-        if token.kind != "word" or token.word not in RESERVED:
+        if token.kind != "word" or token.word not in RESERVED - {"oid"}:  # it names a column of the catalog tables
             continue
         before, after = tokens[at - 1].word if at else "", words(tokens, at + 1, 1)
         named = before == "." or (before == "as" and at not in types and token.word not in {"select", "with"})
@@ -174,7 +174,7 @@ _ONLY_REDSHIFT = RESERVED & vocabulary.listed(
     """
     aes128 aes256 allowoverwrite az64 backup blanksasnull bytedict bzip2 credentials current_user_id deflate defrag
     delta delta32k disable emptyasnull enable encode encrypt encryption explicit globaldict256 globaldict64k gzip
-    identity ignore interval language lun luns lzo lzop minus mostly16 mostly32 mostly8 new nulls off offline oid old
+    identity ignore interval language lun luns lzo lzop minus mostly16 mostly32 mostly8 new nulls off offline old
     open parallel partition percent permissions raw readratio recover rejectlog resort respect restore snapshot sysdate
     system tag tdes text255 text32k timestamp top truncatecolumns wallet
     """
@@ -271,8 +271,10 @@ def _leader_node(tokens: Sequence[Token]) -> None:
     """What runs on the leader node alone does not meet what is stored on the compute nodes.
 
     "SQL functions supported on the leader node": a query of a leader node-only function that references a user's
-    table or a system table (STL, STV, SVL, SVV, SYS) returns an error. The same is held here against catalog tables
-    (PG_…, information_schema) in one query with a user's table: the page says where each runs, not what happens.
+    table or a system table (STL, STV, SVL, SVV) returns an error. The same is held here against catalog tables (PG_…,
+    information_schema) in one query with a user's table: the page says where each runs, not what happens. Catalog
+    tables beside system tables are taken: the support's own query for locks joins SVV_TRANSACTIONS with PG_CLASS
+    ("How do I detect and release locks in Amazon Redshift?").
     """
     referenced = {
         tokens[at + 1].name
@@ -288,7 +290,9 @@ def _leader_node(tokens: Sequence[Token]) -> None:
         if token.word in LEADER_ONLY
         and (words(tokens, at + 1, 1) == ("(",) or token.word.startswith(("current_", "local")))
     ]
-    if (called or on_leader) and referenced - on_leader:
+    on_nodes = referenced - on_leader
+    of_users = {name for name in on_nodes if not name.startswith(("svv_", "svl_", "stv_", "stl_", "sys_"))}
+    if (called and on_nodes) or (on_leader and of_users):
         raise Refusal(
             "Specified types or functions (one per INFO message) not supported on Redshift tables.",
             "0A000",
