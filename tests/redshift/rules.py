@@ -338,7 +338,7 @@ def _begin(tokens: Sequence[Token], text: str) -> str:  # noqa: ARG001
     """BEGIN: whatever level is asked for, the transaction sees one snapshot.
 
     "BEGIN", "Isolation levels in Amazon Redshift": SNAPSHOT is the default of new warehouses. The real server calls
-    that REPEATABLE READ, and takes the snapshot when Redshift does: at the first query, not at BEGIN or LOCK.
+    that REPEATABLE READ, and takes the snapshot when Redshift does: at the first query or DDL, not at BEGIN or LOCK.
     """
     reader = Reader(tokens)
     if not reader.skips("start", "transaction"):
