@@ -119,28 +119,27 @@ class Bucket:
 
 
 @pytest.fixture(scope="session")
-def _s3() -> Iterator[Any]:
+def _s3() -> Iterator[str]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    settings = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-west-2",
-    }
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in settings.items():
-            environment.setenv(name, value)
-        client = boto3.client("s3")
-        yield client
-        client.close()
+    yield f"http://{host}:{port}"
     server.stop()
 
 
 @pytest.fixture
-def bucket(_s3: Any) -> Bucket:
-    """Make an empty bucket in a local S3, which the environment leads to."""
+def bucket(_s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """Make an empty bucket in a local S3, to which the environment leads for this test alone."""
+    settings = {
+        "AWS_ENDPOINT_URL": _s3,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-west-2",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3")
     name = f"bucket-{uuid4().hex[:12]}"
-    _s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
-    return Bucket(_s3, name)
+    client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+    yield Bucket(client, name)
+    client.close()
