@@ -36,8 +36,6 @@ from (values
 ) as f (method, number, functions), pg_opfamily as y, pg_am as m
 where p.amprocfamily = y.oid and y.opfmethod = m.oid and m.amname = f.method and p.amprocnum = f.number
     and y.opfname = 'text_ops' and p.amproclefttype = 'text'::regtype and p.amprocrighttype = 'text'::regtype;
-create or replace function pg_catalog.text_larger(text, text) returns text language sql immutable strict
-as $$ select case when $1 >= $2 then $1 else $2 end $$;
 """
 
 # The relay tells a session what its COPY commands did, by settings of the session: they outlive a rollback, as the
@@ -93,7 +91,7 @@ select
     current_database()::text as database, n.nspname::text as "schema", c.oid::integer as table_id,
     c.relname::text as "table", 'Y, AUTO(ENCODE)'::text as encoded, 'AUTO(ALL)'::text as diststyle,
     'AUTO(SORTKEY)'::text as sortkey1, 65535 as max_varchar, null::text as sortkey1_enc, 0 as sortkey_num,
-    (pg_table_size(c.oid) / 1048576 + 1)::bigint as size, null::numeric(10, 4) as pct_used, 0::bigint as empty,
+    (c.relpages / 128 + 1)::bigint as size, null::numeric(10, 4) as pct_used, 0::bigint as empty,
     null::numeric(5, 2) as unsorted, 0.00::numeric(5, 2) as stats_off,
     greatest(c.reltuples, 0)::numeric(38, 0) as tbl_rows, null::numeric(19, 2) as skew_sortkey1,
     null::numeric(19, 2) as skew_rows, greatest(c.reltuples, 0)::numeric(38, 0) as estimated_visible_rows,

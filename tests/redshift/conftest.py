@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
 from urllib.parse import unquote, urlsplit
+from uuid import uuid4
 
+import boto3
 import pytest
 import redshift_connector
+from moto.server import ThreadedMotoServer
 from tests.redshift import Standin
 
 Row = tuple[Any, ...]
@@ -49,8 +53,12 @@ class Client:
 
     def close(self) -> None:
         """End the session, if that has not been done."""
-        with suppress(redshift_connector.InterfaceError):
+        with suppress(redshift_connector.InterfaceError, OSError):
             self.connection.close()
+
+    def drop(self) -> None:
+        """Let go of a session that the other side has ended: closing it would fail."""
+        self.connection._usock.close()
 
 
 @pytest.fixture
@@ -77,3 +85,51 @@ def connect(url: str) -> Iterator[Callable[..., Client]]:
 def client(connect: Callable[[], Client]) -> Client:
     """Open a session on the empty database."""
     return connect()
+
+
+class Bucket:
+    """A bucket in a local S3, for a test alone."""
+
+    def __init__(self, s3: Any, name: str) -> None:
+        self._s3 = s3
+        self.name = name
+
+    def put(self, key: str, content: bytes | str | list[Any]) -> str:
+        """Store an object: bytes, text, or JSON records, one a line; return its URL."""
+        if isinstance(content, list):
+            content = "\n".join(json.dumps(record) for record in content)
+        stored = content.encode() if isinstance(content, str) else content
+        self._s3.put_object(Bucket=self.name, Key=key, Body=stored)
+        return f"s3://{self.name}/{key}"
+
+    def manifest(self, *urls: str, mandatory: bool | None = True, key: str = "manifest.json") -> str:
+        """Store a manifest of some objects; return its URL."""
+        entries = [{"url": url} if mandatory is None else {"url": url, "mandatory": mandatory} for url in urls]
+        return self.put(key, json.dumps({"entries": entries}))
+
+
+@pytest.fixture(scope="session")
+def _s3() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(_s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """Make an empty bucket in a local S3, to which the environment leads for this test alone."""
+    settings = {
+        "AWS_ENDPOINT_URL": _s3,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-west-2",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3")
+    name = f"bucket-{uuid4().hex[:12]}"
+    client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+    yield Bucket(client, name)
+    client.close()

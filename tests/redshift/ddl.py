@@ -49,6 +49,8 @@ def create_table(tokens: Sequence[Token], text: str) -> str:
         raise Refusal("temporary tables may not specify a schema name", "42P16")
     start = f"create {'temp ' if is_temporary else ''}table {'if not exists ' if may_exist else ''}{qualified(names)}"
     body = reader.group() if reader.sees("(") else []
+    if body and body[0].word == "like":
+        return f"{start} ({_like(Reader(body))})"
     columns = [_column_name(part) for part in _split(body)]
     definitions = _split(body)
     is_query = not body or all(len(part) == 1 for part in definitions)
@@ -192,6 +194,16 @@ def _references(reader: Reader) -> None:
     reader.table()
     if reader.sees("("):
         reader.names()
+
+
+def _like(reader: Reader) -> str:
+    """Read LIKE parent [{INCLUDING | EXCLUDING} DEFAULTS]: widths and NOT NULL come along, keys do not."""
+    reader.expect("like")
+    parent = qualified(reader.table())
+    has_defaults = reader.skips("including", "defaults")
+    reader.skips("excluding", "defaults")
+    reader.end()
+    return f"like {parent} including constraints{' including defaults' if has_defaults else ''}"
 
 
 def _keys(definitions: Sequence[Sequence[Token]]) -> frozenset[str]:

@@ -52,7 +52,8 @@ class Refusal(Exception):
 def refusal_in(body: bytes) -> Refusal:
     """Read the body of an ErrorResponse."""
     fields = {field[:1]: field[1:].decode() for field in body.split(b"\0") if field}
-    return Refusal(fields.get(b"M", ""), fields.get(b"C", ""), fields.get(b"D", ""), severity=fields.get(b"S", "ERROR"))
+    said, state, detail, severity, constraint, column = (fields.get(bytes([name]), "") for name in b"MCDSnc")
+    return Refusal(said, state, detail, severity=severity, constraint=constraint, column=column)
 
 
 def message(kind: bytes, body: bytes = b"") -> bytes:

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 _SSL_REQUEST = 80877103
 _PROTOCOL_3 = 196608
 
-# DDL takes the transaction's snapshot too, as queries do by themselves ("Isolation levels in Amazon Redshift").
-_TAKES_SNAPSHOT = ("create table", "create temp", "create local", "drop table", "alter table")
-
 Messages = list[tuple[bytes, bytes]]
 
 
@@ -182,7 +179,7 @@ class Session:
             statement = self._portals[_portal(body)]
             self._standin.log.append(statement.text)
             self._standin.faults.statement(statement.text)
-            self._prepare(backend, statement)
+            self._refresh_views(backend, statement)
             if statement.action is Action.PASS:
                 return kind, body
             return self._performed(backend, statement)
@@ -199,10 +196,8 @@ class Session:
         except KeyError:
             raise Refusal(f'prepared statement "{name.decode()}" does not exist', "26000") from None
 
-    def _prepare(self, backend: Backend, statement: Statement) -> None:
-        """Do what has to be done before a statement runs."""
-        if backend.status == b"T" and statement.kind.startswith(_TAKES_SNAPSHOT):
-            backend.run("select 1")
+    def _refresh_views(self, backend: Backend, statement: Statement) -> None:
+        """Tell the server what COPY commands did, where a statement asks: it keeps that outside any transaction."""
         if backend.status != b"E" and statement.mentions("sys_load_", "pg_last_"):
             calls = [catalogue.setting(f"redshift.{name}", str(value)) for name, value in self._last_copy.items()]
             calls += self._standin.copies.told(self._database)

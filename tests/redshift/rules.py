@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import lru_cache
 
 from tests.redshift import ddl, vocabulary
 from tests.redshift.protocol import Refusal
@@ -55,6 +56,7 @@ class Statement:
         return any(token.name.startswith(prefixes) for token in self.tokens)
 
 
+@lru_cache(4096)  # tests run the same statements thousands of times
 def judged(text: str, *, serverless: bool = False) -> Statement:
     """Return a statement as the real server gets it; Refusal when Redshift would refuse it."""
     tokens = cut(text)
@@ -122,6 +124,8 @@ def _clauses(tokens: Sequence[Token]) -> None:
     FOR UPDATE, TABLESAMPLE, FETCH FIRST), "Unsupported PostgreSQL features" (VALUES as a table).
     """
     for at, token in enumerate(tokens):
+        if token.word not in _SUSPECTS:
+            continue
         ahead = words(tokens, at, 3)
         refused = (
             ahead[:2] in {("on", "conflict"), ("distinct", "on"), ("for", "update"), ("for", "share")}
@@ -134,10 +138,15 @@ def _clauses(tokens: Sequence[Token]) -> None:
             raise syntax_error(token)
 
 
+_SUSPECTS = frozenset(
+    {"on", "distinct", "for", "returning", "lateral", "tablesample", "filter", "from", "with", "fetch"}
+)
+
+
 def _operators(tokens: Sequence[Token]) -> None:
     """No IS DISTINCT FROM ("Unsupported PostgreSQL functions"), no subscripts ("Unsupported PostgreSQL features")."""
     for at, token in enumerate(tokens):
-        if words(tokens, at, 2) == ("is", "distinct") or words(tokens, at, 3) == ("is", "not", "distinct"):
+        if token.word == "is" and "distinct" in words(tokens, at + 1, 2):
             raise Refusal("IS DISTINCT FROM is not supported", "0A000")
         if token.word == "[" or (token.word.startswith("reg") and tokens[at - 1].word == "::"):
             raise syntax_error(token)
@@ -151,7 +160,7 @@ def _reserved(tokens: Sequence[Token]) -> None:
     """
     types = _casts(tokens)
     for at, token in enumerate(tokens):
-        if token.kind != "word" or token.word not in RESERVED:
+        if token.kind != "word" or token.word not in RESERVED - {"oid"}:  # it names a column of the catalog tables
             continue
         before, after = tokens[at - 1].word if at else "", words(tokens, at + 1, 1)
         named = before == "." or (before == "as" and at not in types and token.word not in {"select", "with"})
@@ -174,7 +183,7 @@ _ONLY_REDSHIFT = RESERVED & vocabulary.listed(
     """
     aes128 aes256 allowoverwrite az64 backup blanksasnull bytedict bzip2 credentials current_user_id deflate defrag
     delta delta32k disable emptyasnull enable encode encrypt encryption explicit globaldict256 globaldict64k gzip
-    identity ignore interval language lun luns lzo lzop minus mostly16 mostly32 mostly8 new nulls off offline oid old
+    identity ignore interval language lun luns lzo lzop minus mostly16 mostly32 mostly8 new nulls off offline old
     open parallel partition percent permissions raw readratio recover rejectlog resort respect restore snapshot sysdate
     system tag tdes text255 text32k timestamp top truncatecolumns wallet
     """
@@ -232,12 +241,49 @@ def _closes_before_as(tokens: Sequence[Token], at: int) -> bool:
     return all(token.kind != "string" for token in reader.group()) and reader.sees("as", "(")
 
 
+def _windows(tokens: Sequence[Token]) -> None:
+    """A window stands in parentheses, and where an aggregate's is ordered, its frame is given, in ROWS.
+
+    "Window function syntax summary": with ORDER BY, an aggregate (FIRST_VALUE, LAST_VALUE and NTH_VALUE too, say
+    their pages) needs an explicit frame clause; frames count ROWS only; there is no WINDOW clause.
+    """
+    for at, token in enumerate(tokens):
+        if token.word != "over":
+            continue
+        window = [inner.word for inner in Reader(tokens[at + 1 :]).group()]
+        if {"range", "groups", "exclude"} & set(window):
+            raise syntax_error(token)
+        if "order" in window and "rows" not in window and _called_before(tokens, at) not in _FRAMELESS:
+            raise Refusal("Aggregate window functions with an ORDER BY clause require a frame clause", "42P20")
+
+
+_FRAMELESS = frozenset(
+    {
+        "row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead", "ratio_to_report",
+        "median", "percentile_cont", "percentile_disc",
+    }
+)  # fmt: skip
+
+
+def _called_before(tokens: Sequence[Token], at: int) -> str:
+    """Return the function whose call ends before OVER."""
+    depth = 0
+    while at:
+        at -= 1
+        depth += {")": 1, "(": -1}.get(tokens[at].word, 0)
+        if not depth and tokens[at].word == "(":
+            return tokens[at - 1].word
+    return ""
+
+
 def _leader_node(tokens: Sequence[Token]) -> None:
     """What runs on the leader node alone does not meet what is stored on the compute nodes.
 
     "SQL functions supported on the leader node": a query of a leader node-only function that references a user's
-    table or a system table (STL, STV, SVL, SVV, SYS) returns an error. The same is held here against catalog tables
-    (PG_…, information_schema) in one query with a user's table: the page says where each runs, not what happens.
+    table or a system table (STL, STV, SVL, SVV) returns an error. The same is held here against catalog tables (PG_…,
+    information_schema) in one query with a user's table: the page says where each runs, not what happens. Catalog
+    tables beside system tables are taken: the support's own query for locks joins SVV_TRANSACTIONS with PG_CLASS
+    ("How do I detect and release locks in Amazon Redshift?").
     """
     referenced = {
         tokens[at + 1].name
@@ -253,7 +299,9 @@ def _leader_node(tokens: Sequence[Token]) -> None:
         if token.word in LEADER_ONLY
         and (words(tokens, at + 1, 1) == ("(",) or token.word.startswith(("current_", "local")))
     ]
-    if (called or on_leader) and referenced - on_leader:
+    on_nodes = referenced - on_leader
+    of_users = {name for name in on_nodes if not name.startswith(("svv_", "svl_", "stv_", "stl_", "sys_"))}
+    if (called and on_nodes) or (on_leader and of_users):
         raise Refusal(
             "Specified types or functions (one per INFO message) not supported on Redshift tables.",
             "0A000",
@@ -267,6 +315,7 @@ _RULES: tuple[Callable[[Sequence[Token]], None], ...] = (
     _reserved,
     _types,
     _functions,
+    _windows,
     _leader_node,
 )
 
@@ -289,7 +338,7 @@ def _begin(tokens: Sequence[Token], text: str) -> str:  # noqa: ARG001
     """BEGIN: whatever level is asked for, the transaction sees one snapshot.
 
     "BEGIN", "Isolation levels in Amazon Redshift": SNAPSHOT is the default of new warehouses. The real server calls
-    that REPEATABLE READ, and takes the snapshot when Redshift does: at the first query, not at BEGIN or LOCK.
+    that REPEATABLE READ, and takes the snapshot when Redshift does: at the first query or DDL, not at BEGIN or LOCK.
     """
     reader = Reader(tokens)
     if not reader.skips("start", "transaction"):

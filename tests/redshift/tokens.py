@@ -31,16 +31,13 @@ class Token:
     kind: str
     text: str
     start: int
+    word: str
+    """The word or sign in lower case; nothing for what is quoted."""
 
     @property
     def end(self) -> int:
         """Where it ends in the statement."""
         return self.start + len(self.text)
-
-    @property
-    def word(self) -> str:
-        """The word or sign in lower case; nothing for what is quoted."""
-        return self.text.lower() if self.kind in ("word", "sign") else ""
 
     @property
     def name(self) -> str:
@@ -59,11 +56,11 @@ class Token:
 
 def cut(text: str) -> list[Token]:
     """Cut a statement into tokens, without comments; Refusal when a quote or a comment does not end."""
-    found = [
-        Token(match.lastgroup or "", match.group(), match.start())
-        for match in _PATTERN.finditer(text)
-        if match.lastgroup != "space"
-    ]
+    found = []
+    for match in _PATTERN.finditer(text):
+        kind, said = match.lastgroup or "", match.group()
+        if kind != "space":
+            found.append(Token(kind, said, match.start(), said.lower() if kind in ("word", "sign") else ""))
     for token in found:
         if token.text in ("'", '"'):
             raise Refusal(f"unterminated quoted string at or near {text[token.start :]!r}", "42601")
@@ -72,7 +69,7 @@ def cut(text: str) -> list[Token]:
 
 def words(tokens: Sequence[Token], at: int, count: int) -> tuple[str, ...]:
     """Return the next words in lower case."""
-    return tuple(token.word for token in tokens[at : at + count])
+    return tuple([token.word for token in tokens[at : at + count]])
 
 
 def syntax_error(token: Token | None) -> Refusal:
