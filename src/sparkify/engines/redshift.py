@@ -24,7 +24,7 @@ from sparkify.engines.base import Row
 from sparkify.engines.server import Server
 from sparkify.engines.staging_area import StagingArea
 from sparkify.errors import ConfigError, Transient, WarehouseError
-from sparkify.reader import STAGING, locate, scratch_folder
+from sparkify.reader import STAGING, Progress, Reading, locate, scratch_folder
 from sparkify.sources import Kind, SourceFile
 
 if TYPE_CHECKING:  # loaded when a warehouse is opened
@@ -151,13 +151,15 @@ class Redshift(Server):
     def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:
         self._address = Address.of(url)
         self._name = f"{self._address.host}/{self._address.database}/{config.schema}"
+        self._connection: Connection | None = None
         self._is_lost = False
         self._is_rebuilding = False
         self._grown: set[str] = set()  # tables to analyze once the transaction has gone well
         super().__init__(url, config, read_only=read_only)
 
     def reconnect(self) -> None:
-        """Connect to the cluster."""
+        """Connect to the cluster, for the first time or again."""
+        self._hang_up()
         self._connection = self._open()
         self._is_lost = False
         self._process = int(self.value("select pg_backend_pid()"))
@@ -238,9 +240,19 @@ class Redshift(Server):
             for pid, user, since in self.rows(_HOLDERS, [int(table)])
         ]
 
+    def prepare(
+        self, files: Sequence[SourceFile], redelivered: frozenset[str], progress: Progress, *, skip_bad_files: bool
+    ) -> Reading:
+        """Read a batch of files into the database embedded in this process, if there is a place to stage it."""
+        self._area()
+        return super().prepare(files, redelivered, progress, skip_bad_files=skip_bad_files)
+
+    def _area(self) -> StagingArea:
+        return StagingArea.of(self._config, owner=self._name)
+
     def copy(self) -> None:
         """Put the batch that was read into the staging area, and have the staging tables filled from there."""
-        with scratch_folder() as folder, StagingArea.of(self._config, owner=self._name) as area:
+        with scratch_folder() as folder, self._area() as area:
             for table in STAGING:
                 self.execute(f"delete from {table}")  # and no TRUNCATE, which would commit
                 if parts := self._write(table, Path(folder)):
@@ -340,14 +352,20 @@ class Redshift(Server):
 
     def close(self) -> None:
         """Close the connection."""
+        self._hang_up()
+        super().close()
+
+    def _hang_up(self) -> None:
         from redshift_connector.error import Error
 
-        with suppress(Error, OSError):  # of a connection that is lost
-            self._connection.close()
-        super().close()
+        if self._connection:
+            with suppress(Error, OSError):  # of a connection that is lost
+                self._connection.close()
+            self._connection = None
 
     def _run(self, sql: str, parameters: Sequence[Any]) -> Cursor:
         with self._plainly():
+            assert self._connection
             cursor = self._connection.cursor()
             cursor.paramstyle = "qmark"
             try:
@@ -361,7 +379,7 @@ class Redshift(Server):
         """End the session in the middle of a statement, which would go on without us, and keep its locks."""
         self._is_lost = True
         with suppress(Exception):  # the statement ends by itself some time, if this fails
-            self._connection.close()
+            self._hang_up()
             ending = self._open()
             ending.cursor().execute(f"select pg_terminate_backend({self._process})")
             ending.close()
@@ -402,8 +420,9 @@ def copy_statement(table: str, manifest: str, region: str, role: str) -> str:
     MAXERROR only has all refused rows listed, which are then quarantined, or fail the run.
     """
     authorised = "default" if role == "default" else literal(role)
+    source = literal(manifest.replace("\\", "\\\\"))  # in a literal of Redshift's, a backslash escapes
     return (
-        f"copy {table} from {literal(manifest)}\niam_role {authorised}\nmanifest\nformat json 'auto ignorecase'\n"
+        f"copy {table} from {source}\niam_role {authorised}\nmanifest\nformat json 'auto ignorecase'\n"
         f"gzip\nregion {literal(region)}\ncompupdate off\nstatupdate on\nmaxerror {_MAX_ERRORS}"
     )
 

@@ -1,0 +1,259 @@
+"""Amazon Redshift: what is its own about it. The rest of the tests run on it as on every engine."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests import deliveries
+from tests.conftest import Warehouse
+from tests.redshift import Standin
+from tests.redshift.faults import Cut
+from tests.s3 import S3
+
+from sparkify import cli, config, engines, pipeline, queries
+from sparkify.engines.redshift import Address
+from sparkify.errors import CommitUnknown, ConfigError, WarehouseError
+from sparkify.statements import script
+
+GOLDEN = Path(__file__).parent / "golden" / "redshift.sql"
+
+on_redshift = pytest.mark.parametrize("make_warehouse", ["redshift"], indirect=True)
+
+
+@pytest.fixture
+def delivered(warehouse: Warehouse) -> Warehouse:
+    """Return an empty warehouse whose folders hold a first delivery."""
+    deliveries.first(warehouse.log_data, warehouse.song_data)
+    return warehouse
+
+
+# What Redshift gets
+
+
+def test_statements_are_those_of_the_reviewed_file() -> None:
+    """Every statement of a run stands in a file that people can read, in order, as Redshift gets it."""
+    said = ";\n\n".join(script(config.Config(url="redshift:"))) + ";\n"
+    assert said == GOLDEN.read_text(), "to renew it: sparkify sql --engine redshift > tests/golden/redshift.sql"
+
+
+@on_redshift
+def test_run_says_what_sparkify_sql_prints(delivered: Warehouse, redshift: Standin) -> None:
+    """The statements of a run, in order, are those that `sparkify sql` shows."""
+    shown = [" ".join(statement.split()) for statement in script(config.Config(url="redshift:"))]
+    begin = len(redshift.log)
+    delivered.etl()
+    said = [" ".join(statement.split()) for statement in redshift.log[begin:]]
+    copies = [statement for statement in said if statement.startswith("copy ")]
+    assert [statement.split()[1] for statement in copies] == [
+        statement.split()[1] for statement in shown if statement.startswith("copy ")
+    ]
+    for statement in shown:
+        if not statement.startswith(("copy ", "create or replace view")):
+            told = [one for one in said if _without_bindings(one) == _without_bindings(statement)]
+            assert told or _depends_on_what_is_found(statement), statement
+
+
+def _without_bindings(statement: str) -> str:
+    return re.sub(r"\$\d+|\?", "?", statement)
+
+
+def _depends_on_what_is_found(statement: str) -> bool:
+    """Tell whether a statement is only needed where records contradict each other, or tables have grown."""
+    return any(word in statement for word in ("settled_", "delete from tracks where", "analyze "))
+
+
+@on_redshift
+def test_one_copy_fills_each_staging_table_from_a_manifest(delivered: Warehouse, redshift: Standin, stage: S3) -> None:
+    """Every file of a COPY must be there, nothing is lost in silence, and the area is empty when all is loaded."""
+    begin = len(redshift.log)
+    delivered.etl()
+    copies = [statement for statement in redshift.log[begin:] if statement.startswith("copy ")]
+    assert len(copies) == len({statement.split()[1] for statement in copies}) == 4
+    for statement in copies:
+        assert "manifest" in statement
+        assert "format json 'auto ignorecase'" in statement
+        assert "iam_role 'arn:aws:iam::123456789012:role/dwhRole'" in statement
+        for word in ("truncatecolumns", "acceptinvchars", "acceptanydate", "emptyasnull", "blanksasnull", "noload"):
+            assert word not in statement
+    assert [key for key in stage.buckets["stage"].keys() if str(key).startswith("area/")] == []
+
+
+@on_redshift
+def test_what_a_killed_run_left_in_the_area_goes_with_the_next(delivered: Warehouse, stage: S3) -> None:
+    """Files of ours under this warehouse's prefix are removed; those of others are not."""
+    delivered.etl()
+    asked = [key for key in stage.asked("PutObject") if "sparkify-" in key]
+    prefix = asked[-1].split("/stage/")[-1].rpartition("/")[0].rpartition("/")[0]
+    left, foreign = f"s3://stage/{prefix}/0123/left.json.gz", "s3://stage/area/sparkify-else/theirs.json"
+    stage.put(left, b"left")
+    stage.put(foreign, b"theirs")
+    deliveries.second(delivered.log_data, delivered.song_data)
+    delivered.etl()
+    keys = set(stage.buckets["stage"].keys())
+    assert left.removeprefix("s3://stage/") not in keys
+    assert foreign.removeprefix("s3://stage/") in keys
+    stage.remove(foreign)
+
+
+# What COPY refuses
+
+
+@on_redshift
+def test_row_that_copy_refuses_is_quarantined_with_its_own_file_and_line(warehouse: Warehouse) -> None:
+    """Should Redshift refuse what the reader took, it is kept with its place, and the rest is loaded."""
+    warehouse.etl()
+    _narrow(warehouse, "staging_events", "auth varchar(32)", "auth varchar(10)")
+    good, bad = deliveries.play(1), deliveries.play(2, auth="Eleven byte")
+    deliveries.write(warehouse.log_data / "a.json", good, "", bad, deliveries.play(3))
+    counts = warehouse.etl().run.counts
+    assert (counts.events_read, counts.songplays, counts.events_rejected) == (3, 2, 1)
+    [(file, line, reason, record)] = warehouse.query("select file, line, reason, record from rejected_records")
+    assert (file, line) == (str(warehouse.log_data / "a.json"), 3)
+    assert reason.startswith("auth: ")
+    assert json.loads(record) == bad
+    assert warehouse.failed_checks() == []
+
+
+def _narrow(warehouse: Warehouse, table: str, column: str, narrower: str) -> None:
+    """Make a staging table anew with a narrower column, as an older one might be."""
+    made = queries.read(f"tables/{table}", "redshift")
+    assert column in made
+    for statement in ("drop view staged_events", f"drop table {table}", made.replace(column, narrower)):
+        warehouse.execute(statement)
+
+
+# Trouble that passes, and trouble that does not
+
+
+@on_redshift
+@pytest.mark.parametrize("state", ["1023", "40001", "40P01", "53300", "57P03"])
+def test_batch_is_tried_again_when_what_stopped_it_can_pass(
+    delivered: Warehouse, redshift: Standin, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    """A conflict, a deadlock, a restart: the run says so, tries again, and all is loaded once."""
+    monkeypatch.setattr(pipeline, "PAUSES", (0, 0, 0))
+    if state == "1023":
+        redshift.faults.violate_isolation("insert into songplays")
+    else:
+        redshift.faults.fail("insert into songplays", "for a while", state)
+    counts = delivered.etl().run.counts
+    assert any("trying again" in line for line in delivered.said)
+    assert delivered.query("select count(*) from songplays") == [(counts.songplays,)]
+    assert delivered.failed_checks() == []
+
+
+@on_redshift
+def test_error_that_cannot_pass_is_not_tried_again(delivered: Warehouse, redshift: Standin) -> None:
+    """A permission that is missing fails the run at once."""
+    redshift.faults.fail("insert into songplays", "permission denied", "42501")
+    with pytest.raises(WarehouseError, match="42501"):
+        delivered.etl()
+    assert not any("trying again" in line for line in delivered.said)
+    assert delivered.query("select count(*) from songplays") == [(0,)]
+
+
+@on_redshift
+def test_commit_that_never_arrived_is_told_and_made_up_for(delivered: Warehouse, redshift: Standin) -> None:
+    """The run fails and nothing is published; the next one loads all of it."""
+    redshift.faults.cut_at_commit(Cut.BEFORE)
+    with pytest.raises(CommitUnknown, match="run again"):
+        delivered.etl()
+    assert delivered.query("select count(*) from songplays") == [(0,)]
+    assert delivered.etl().run.counts.files > 0
+
+
+@on_redshift
+def test_commit_whose_answer_was_lost_is_found_in_the_ledger(delivered: Warehouse, redshift: Standin) -> None:
+    """The run asks the ledger, finds its batch published, and ends well; the next one finds nothing to do."""
+    redshift.faults.cut_at_commit(Cut.AFTER)
+    loaded = delivered.etl().run.counts
+    assert any("the ledger says that the batch is published" in line for line in delivered.said)
+    assert delivered.query("select count(*) from songplays") == [(loaded.songplays,)]
+    assert delivered.etl().run.counts.files == 0
+
+
+# Where it is, and how to log in
+
+
+@pytest.mark.parametrize(
+    ("host", "cluster", "workgroup", "region"),
+    [
+        ("mine.abc123.eu-west-1.redshift.amazonaws.com", "mine", "", "eu-west-1"),
+        ("wg.123456789012.us-east-2.redshift-serverless.amazonaws.com", "", "wg", "us-east-2"),
+        ("mine.abc123.cn-north-1.redshift.amazonaws.com.cn", "mine", "", "cn-north-1"),
+        ("warehouse.example.com", "", "", ""),
+    ],
+)
+def test_host_says_which_cluster_or_workgroup_it_is(host: str, cluster: str, workgroup: str, region: str) -> None:
+    """The name of a host holds all that a login by IAM needs."""
+    at = Address.of(f"redshift://{host}/dwh")
+    assert (at.host, at.port, at.database) == (host, 5439, "dwh")
+    assert (at.cluster, at.workgroup, at.region) == (cluster, workgroup, region)
+
+
+def test_url_may_name_the_workgroup_behind_a_tunnel() -> None:
+    """Where the host is a tunnel or a name of one's own, the URL says whose it is."""
+    at = Address.of("redshift://localhost:15439/dwh?workgroup=wg&region=eu-west-1")
+    assert (at.host, at.port, at.workgroup, at.region) == ("localhost", 15439, "wg", "eu-west-1")
+
+
+@pytest.mark.parametrize(
+    "url", ["redshift://host", "redshift:///dwh", "redshift://u:s3cret@h:port/d", "redshift://h/d?password=s3cret"]
+)
+def test_url_of_no_redshift_is_told_without_its_secret(url: str) -> None:
+    """A URL that cannot be used is wrong usage; what it holds is not repeated."""
+    with pytest.raises(ConfigError) as told:
+        engines.connect(url)
+    assert "redshift://host:5439/dbname" in str(told.value)
+    assert "s3cret" not in str(told.value)
+
+
+@on_redshift
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the driver leaves its socket open
+def test_wrong_password_is_told_without_the_right_one(delivered: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
+    """A login that is refused ends with one line that names the host, and no password."""
+    url = delivered.url.replace("Str0ng-enough", "wr0ng-Passw0rd")
+    assert cli.main(["status", "--warehouse", url]) == 1
+    said = capsys.readouterr().err
+    assert "localhost" in said
+    assert "wr0ng-Passw0rd" not in said
+    assert "Traceback" not in said
+    gc.collect()
+
+
+@pytest.mark.parametrize(("name", "value"), [("SPARKIFY_S3_STAGE", ""), ("SPARKIFY_IAM_ROLE_ARN", "")])
+@on_redshift
+def test_missing_area_or_role_is_told_before_anything_changes(delivered: Warehouse, name: str, value: str) -> None:
+    """Without a place to stage, or a role that may read it, the run says which setting is missing."""
+    delivered.environ = {**delivered.environ, name: value}
+    with pytest.raises(ConfigError, match=r"\[S3\] STAGE|\[IAM_ROLE\] ARN"):
+        delivered.etl()
+    assert delivered.query("select count(*) from etl_files") == [(0,)]
+
+
+@on_redshift
+def test_status_shows_what_is_unsorted_and_stale(
+    delivered: Warehouse, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of Redshift, status tells each table's unsorted share and how stale its statistics are."""
+    for variable, value in delivered.environ.items():
+        monkeypatch.setenv(variable, value)
+    delivered.etl()
+    assert cli.main(["status", "--warehouse", delivered.url, "--json"]) == 0
+    told = {table["table"]: table for table in json.loads(capsys.readouterr().out)["upkeep"]}
+    assert {"songplays", "users"} <= told.keys()
+    assert {"unsorted", "statistics_stale"} <= told["songplays"].keys()
+
+
+def test_driver_is_loaded_for_redshift_alone() -> None:
+    """Who loads into DuckDB waits for no driver of Redshift."""
+    code = "import sys, sparkify.engines as e; e.kind('duckdb:'); print('redshift_connector' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ})
+    assert told.stdout.strip() == "False"
