@@ -1,6 +1,6 @@
 """What is refused and what is taken: the statements of Redshift's documentation, and those of PostgreSQL alone.
 
-The pages that the rules come from are named beside the rules, in rules.py, ddl.py and vocabulary.py.
+The pages that the rules come from are named beside the rules, in refusals.py, rules.py, ddl.py and vocabulary.py.
 """
 
 from __future__ import annotations
