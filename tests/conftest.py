@@ -90,6 +90,11 @@ class Warehouse:
                 engine.execute("set extra_float_digits to 2")  # or it shows 15 digits of a number
             return {table: sorted(engine.rows(select), key=repr) for table, select in selects.items()}
 
+    def kept(self, record: str) -> str:
+        """Return what is kept of a record that was refused: all of it, but on Redshift no more than a column takes."""
+        is_cut = self.url.startswith("redshift:") and len(record.encode()) > 64_000
+        return f"{record[:16_000]} … ({len(record.encode())} bytes in all)" if is_cut else record
+
     def failed_checks(self) -> list[str]:
         """Return the names of the checks that fail on the whole warehouse."""
         with engines.connect(self.url, read_only=True) as engine:

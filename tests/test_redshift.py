@@ -82,7 +82,7 @@ def test_one_copy_fills_each_staging_table_from_a_manifest(delivered: Warehouse,
         assert "iam_role 'arn:aws:iam::123456789012:role/dwhRole'" in statement
         for word in ("truncatecolumns", "acceptinvchars", "acceptanydate", "emptyasnull", "blanksasnull", "noload"):
             assert word not in statement
-    assert [key for key in stage.buckets["stage"].keys() if str(key).startswith("area/")] == []
+    assert [key for key in list(stage.buckets["stage"].keys()) if str(key).startswith("area/")] == []
 
 
 @on_redshift

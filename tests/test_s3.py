@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import os
 import signal
@@ -21,6 +22,7 @@ from tests.records import BAD, GOOD, joined, keys, loaded, play, song
 from tests.s3 import S3
 
 from sparkify import cli, contents, reader, sources
+from sparkify import s3 as s3_client
 from sparkify.config import Aws
 from sparkify.contents import Contents
 from sparkify.errors import SourceError
@@ -202,6 +204,23 @@ def test_empty_object_is_loaded_as_nothing(s3: S3, from_s3: Warehouse) -> None:
         from_s3.etl()
 
 
+def test_folder_called_like_a_file_is_no_fault(s3: S3, from_s3: Warehouse) -> None:
+    """The empty key that stands for a folder is listed as a file if it is called so, and holds nothing."""
+    s3.put(f"{LOGS}/a.json/", b"")
+    s3.put(f"{LOGS}/a.json/b.json", play())
+    from_s3.etl()
+    assert loaded(from_s3, "events") == keys("events", 0)
+
+
+def test_listing_that_breaks_off_goes_on_where_it_was(s3: S3) -> None:
+    """Of a listing whose second page is cut once, every key is listed once."""
+    for number in range(2500):
+        s3.put(f"{LOGS}/{number:04}.json", b"")
+    s3.when("ListObjectsV2", None, lambda: s3.truncate("ListObjectsV2", times=1))
+    assert listed(LOGS) == [f"{LOGS}/{number:04}.json" for number in range(2500)]
+    assert len(s3.asked("ListObjectsV2")) == 4
+
+
 def test_hundred_thousand_keys_are_listed_in_bounded_memory(s3: S3) -> None:
     """What listing holds beyond its result is a page or two."""
     bucket = s3.add_bucket("bucket")
@@ -238,6 +257,32 @@ def test_objects_are_given_in_order_within_a_window(s3: S3, tmp_path: Path, monk
             assert int(stream.read()) == number
         assert len(s3.asked("GetObject")) <= number + 9
     assert len(s3.asked("GetObject")) == 40
+
+
+def test_copy_goes_when_it_has_been_read(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is copied to disk is removed as soon as it has been read."""
+    monkeypatch.setattr(contents, "IN_MEMORY", 5)
+    for number in range(4):
+        s3.put(f"{LOGS}/{number}.json", f"{number:010}")
+    given = Contents(tmp_path / "copies", Aws())
+    (tmp_path / "copies").mkdir()
+    for number, file in given.ahead(list(enumerate(sources.list_files("events", LOGS)))):
+        assert len(list((tmp_path / "copies").iterdir())) == 4 - number
+        with given.open(file) as stream:
+            assert int(stream.read()) == number
+    assert list((tmp_path / "copies").iterdir()) == []
+
+
+def test_failed_run_leaves_nothing_under_way(s3: S3, from_s3: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that fails gives up what it was fetching ahead, however the network stalls there."""
+    monkeypatch.setattr(contents, "_PORTION", (1 << 20, 1))
+    for name in "abc":
+        s3.put(f"{LOGS}/{name}.json", play())
+    s3.refuse("GetObject", "log_data/a.json", status=404, code="NoSuchKey")
+    s3.stall("GetObject", "log_data/b.json")
+    with pytest.raises(SourceError, match=r"a\.json: has gone"):
+        from_s3.etl()
+    assert asyncio.all_tasks(s3_client._background().loop) == set()
 
 
 def test_every_read_names_the_version_that_was_listed(s3: S3, from_s3: Warehouse) -> None:

@@ -15,7 +15,7 @@ READERS = 32
 """Objects that one Fetch reads at once. `contents.py` has four of them under way: with 20 ms of latency, 64 objects
 at once came at 2,600 a second, 128 at 4,100 (Python built without optimisation)."""
 
-WRITERS = 2
+WRITERS = 8
 """Of these, copies that are written to disk at once."""
 
 

@@ -25,7 +25,7 @@ from sparkify import contract, jsonpaths, queries, text
 from sparkify.config import Aws, Config
 from sparkify.contents import Contents, Numbered
 from sparkify.contract import CONTRACTS, EVENTS, Contract, Required, Type, literal, quoted
-from sparkify.errors import SourceChanged, SourceError, SourceUnreachable
+from sparkify.errors import SourceChanged, SourceError
 from sparkify.fields import Values, at_paths, by_name, unknown
 from sparkify.sources import MAX_RECORD, Kind, Piece, SourceFile, cut, reading
 
@@ -293,8 +293,6 @@ class Spool:
                 starts, position = (records.tell(), flaws.tell()), self._position
                 try:
                     self._write_file(number, _pieces(file, contents), records, flaws)
-                except SourceUnreachable:
-                    raise
                 except SourceError as error:
                     if not (skip_bad_files or isinstance(error, SourceChanged)):
                         raise
