@@ -44,7 +44,7 @@ def compare(three: Three, log_data: Path | str, song_data: Path | str) -> dict[s
     for name, tables in found.items():
         for table, rows in found["duckdb"].items():
             if table == "rejected_records":
-                rows = [(*row[:-1], three[name].kept(row[-1])) for row in rows]
+                rows = [(*row[:-1], three[name].kept(row[-1])) for row in rows]  # noqa: PLW2901
             assert tables[table] == rows, (name, table)
     return found["duckdb"]
 

@@ -401,10 +401,13 @@ def _look(paths: Sequence[str]) -> str:
     any of which read_json turns into text; with a NUL; or with too long a record. Where there is none, the answer is
     whether a text may hold a control character, which JSON writes as an escape.
     """
+    # A value that is a list or an object is suspect anyway: so a comma can only trail at the end of the line. Most
+    # lines end in the bracket, right behind a value, and to see that costs a quarter of the pattern.
+    odd_ends = " and ".join(f"not ends_with(line, {literal(before + '}')})" for before in ", \t\r")
     suspect = (
-        f"strlen(line) > {MAX_RECORD} or contains(line, '\\u0000')"
-        # One pattern with both costs three times as much as the two, and so does the exact one on every line.
-        f" or regexp_matches(line, '{_COMMA}')"
+        f"strlen(line) > {MAX_RECORD}"
+        f" or case when contains(line, '\\u00') then contains(line, '\\u0000') else false end"
+        f" or case when ends_with(line, '}}') and {odd_ends} then false else regexp_matches(line, '{_COMMA}') end"
         f" or case when regexp_matches(line, '{_ODD}') then regexp_matches(line, '\"\\s*{_ODD}') else false end"
     )
     return (
