@@ -19,12 +19,13 @@ def create_tables() -> list[str]:
         f"create or replace temp view {view} as\n{queries.read(f'staging/{view}', _ENGINE)}"
         for view in queries.names("staging")
     ]
-    return made + views
+    answers = [f"create or replace view {view} as\n{queries.read(f'views/{view}', _ENGINE)}" for view in tables.VIEWS]
+    return made + views + answers
 
 
 def drop_tables() -> list[str]:
     """Return the statements that drop what the others create."""
-    views = [f"drop view if exists {view}" for view in queries.names("staging")]
+    views = [f"drop view if exists {view}" for view in (*reversed(tables.VIEWS), *queries.names("staging"))]
     return views + [f"drop table if exists {table}" for table in (*reader.STAGING, *tables.ALL)]
 
 

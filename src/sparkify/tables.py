@@ -1,4 +1,4 @@
-"""Which tables there are, and in which order a batch goes into them."""
+"""Which tables and views there are, and how they hang together."""
 
 from __future__ import annotations
 
@@ -7,6 +7,26 @@ DIMENSIONS = ("users", "songs", "artists", "time", "tracks")
 RUNS = "etl_runs"
 OPERATIONS = ("catalogue", "etl_files", RUNS, "rejected_records")
 ALL = (*FACTS, *DIMENSIONS, *OPERATIONS)
+
+VIEWS = (
+    "events",
+    "sessions",
+    "daily_listeners",
+    "weekly_retention",
+    "level_history",
+    "daily_levels",
+    "weekly_churn",
+    "upgrade_funnel",
+    "top_tracks",
+    "top_artists",
+    "listening_by_hour",
+    "listening_by_region",
+    "listening_by_device",
+    "page_errors",
+    "match_rate",
+    "freshness",
+)
+"""The views, each after those that it reads."""
 
 KEYS = {
     "songplays": "songplay_id",

@@ -50,6 +50,13 @@ class Engine(ABC):
         """Run one statement of a user's, who may change nothing by it."""
 
     @abstractmethod
+    def comments(self) -> dict[tuple[str, str], str]:
+        """Return the comments on our schema's tables, views and columns, by table and column; "" stands for none.
+
+        A table or view itself has the column "": what is not in the answer does not exist.
+        """
+
+    @abstractmethod
     def prepare(
         self, files: Sequence[SourceFile], redelivered: frozenset[str], progress: Progress, *, skip_bad_files: bool
     ) -> Reading:

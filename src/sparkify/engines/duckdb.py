@@ -18,6 +18,17 @@ from sparkify.errors import ConfigError, SparkifyError, WarehouseError
 from sparkify.reader import STAGING, Progress, Reader, Reading
 from sparkify.sources import SourceFile
 
+_COMMENTS = """
+select table_name, '', coalesce(comment, '') from duckdb_tables()
+where database_name = current_database() and schema_name = 'main' and not temporary
+union all
+select view_name, '', coalesce(comment, '') from duckdb_views()
+where database_name = current_database() and schema_name = 'main' and not temporary
+union all
+select table_name, column_name, coalesce(comment, '') from duckdb_columns()
+where database_name = current_database() and schema_name = 'main'
+"""
+
 _REBUILT = '"sparkify rebuild"'
 
 
@@ -79,6 +90,10 @@ class DuckDB(Engine):
         if len(statements) != 1:
             raise WarehouseError(f"{self._path}: give one statement, not {len(statements)}.")
         return self.query(sql)
+
+    def comments(self) -> dict[tuple[str, str], str]:
+        """Return the comments on tables, views and columns, by table and column."""
+        return {(table, column): text for table, column, text in self.rows(_COMMENTS)}
 
     def prepare(
         self, files: Sequence[SourceFile], redelivered: frozenset[str], progress: Progress, *, skip_bad_files: bool

@@ -31,6 +31,20 @@ join pg_stat_activity as a on a.pid = l.pid
 where l.relation = to_regclass('etl_files') and l.mode = 'ShareRowExclusiveLock' and l.granted
 """
 
+_COMMENTS = """
+select c.relname, coalesce(a.attname, ''), coalesce(d.description, '')
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace
+join (
+    select attrelid, attnum, attname from pg_attribute where attnum > 0 and not attisdropped
+    union all
+    select oid, 0, null from pg_class
+) as a on a.attrelid = c.oid
+left join pg_description as d
+    on d.objoid = c.oid and d.objsubid = a.attnum and d.classoid = 'pg_class'::regclass
+where n.nspname = current_schema() and c.relkind in ('r', 'v')
+"""
+
 _TEXT_COLUMNS = """
 select table_name, column_name, data_type, character_maximum_length
 from information_schema.columns
@@ -108,6 +122,10 @@ class Postgres(Engine):
         finally:
             with suppress(WarehouseError):
                 self.execute("rollback")
+
+    def comments(self) -> dict[tuple[str, str], str]:
+        """Return the comments on tables, views and columns, by table and column."""
+        return {(table, column): text for table, column, text in self.rows(_COMMENTS)}
 
     def commit(self) -> None:
         """Commit the transaction; raise CommitUnknown where the connection is lost before the answer."""
