@@ -38,6 +38,11 @@ class Entry:
     text: str  # what one row is, and what counts
     columns: tuple[Column, ...]
 
+    @property
+    def row(self) -> str:
+        """What one row is."""
+        return self.text.partition(". ")[0].removeprefix("One row per ").rstrip(".")
+
 
 def header(statement: str) -> dict[str, str]:
     """Return what the comment lines at the top of a SQL file say, by name: of the table first, then of its columns."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from sparkify import queries
@@ -55,6 +56,10 @@ class Engine(ABC):
 
         A table or view itself has the column "": what is not in the answer does not exist.
         """
+
+    @abstractmethod
+    def export(self, files: Mapping[str, Path], form: str) -> None:
+        """Write tables or views to files, by name, as parquet or csv, as of one moment; each is there when whole."""
 
     @abstractmethod
     def prepare(
