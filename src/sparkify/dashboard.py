@@ -160,9 +160,8 @@ def serve(config: Config, port: int, say: Callable[[str], None]) -> None:
     """Serve the dashboard on 127.0.0.1 until interrupted; raise ConfigError if the port is taken."""
     listening = listen(port)
     with listening:
-        say(
-            f"The dashboard is on http://{ADDRESS}:{listening.getsockname()[1]}/ for this machine alone. Ctrl-C ends it."
-        )
+        address = f"http://{ADDRESS}:{listening.getsockname()[1]}/"
+        say(f"The dashboard is on {address} for this machine alone. Ctrl-C ends it.")
         server(config).run(sockets=[listening])
 
 
@@ -176,14 +175,5 @@ def listen(port: int) -> socket.socket:
 
 def server(config: Config) -> uvicorn.Server:
     """Return a server of the dashboard that says nothing of its own."""
-    headers = list(_HEADERS.items())
-    return uvicorn.Server(
-        uvicorn.Config(
-            application(config),
-            log_level="error",
-            access_log=False,
-            server_header=False,
-            headers=headers,
-            lifespan="off",
-        )
-    )
+    quiet: dict[str, Any] = {"log_level": "error", "access_log": False, "server_header": False}
+    return uvicorn.Server(uvicorn.Config(application(config), headers=list(_HEADERS.items()), **quiet))

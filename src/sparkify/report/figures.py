@@ -107,33 +107,36 @@ def headline(answers: Answers) -> list[Number]:
     [total] = answers.ask("report/headline")
     days = answers.ask("daily_listeners", "order by day")
     week = days[-1]["listeners_7d"] if days else 0
-    length = "" if total["minutes"] is None else f"{total['minutes']:,.0f} minutes on average"
     mean = sum(row["stickiness"] for row in days) / len(days) if days else 0.0
     numbers = [
         Number(f"{total['plays']:,}", "songs played", f"{total['hours']:,.0f} hours of music"),
         Number(f"{total['listeners']:,}", "listeners", f"{week:,} of them in the last 7 days"),
-        Number(f"{total['sessions']:,}", "sessions", length),
         Number(f"{mean:.0%}", "stickiness", "of a month’s listeners come on a day"),
     ]
     if answers.selection.artist is None:
         levels = answers.ask("daily_levels", "order by day")
         last = levels[-1] if levels else {"users": 0, "paid_users": 0}
-        numbers.insert(2, Number(f"{last['paid_users']:,}", "paid users", f"of {last['users']:,} users at the end"))
+        length = "" if total["minutes"] is None else f"{total['minutes']:,.0f} minutes on average"
+        numbers[2:2] = [
+            Number(f"{last['paid_users']:,}", "paid users", f"of {last['users']:,} users at the end"),
+            Number(f"{total['sessions']:,}", "sessions", length),
+        ]
     return numbers
 
 
 def sections(answers: Answers) -> list[Section]:
-    """Return the figures of the page, in its order; of an artist, those that only plays are needed for."""
-    listening = Section(
-        "Listening", [listeners(answers), stickiness(answers), session_lengths(answers), hours(answers)]
-    )
-    growth = Section("Growth", [paid_and_free(answers), funnel(answers), retention(answers), churn(answers)])
-    music = Section("Music", [tracks(answers), artists(answers)])
+    """Return the figures of the page, in its order; of an artist, those that need nothing but plays."""
     places = Section("Where and with what", [regions(answers), devices(answers)])
-    soundness = Section("How sound the data is", [match_rate(answers), page_errors(answers)])
     if answers.selection.artist is not None:
-        return [listening, replace(music, figures=music.figures[:1]), places]
-    return [listening, growth, music, places, soundness]
+        listening = [listeners(answers), stickiness(answers), tracks(answers), hours(answers)]
+        return [Section("Listening", listening), places]
+    return [
+        Section("Listening", [listeners(answers), stickiness(answers), session_lengths(answers), hours(answers)]),
+        Section("Growth", [paid_and_free(answers), funnel(answers), retention(answers), churn(answers)]),
+        Section("Music", [tracks(answers), artists(answers)]),
+        places,
+        Section("How sound the data is", [match_rate(answers), page_errors(answers)]),
+    ]
 
 
 def matched(answers: Answers) -> dict[str, int]:
@@ -246,14 +249,13 @@ def funnel(answers: Answers) -> Figure:
     rows = answers.ask("upgrade_funnel", "order by step")
     first, last = rows[0]["users"], rows[-1]["users"]
     says = f"{last:,} of {first:,} free users became paid ({last / first:.0%})." if first else NOTHING
-    told = lambda row: f"{row['users']:,}" + (f" · {row['share_of_first']:.0%}" if row["share_of_first"] else "")  # noqa: E731
     return Figure(
         "upgrade_funnel",
         "From free to paid",
         says,
         "Users who were free, saw the upgrade page, sent its form, and were then paid: each step after the other.",
         rows if first else [],
-        charts.ranked(rows, lambda row: row["name"], "users", told),
+        charts.ranked(rows, lambda row: row["name"], "users", lambda row: f"{row['users']:,}"),
     )
 
 
@@ -325,7 +327,7 @@ def artists(answers: Answers) -> Figure:
     """Who is played most."""
     rows = answers.ask("top_artists", f"order by place, artist_name limit {5 * SHOWN}")
     best = rows[0] if rows else None
-    says = f"{best['artist_name']}: {plays(best)} by {best['listeners']:,} listeners." if best else NOTHING
+    says = f"{best['artist_name']}: {plays(best)} by {counted(best['listeners'], 'listener')}." if best else NOTHING
     return Figure(
         "top_artists",
         "Top artists",
@@ -340,7 +342,7 @@ def regions(answers: Answers) -> Figure:
     """Where people listen."""
     rows = answers.ask("listening_by_region", "order by plays desc, state")
     best = rows[0] if rows else None
-    says = f"{best['state']}: {plays(best)} by {best['listeners']:,} listeners." if best else NOTHING
+    says = f"{best['state']}: {plays(best)} by {counted(best['listeners'], 'listener')}." if best else NOTHING
     return Figure(
         "listening_by_region",
         "By state",
@@ -411,6 +413,11 @@ def day(value: date) -> str:
     return f"{value.day} {value:%B %Y}"
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number of things in words: 1 play, 2 plays."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def plays(row: dict[str, Any]) -> str:
-    """Return a number of plays in words."""
-    return f"{row['plays']:,} play{'' if row['plays'] == 1 else 's'}"
+    """Return a row's number of plays in words."""
+    return counted(row["plays"], "play")
