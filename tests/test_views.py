@@ -172,7 +172,7 @@ def test_events_are_plays_and_page_views_in_one_shape(warehouse: Warehouse) -> N
 
 
 def test_freshness_says_until_when_and_since_when(warehouse: Warehouse) -> None:
-    """Freshness is one row: the first and last event and play, the last load, the files and what they held of no use."""
+    """Freshness is one row: first and last event, last play, last load, files, and the records of them refused."""
     deliver(warehouse)
     [(oldest, newest, newest_play, loaded, files, rejected)] = warehouse.query("select * from freshness")
     assert (oldest, newest, newest_play, files, rejected) == (at(0), at(12 * DAY), at(12 * DAY), 2, 1)

@@ -215,7 +215,9 @@ def ranked(
 
 
 def columns(rows: Rows, when: str, value: str, unit: str) -> Chart:
-    """Draw an amount on each of some days."""
+    """Draw an amount on each of some days; a line where they are too many to be told apart."""
+    if len(rows) > _POINTS:
+        return lines(rows, when, {value: unit})
     values = [
         {"when": row[when], "value": row[value], "tip": f"{_day(row[when])}: {_said(row[value], ',d')} {unit}"}
         for row in rows

@@ -17,6 +17,9 @@ Rows = list[dict[str, Any]]
 SHOWN = 10
 """So many tracks, artists and states stand in a chart, and five times as many in its table."""
 
+LISTED = 400
+"""So many rows stand in a table."""
+
 COHORTS = 12
 """So many weekly cohorts are shown, the latest ones."""
 
@@ -39,6 +42,11 @@ class Figure:
     def columns(self) -> list[str]:
         """The columns of its data."""
         return list(self.rows[0]) if self.rows else []
+
+    @property
+    def table(self) -> Rows:
+        """The rows that its table shows: the latest, where they are too many for a page."""
+        return self.rows[-LISTED:]
 
 
 @dataclass(frozen=True)
