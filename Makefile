@@ -18,7 +18,7 @@ help: ## Show this list
 install: $(INSTALLED) ## Make .venv with the pinned dependencies and the sparkify command
 	@echo "Ready: $(BIN)/sparkify --help"
 
-run: $(INSTALLED) ## Sample data, tables, ETL, and the five most played songs
+run: $(INSTALLED) ## Sample data, tables, ETL, the five most played songs, and the report
 	@if [ -z "$$(find -L data -type f ! -name '.*' -print 2>/dev/null | head -n 1)" ]; then \
 		echo "==> Generating sample data in data/"; \
 		$(BIN)/sparkify generate --out data --users 100 --days 30 --songs 200 --seed 1; \
@@ -32,9 +32,12 @@ run: $(INSTALLED) ## Sample data, tables, ETL, and the five most played songs
 	@$(BIN)/sparkify etl
 	@echo "==> The five most played songs"
 	@$(BIN)/sparkify query "$(TOP_SONGS)"
+	@echo "==> What the listeners do"
+	@$(BIN)/sparkify report --out report.html
 	@echo "==> Next"
 	@printf '  %-56s %s\n' \
 		'$(BIN)/sparkify query "select * from users limit 5"' 'ask the warehouse anything' \
+		'$(BIN)/sparkify dashboard' 'the report, live: choose days, an artist, a listener' \
 		'$(BIN)/sparkify status' 'what is loaded, and what is waiting' \
 		'make test' 'run every test' \
 		'docs/architecture.md' 'how it works'

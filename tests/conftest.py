@@ -8,9 +8,10 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests import browser
 from tests.postgres import MISSING, Server, is_missing, server
 from tests.realdata import real_data
 from tests.redshift import Standin, standin
@@ -19,6 +20,9 @@ from tests.s3 import CREDENTIALS, S3, serving
 from sparkify import checks, config, engines, pipeline, tables
 from sparkify import s3 as s3_client
 from sparkify.pipeline import Options, Summary
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ENGINES = ("duckdb", "postgresql", "redshift")
 
@@ -106,7 +110,11 @@ def _left_out() -> dict[str, str]:
     """Return the fixtures that cannot be had here, and why; in CI, everything has to be had."""
     if os.environ.get("CI"):
         return {}
-    reasons = {"postgres": MISSING if is_missing() else "", "real": "" if real_data() else NO_REAL_DATA}
+    reasons = {
+        "postgres": MISSING if is_missing() else "",
+        "real": "" if real_data() else NO_REAL_DATA,
+        "chromium": "" if browser.program() else browser.MISSING,
+    }
     return {fixture: reason for fixture, reason in reasons.items() if reason}
 
 
@@ -157,6 +165,15 @@ def stage() -> Iterator[S3]:
         environment.setenv("SPARKIFY_S3_STAGE", "s3://stage/area")
         environment.setenv("SPARKIFY_IAM_ROLE_ARN", "arn:aws:iam::123456789012:role/dwhRole")
         yield running
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Start one browser for all tests."""
+    if browser.program() is None:
+        pytest.fail(browser.MISSING)
+    with browser.browser() as started:
+        yield started
 
 
 @pytest.fixture(params=ENGINES)

@@ -27,7 +27,20 @@ from tests.realdata import catalogue_records
 from sparkify import cli, engines, tables
 from sparkify.errors import SparkifyError
 
-COMMANDS = ("create-tables", "etl", "status", "rejects", "sql", "check", "query", "generate")
+COMMANDS = (
+    "create-tables",
+    "etl",
+    "status",
+    "rejects",
+    "sql",
+    "check",
+    "query",
+    "report",
+    "dashboard",
+    "describe",
+    "export",
+    "generate",
+)
 URL = "duckdb:///sparkify.duckdb"
 
 
@@ -135,7 +148,7 @@ def test_help_imports_no_engine_and_no_terminal_library() -> None:
     program = (
         "import sys; from sparkify import cli\n"
         "try: cli.main(['--help'])\n"
-        "except SystemExit: print({'duckdb', 'rich', 'boto3'} & set(sys.modules), file=sys.stderr)"
+        "except SystemExit: print({'duckdb', 'rich', 'boto3', 'jinja2', 'uvicorn'} & set(sys.modules), file=sys.stderr)"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ended.stderr.strip() == "set()"
@@ -387,7 +400,13 @@ def test_rejects_are_told_with_their_place(reading: Sparkify) -> None:
 # On a terminal, and secrets
 
 
-@pytest.mark.parametrize("command", ["status", "check", "rejects", "etl --full-refresh"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("status", "check", "rejects", "etl --full-refresh"),
+        *("describe", "describe weekly_retention", "report", "export --out files"),
+    ],
+)
 @pytest.mark.usefixtures("filled")
 def test_output_fits_80_columns(command: str) -> None:
     """On a terminal of 80 columns no line that is not a path is longer, even with many millions of plays."""
@@ -424,6 +443,7 @@ COMMANDS_WITH_SECRETS = (
     *(["status"], ["status", "--json"], ["rejects"], ["check"], ["query", "select * from duckdb_settings()"]),
     *(["etl", "--log-data", "nowhere"], ["query", "select nonsense"], ["status", "--config", "broken.cfg"]),
     *(["etl", "--warehouse", "postgresql://user:Url-Passw0rd@host/db"], ["etl", "--warehouse", "Url-Passw0rd"]),
+    *(["report"], ["export", "--out", "files", "--force"], ["describe"]),
     ["etl", "--warehouse", "duckdb://user:Url-Passw0rd@host/db"],
 )
 

@@ -14,7 +14,7 @@ from tests import deliveries
 from tests.conftest import Warehouse
 from tests.postgres import Server
 
-from sparkify import star
+from sparkify import engines, pipeline, star
 from sparkify.engines.base import Engine
 from sparkify.errors import CommitUnknown, WarehouseError
 
@@ -70,6 +70,8 @@ def relayed(postgres: Server, tmp_path: Path) -> Iterator[Callable[[str], tuple[
         def make(moment: str) -> tuple[Warehouse, Warehouse]:
             direct = Warehouse(url, tmp_path / "direct")
             deliveries.first(direct.log_data, direct.song_data)
+            with engines.connect(url) as engine:  # so that the commit that is lost is the batch's
+                pipeline.create_missing_tables(engine)
             authority = url.partition("@")[2].partition("/")[0]
             host, _, port = authority.partition(":")
             relays.append(Relay(host, int(port), moment))

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from sparkify import queries, star, statements, tables
+from sparkify import dictionary, queries, star, statements, tables, views
 from sparkify.config import Config
 from sparkify.contract import CONTRACTS, Type
 from sparkify.sources import Kind
@@ -67,3 +67,44 @@ def test_hint_is_sql_for_its_engine_and_a_comment_for_others() -> None:
     """What stands behind `-- @duckdb` is part of the statement on DuckDB, and of a comment elsewhere."""
     assert re.search(r"^temp$", queries.read("tables/staging_songs", "duckdb"), re.MULTILINE)
     assert not re.search(r"^temp$", queries.read("tables/staging_songs", "postgresql"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("view", tables.VIEWS)
+def test_view_reads_only_tables_and_views_before_it(view: str) -> None:
+    """A view can be made when those before it are there, and DuckDB's parser reads in it the same tables as we do."""
+    read = queries.read(f"views/{view}", "duckdb")
+    before = tables.VIEWS[: tables.VIEWS.index(view)]
+    with duckdb.connect() as parser:
+        assert set(views.reads(read)) == set(parser.get_table_names(read)) <= {*tables.ALL, *before}
+
+
+def test_every_view_has_its_file() -> None:
+    """The views that the code knows are those that the SQL files define."""
+    assert set(queries.names("views")) == set(tables.VIEWS)
+
+
+@pytest.mark.parametrize("entry", dictionary.entries(), ids=lambda entry: entry.name)
+def test_every_column_has_its_line_in_the_dictionary(entry: dictionary.Entry) -> None:
+    """The top of a file describes the columns of its table or view: every one, in order, and nothing else."""
+    folder = "views" if entry.kind == "view" else "tables"
+    described = list(dictionary.header(queries.read(f"{folder}/{entry.name}", "duckdb")))
+    assert described == [entry.name, *(column.name for column in entry.columns)]
+    assert all(column.text.endswith(".") for column in entry.columns)
+
+
+# Words that Redshift does not take as names (docs.aws.amazon.com/redshift/latest/dg/r_pg_keywords.html), of those that
+# a column or table might be called.
+RESERVED = """
+    analyse all any array authorization between both case check collate column constraint cross current_date default
+    delta desc distinct end except explicit false for from full grant group identity in inner intersect into is join
+    language leading left like limit luns minus natural new not null off offset old on only open or order outer
+    overlaps parallel partition percent permissions pivot primary raw references respect right rejectlog resort
+    restore select similar snapshot some sysdate system table tag then to top trailing true union unique unnest user
+    using verbose wallet when where with without
+"""
+
+
+@pytest.mark.parametrize("entry", dictionary.entries(), ids=lambda entry: entry.name)
+def test_no_name_is_reserved_on_redshift(entry: dictionary.Entry) -> None:
+    """No table, view or column has a name that Redshift keeps for itself."""
+    assert not {entry.name, *(column.name.lower() for column in entry.columns)} & set(RESERVED.split())

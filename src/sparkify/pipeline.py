@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sparkify import checks, engines, jsonpaths, ledger, sources, star, tables
+from sparkify import checks, dictionary, engines, jsonpaths, ledger, sources, star, tables, views
 from sparkify.config import Config
 from sparkify.engines.base import Engine
 from sparkify.errors import CommitUnknown, SourceError, Transient
@@ -100,16 +100,20 @@ class Progress:
 
 
 def create_tables(engine: Engine) -> None:
-    """Drop every table of the warehouse and create it anew, empty."""
+    """Drop every table and view of the warehouse and create it anew, empty."""
     with engine.transaction():
+        views.drop(engine)
         for table in tables.ALL:
             engine.execute(f"drop table if exists {table}")
-        create_missing_tables(engine)
+        engine.create_tables(tables.ALL)
+    create_missing_tables(engine)
 
 
 def create_missing_tables(engine: Engine) -> None:
-    """Create the tables that are not there."""
+    """Create the tables and views that are not there, and say in the warehouse's comments what they hold."""
     engine.create_tables(tables.ALL)
+    views.create_missing(engine)
+    dictionary.comment(engine)
 
 
 def list_sources(config: Config, narrator: Narrator) -> list[SourceFile]:
@@ -143,8 +147,9 @@ def etl(config: Config, options: Options, narrator: Narrator) -> Summary:
         progress = Progress(Run())
         if options.full_refresh:
             with engine.rebuild() as fresh:
-                create_missing_tables(fresh)
+                fresh.create_tables(tables.ALL)
                 _load_all(fresh, files, options, narrator, progress)
+            dictionary.comment(engine)  # the tables that took over may have none
         else:
             _load_all(engine, files, options, narrator, progress)
         return _summary(engine, len(files), progress)

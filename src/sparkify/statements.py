@@ -21,12 +21,13 @@ def create_tables(config: Config) -> list[str]:
         f"create or replace {temp}view {view} as\n{queries.read(f'staging/{view}', name)}"
         for view in queries.names("staging")
     ]
-    return made + views
+    answers = [f"create or replace view {view} as\n{queries.read(f'views/{view}', name)}" for view in tables.VIEWS]
+    return made + views + answers
 
 
 def drop_tables() -> list[str]:
     """Return the statements that drop what the others create."""
-    views = [f"drop view if exists {view}" for view in queries.names("staging")]
+    views = [f"drop view if exists {view}" for view in (*reversed(tables.VIEWS), *queries.names("staging"))]
     return views + [f"drop table if exists {table}" for table in (*STAGING, *tables.ALL)]
 
 

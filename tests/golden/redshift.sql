@@ -1,4 +1,24 @@
 -- staging_events: one row per accepted event of the batch, under the source's own names.
+-- artist: Name of the artist of the song played.
+-- auth: Logged In or Logged Out.
+-- firstName: Given name.
+-- gender: F or M.
+-- itemInSession: The event's place in its session.
+-- lastName: Family name.
+-- length: Length of the song in seconds.
+-- level: free or paid.
+-- location: A metropolitan area and its states.
+-- method: The method of the HTTP request.
+-- page: NextSong, or the page asked for.
+-- registration: When the user signed up, in milliseconds since 1970.
+-- sessionId: The session.
+-- song: Title of the song played.
+-- status: The status of the HTTP answer.
+-- ts: When it happened, in milliseconds since 1970.
+-- userAgent: The browser, as it names itself.
+-- userId: Who did it; null when logged out.
+-- file_id: The file it stands in, in staging_files.
+-- duplicate: Whether it changes nothing.
 create
 table if not exists staging_events (
     artist varchar(512),
@@ -26,6 +46,19 @@ table if not exists staging_events (
 diststyle even;
 
 -- staging_songs: one row per accepted song record of the batch, under the source's own names.
+-- num_songs: 1, as the source has it.
+-- artist_id: The catalogue's id of the artist.
+-- artist_latitude: In degrees north.
+-- artist_longitude: In degrees east.
+-- artist_location: Where the artist comes from.
+-- artist_name: The artist as credited on this song.
+-- song_id: The catalogue's id of the song.
+-- title: The song's title.
+-- duration: Length in seconds.
+-- year: The year of release; 0 where it is not known.
+-- file_id: The file it stands in, in staging_files.
+-- position: Its place in the file.
+-- duplicate: Whether it changes nothing.
 create
 table if not exists staging_songs (
     num_songs bigint,
@@ -45,6 +78,13 @@ table if not exists staging_songs (
 diststyle even;
 
 -- staging_files: one row per file of the batch, and how many records were found in it.
+-- file_id: Its number in the batch.
+-- source: events or songs.
+-- path: Where the file is.
+-- version: What tells whether it changed.
+-- size: In bytes.
+-- redelivered: Whether an earlier version has been loaded.
+-- read: Records found in it.
 create
 table if not exists staging_files (
     file_id integer,
@@ -58,6 +98,10 @@ table if not exists staging_files (
 diststyle all;
 
 -- staging_rejects: one row per record of the batch that breaks the contract.
+-- file_id: The file it stands in, in staging_files.
+-- line: The line it begins on, from 1.
+-- reason: Why it was refused.
+-- record: Its text.
 create
 table if not exists staging_rejects (
     file_id integer,
@@ -69,6 +113,8 @@ table if not exists staging_rejects (
 diststyle even;
 
 -- checked_period: one row: the time whose facts the checks look at. A run looks at what it touched.
+-- first_time: From this moment on.
+-- last_time: Up to and with this moment.
 create
 table if not exists checked_period (
     first_time timestamp,
@@ -76,6 +122,16 @@ table if not exists checked_period (
 );
 
 -- songplays: one row per NextSong event.
+-- songplay_id: ts-sessionId-itemInSession-userId of the event: unique, and in the order of time.
+-- start_time: When the song was started, in UTC, to the millisecond.
+-- user_id: Who played it.
+-- level: The user's subscription at that moment: free or paid.
+-- song_id: The song of the catalogue with the same title, artist and duration; null if it has none.
+-- artist_id: That song's artist, else the one credited with exactly this name; null if there is none.
+-- session_id: The session that the app counted the play to.
+-- location: Where the app placed the listener: a metropolitan area and its states.
+-- user_agent: The browser, as it names itself.
+-- track_id: What was played, as the app named it.
 create table if not exists songplays (
     songplay_id varchar(160),
     start_time timestamp,
@@ -91,6 +147,17 @@ create table if not exists songplays (
 diststyle key distkey (start_time) sortkey (start_time);
 
 -- page_views: one row per event that is not a play.
+-- page_view_id: ts-sessionId-itemInSession-userId of the event: unique, and in the order of time.
+-- start_time: When the page was asked for, in UTC, to the millisecond.
+-- user_id: Who asked for it; null when logged out.
+-- level: The subscription at that moment: free or paid. The app writes one even for those who are logged out.
+-- page: Which page: Home, Login, Upgrade, Submit Upgrade, Error and so on; never NextSong.
+-- auth: Logged In or Logged Out.
+-- method: The method of the HTTP request: GET or PUT.
+-- status: The status of the HTTP answer: 200, 307, 404.
+-- session_id: The session that the app counted the event to.
+-- location: Where the app placed the listener: a metropolitan area and its states.
+-- user_agent: The browser, as it names itself.
 create table if not exists page_views (
     page_view_id varchar(160),
     start_time timestamp,
@@ -107,6 +174,13 @@ create table if not exists page_views (
 diststyle key distkey (start_time) sortkey (start_time);
 
 -- users: one row per user, as of their latest event.
+-- user_id: The app's number for the user, as text.
+-- first_name: Given name.
+-- last_name: Family name.
+-- gender: F or M, as the app has it.
+-- level: The subscription at the latest event: free or paid. level_history has the earlier ones.
+-- registered_at: When the user signed up, in UTC.
+-- last_seen_at: The latest event, in UTC.
 create table if not exists users (
     user_id varchar(64),
     first_name varchar(256),
@@ -119,6 +193,12 @@ create table if not exists users (
 diststyle all sortkey (user_id);
 
 -- songs: one row per song of the catalogue.
+-- song_id: The catalogue's id of the song.
+-- title: The song's title.
+-- artist_id: The artist it belongs to.
+-- year: The year of release; null where the catalogue says 0.
+-- duration: Length in seconds.
+-- artist_name: The artist as credited on this song.
 create table if not exists songs (
     song_id varchar(64),
     title varchar(512),
@@ -130,6 +210,11 @@ create table if not exists songs (
 diststyle all sortkey (song_id);
 
 -- artists: one row per artist of the catalogue.
+-- artist_id: The catalogue's id of the artist.
+-- name: The shortest name that the artist is credited with.
+-- location: Where the artist comes from, in the catalogue's own words.
+-- latitude: Of that place, in degrees north.
+-- longitude: Of that place, in degrees east.
 create table if not exists artists (
     artist_id varchar(64),
     name varchar(512),
@@ -140,6 +225,13 @@ create table if not exists artists (
 diststyle all sortkey (artist_id);
 
 -- time: one row per moment at which something was played or viewed, in UTC.
+-- start_time: The moment, in UTC, to the millisecond.
+-- hour: 0 to 23.
+-- day: Day of the month, 1 to 31.
+-- week: Week of the year by ISO 8601, 1 to 53.
+-- month: 1 to 12.
+-- year: The year.
+-- weekday: 0 = Sunday to 6 = Saturday.
 create table if not exists time (
     start_time timestamp,
     hour integer,
@@ -152,6 +244,12 @@ create table if not exists time (
 diststyle key distkey (start_time) sortkey (start_time);
 
 -- tracks: one row per recording as the app named it, and what the catalogue knows of it.
+-- track_id: The md5 of title, artist and duration.
+-- title: The title, as the app named it.
+-- artist_name: The artist, as the app named them.
+-- duration: Length in seconds, as the app has it.
+-- song_id: The catalogue's song with the same title, credited artist and duration; null if it has none.
+-- artist_id: That song's artist, else the one credited with exactly this name; null if there is none.
 create table if not exists tracks (
     track_id varchar(32),
     title varchar(512),
@@ -163,6 +261,15 @@ create table if not exists tracks (
 diststyle all sortkey (track_id);
 
 -- catalogue: one row per song: its record in force, the one delivered last. Songs and artists are made from it.
+-- song_id: The catalogue's id of the song.
+-- title: The song's title.
+-- artist_id: The artist it belongs to.
+-- artist_name: The artist as credited on this song.
+-- artist_location: Where the artist comes from, as this record has it.
+-- artist_latitude: Of that place, in degrees north.
+-- artist_longitude: Of that place, in degrees east.
+-- duration: Length in seconds.
+-- year: The year of release; 0 where it is not known.
 create table if not exists catalogue (
     song_id varchar(64),
     title varchar(512),
@@ -176,6 +283,18 @@ create table if not exists catalogue (
 );
 
 -- etl_files: one row per file loaded, in the version last loaded: the ledger.
+-- source: events or songs.
+-- path: Where the file is.
+-- version: What tells whether it changed: the ETag in S3, size and time of change on disk.
+-- size: In bytes.
+-- run_id: The run that loaded it.
+-- loaded_at: When, in UTC.
+-- read: Records read from it: the sum of the columns below.
+-- songplays: Records that became plays.
+-- page_views: Records that became page views.
+-- songs: Song records that added or changed a song.
+-- duplicates: Records that changed nothing.
+-- rejected: Records refused.
 create table if not exists etl_files (
     source varchar(8),
     path varchar(4096),
@@ -192,6 +311,20 @@ create table if not exists etl_files (
 );
 
 -- etl_runs: one row per run that published something.
+-- run_id: When the run began, and six characters by chance.
+-- started_at: When the run began, in UTC.
+-- finished_at: When its last batch was published, in UTC.
+-- files: Files loaded.
+-- bytes: Their size.
+-- events_read: Events read: songplays + page_views + events_duplicate + events_rejected.
+-- songplays: Events that became plays.
+-- page_views: Events that became page views.
+-- events_duplicate: Events that changed nothing.
+-- events_rejected: Events refused.
+-- songs_read: Song records read: songs + songs_duplicate + songs_rejected.
+-- songs: Song records that added or changed a song.
+-- songs_duplicate: Song records that changed nothing.
+-- songs_rejected: Song records refused.
 create table if not exists etl_runs (
     run_id varchar(40),
     started_at timestamp,
@@ -210,6 +343,12 @@ create table if not exists etl_runs (
 );
 
 -- rejected_records: one row per record refused, with where it stands, why, and its text.
+-- source: events or songs.
+-- file: The file it stands in.
+-- line: The line it begins on, from 1.
+-- reason: Why it was refused.
+-- record: Its text.
+-- run_id: The run that refused it.
 create table if not exists rejected_records (
     source varchar(8),
     file varchar(4096),
@@ -233,6 +372,593 @@ select
     page = 'NextSong' as is_play,
     staging_events.*
 from staging_events;
+
+
+select c.relname, '', coalesce(d.description, '')
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace
+left join pg_description as d on d.objoid = c.oid and d.objsubid = 0
+where n.nspname = ? and c.relkind in ('r', 'v')
+union all
+select c.relname, a.attname, coalesce(d.description, '')
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace
+join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+left join pg_description as d on d.objoid = c.oid and d.objsubid = a.attnum
+where n.nspname = ? and c.relkind in ('r', 'v')
+;
+
+begin;
+
+lock staging_files;
+
+
+select c.relname, '', coalesce(d.description, '')
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace
+left join pg_description as d on d.objoid = c.oid and d.objsubid = 0
+where n.nspname = ? and c.relkind in ('r', 'v')
+union all
+select c.relname, a.attname, coalesce(d.description, '')
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace
+join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+left join pg_description as d on d.objoid = c.oid and d.objsubid = a.attnum
+where n.nspname = ? and c.relkind in ('r', 'v')
+;
+
+create or replace view events as
+-- events: one row per event of the app, plays and page views in one shape.
+-- The other views that look at every kind of event stand on this one.
+-- event_id: songplay_id or page_view_id.
+-- start_time: When it happened, in UTC.
+-- user_id: Who did it; null when logged out.
+-- level: The subscription at that moment: free or paid.
+-- page: What was asked for; NextSong is a play.
+-- session_id: The session that the app counted it to.
+-- item_in_session: Its place in the session; settles which of two events of one millisecond came first.
+-- location: Where the app placed the listener: a metropolitan area and its states.
+-- user_agent: The browser, as it names itself.
+select
+    event_id,
+    start_time,
+    user_id,
+    level,
+    page,
+    session_id,
+    cast(
+        substring(
+            event_id, before + 1, length(event_id) - before - length(coalesce(user_id, '')) - 1
+        ) as bigint
+    ) as item_in_session,
+    location,
+    user_agent
+from (
+    select
+        facts.*,
+        length(split_part(substring(event_id, 2), '-', 1)) + length(cast(session_id as varchar)) + 3 as before
+    from (
+        select songplay_id as event_id, start_time, user_id, level, 'NextSong' as page, session_id, location, user_agent
+        from songplays
+        union all
+        select page_view_id, start_time, user_id, level, page, session_id, location, user_agent
+        from page_views
+    ) as facts
+) as keys;
+
+comment on view events is 'One row per event of the app, plays and page views in one shape. The other views that look at every kind of event stand on this one. (sparkify d8eb6ecc)';
+
+create or replace view sessions as
+-- sessions: one row per session of a user.
+-- What somebody did before logging in belongs to nobody, and is not counted.
+-- session_id: The session that the app counted the events to.
+-- user_id: Whose session it was.
+-- started_at: The first event.
+-- ended_at: The beginning of the last event; how long a last song was heard is not known.
+-- minutes: From the first to the last event, in whole seconds; 0 for a session of one event.
+-- plays: Songs played.
+-- page_views: Other pages seen.
+select
+    session_id,
+    user_id,
+    min(start_time) as started_at,
+    max(start_time) as ended_at,
+    cast(
+        extract(epoch from date_trunc('second', max(start_time)))
+        - extract(epoch from date_trunc('second', min(start_time))) as double precision
+    ) / 60.0 as minutes,
+    count(case when page = 'NextSong' then 1 end) as plays,
+    count(case when page <> 'NextSong' then 1 end) as page_views
+from events
+where user_id is not null
+group by session_id, user_id;
+
+comment on view sessions is 'One row per session of a user. What somebody did before logging in belongs to nobody, and is not counted. (sparkify 0920b033)';
+
+create or replace view daily_listeners as
+-- daily_listeners: one row per day, up to the last play, on which or in the 29 days before which something was played.
+-- A listener is a user who started a song; looking at pages alone does not count. Days are days of UTC.
+-- day: The day.
+-- plays: Songs played on that day.
+-- listeners: Users who played something on that day.
+-- listeners_7d: Users who played something on that day or in the 6 days before.
+-- listeners_30d: Users who played something on that day or in the 29 days before.
+-- stickiness: listeners / listeners_30d, the share of a month's listeners who come on a day. In the first 30 days of the
+-- data it is too high, since the month is not full yet.
+with active as (
+    select user_id, cast(start_time as date) as day, count(*) as plays
+    from songplays
+    group by user_id, cast(start_time as date)
+),
+days_back as (
+    select cast(tens.n * 10 + ones.n as integer) as n
+    from (select 0 as n union all select 1 union all select 2) as tens
+    cross join (
+        select 0 as n union all select 1 union all select 2 union all select 3 union all select 4
+        union all select 5 union all select 6 union all select 7 union all select 8 union all select 9
+    ) as ones
+),
+seen as (
+    select
+        active.user_id,
+        active.day + days_back.n as day,
+        min(days_back.n) as days_ago,
+        max(case when days_back.n = 0 then active.plays else 0 end) as plays
+    from active
+    cross join days_back
+    group by active.user_id, active.day + days_back.n
+)
+select
+    day,
+    cast(sum(plays) as bigint) as plays,
+    count(case when days_ago = 0 then 1 end) as listeners,
+    count(case when days_ago < 7 then 1 end) as listeners_7d,
+    count(*) as listeners_30d,
+    cast(count(case when days_ago = 0 then 1 end) as double precision) / count(*) as stickiness
+from seen
+where day <= (select max(day) from active)
+group by day;
+
+comment on view daily_listeners is 'One row per day, up to the last play, on which or in the 29 days before which something was played. A listener is a user who started a song; looking at pages alone does not count. Days are days of UTC. (sparkify b315fc24)';
+
+create or replace view weekly_retention as
+-- weekly_retention: one row per weekly cohort of listeners and week since, from its first week on.
+-- A cohort is the users who played their first song in the same week. Those who listened before the data begins look
+-- new in its first week. The last week may not be over yet.
+-- cohort_week: The Monday of the week in which the cohort played its first songs.
+-- weeks_since: Whole weeks since then; 0 is the first week itself.
+-- cohort_listeners: How many the cohort are.
+-- active_listeners: How many of them played something in that week.
+-- retention: active_listeners / cohort_listeners.
+with weeks as (
+    select distinct user_id, cast(date_trunc('week', start_time) as date) as week
+    from songplays
+),
+firsts as (
+    select user_id, min(week) as cohort_week
+    from weeks
+    group by user_id
+),
+sizes as (
+    select cohort_week, count(*) as listeners
+    from firsts
+    group by cohort_week
+),
+visits as (
+    select firsts.cohort_week, weeks.week, count(*) as listeners
+    from firsts
+    join weeks on weeks.user_id = firsts.user_id
+    group by firsts.cohort_week, weeks.week
+)
+select
+    sizes.cohort_week,
+    cast(floor((calendar.week - sizes.cohort_week) / 7.0) as integer) as weeks_since,
+    sizes.listeners as cohort_listeners,
+    coalesce(visits.listeners, 0) as active_listeners,
+    cast(coalesce(visits.listeners, 0) as double precision) / sizes.listeners as retention
+from sizes
+join (select distinct week from weeks) as calendar on calendar.week >= sizes.cohort_week
+left join visits on visits.cohort_week = sizes.cohort_week and visits.week = calendar.week;
+
+comment on view weekly_retention is 'One row per weekly cohort of listeners and week since, from its first week on. A cohort is the users who played their first song in the same week. Those who listened before the data begins look new in its first week. The last week may not be over yet. (sparkify 04634306)';
+
+create or replace view level_history as
+-- level_history: one row per user and stretch of time at one level, without gaps.
+-- The level is what the app wrote on the user's events, in the order of time and of the place in the session.
+-- user_id: Whose level.
+-- level: free or paid.
+-- valid_from: The first event at this level; what was before the data begins is not known.
+-- valid_to: The first event at the next level; null for the level that stands.
+-- level_before: The level before this one; null for the first that is known.
+select
+    user_id,
+    level,
+    start_time as valid_from,
+    lead(start_time) over (partition by user_id order by start_time, item_in_session, event_id) as valid_to,
+    level_before
+from (
+    select
+        user_id,
+        level,
+        start_time,
+        item_in_session,
+        event_id,
+        lag(level) over (partition by user_id order by start_time, item_in_session, event_id) as level_before
+    from events
+    where user_id is not null and level is not null
+) as changes
+where level_before is null or level_before <> level;
+
+comment on view level_history is 'One row per user and stretch of time at one level, without gaps. The level is what the app wrote on the user''s events, in the order of time and of the place in the session. (sparkify 362df2a7)';
+
+create or replace view daily_levels as
+-- daily_levels: one row per day that has an event: how many users are free and paid at its end.
+-- A user counts from their first event on, and is never taken off: the app does not say who has left.
+-- day: The day, in UTC.
+-- users: Users seen so far.
+-- free_users: Those of them at level free when the day ends.
+-- paid_users: Those of them at level paid when the day ends.
+-- upgrades: Changes from free to paid on that day.
+-- downgrades: Changes from paid to free on that day.
+select
+    day,
+    count(case when stands then 1 end) as users,
+    count(case when stands and level = 'free' then 1 end) as free_users,
+    count(case when stands and level = 'paid' then 1 end) as paid_users,
+    count(case when changes and level = 'paid' then 1 end) as upgrades,
+    count(case when changes and level = 'free' then 1 end) as downgrades
+from (
+    select
+        days.day,
+        h.level,
+        h.user_id is not null and (h.valid_to is null or h.valid_to >= days.next_day) as stands,
+        h.level_before is not null and h.valid_from >= days.day as changes
+    from (
+        select distinct cast(start_time as date) as day, cast(start_time as date) + 1 as next_day
+        from events
+    ) as days
+    left join level_history as h
+        on h.valid_from < days.next_day and (h.valid_to is null or h.valid_to >= days.day)
+) as levels
+group by day;
+
+comment on view daily_levels is 'One row per day that has an event: how many users are free and paid at its end. A user counts from their first event on, and is never taken off: the app does not say who has left. (sparkify 8ee5dae2)';
+
+create or replace view weekly_churn as
+-- weekly_churn: one row per week that has a play: who came, who came back, and who did not.
+-- Lost is who played in the week before and not in this one; they may return later. The first week loses nobody, and
+-- the last one may not be over yet.
+-- week: The Monday of the week, in UTC.
+-- listeners: Users who played something in this week.
+-- new_listeners: Those who had never played before.
+-- kept_listeners: Those who had played in the week before.
+-- returned_listeners: Those who had played earlier, and not in the week before.
+-- lost_listeners: Users who had played in the week before, and did not in this one.
+-- churn: lost_listeners / the listeners of the week before; null where nobody listened then.
+with weeks as (
+    select distinct user_id, cast(date_trunc('week', start_time) as date) as week
+    from songplays
+),
+visits as (
+    select user_id, week, lag(week) over (partition by user_id order by week) as week_before
+    from weeks
+),
+counts as (
+    select
+        week,
+        count(*) as listeners,
+        count(case when week_before is null then 1 end) as new_listeners,
+        count(case when week_before = week - 7 then 1 end) as kept_listeners,
+        count(case when week_before < week - 7 then 1 end) as returned_listeners
+    from visits
+    group by week
+)
+select
+    this.week,
+    this.listeners,
+    this.new_listeners,
+    this.kept_listeners,
+    this.returned_listeners,
+    coalesce(before.listeners, 0) - this.kept_listeners as lost_listeners,
+    cast(before.listeners - this.kept_listeners as double precision) / before.listeners as churn
+from counts as this
+left join counts as before on before.week = this.week - 7;
+
+comment on view weekly_churn is 'One row per week that has a play: who came, who came back, and who did not. Lost is who played in the week before and not in this one; they may return later. The first week loses nobody, and the last one may not be over yet. (sparkify ecbef7c8)';
+
+create or replace view upgrade_funnel as
+-- upgrade_funnel: one row per step on the way from free to paid, with the users who got that far.
+-- A user counts once a step, and only with a step at or after the one before. Who was paid from the start, or before
+-- the data begins, is in the funnel only if they were free at some time.
+-- step: 1 to 4.
+-- name: Free (any event at that level), Upgrade page (saw it while free), Submitted (sent its form), Paid (an event at
+-- that level).
+-- users: Users who got to this step.
+-- share_of_first: users / the users of step 1.
+-- share_of_previous: users / the users of the step before; null for the first.
+with asked as (
+    select user_id, min(start_time) as first_time
+    from page_views
+    where page = 'Upgrade' and level = 'free' and user_id is not null
+    group by user_id
+),
+submitted as (
+    select v.user_id, min(v.start_time) as first_time
+    from page_views as v
+    join asked on asked.user_id = v.user_id
+    where v.page = 'Submit Upgrade' and v.start_time >= asked.first_time
+    group by v.user_id
+),
+steps as (
+    select 1 as step, 'Free' as name, count(distinct user_id) as users
+    from events
+    where level = 'free' and user_id is not null
+    union all
+    select 2, 'Upgrade page', count(*)
+    from asked
+    union all
+    select 3, 'Submitted', count(*)
+    from submitted
+    union all
+    select 4, 'Paid', count(distinct h.user_id)
+    from level_history as h
+    join submitted on submitted.user_id = h.user_id
+    where h.level = 'paid' and h.valid_from >= submitted.first_time
+)
+select
+    step,
+    name,
+    users,
+    cast(users as double precision) / nullif(max(case when step = 1 then users end) over (), 0) as share_of_first,
+    cast(users as double precision) / nullif(lag(users) over (order by step), 0) as share_of_previous
+from steps;
+
+comment on view upgrade_funnel is 'One row per step on the way from free to paid, with the users who got that far. A user counts once a step, and only with a step at or after the one before. Who was paid from the start, or before the data begins, is in the funnel only if they were free at some time. (sparkify f9415e25)';
+
+create or replace view top_tracks as
+-- top_tracks: one row per title and artist that was played, whatever the recording's length.
+-- Titles are the app's own, so songs that the catalogue does not know count too. There is no skip rate: the app does
+-- not say when a song ended.
+-- place: 1 for the most plays; those with as many share a place.
+-- title: The song, as the app named it.
+-- artist_name: The artist, as the app named them.
+-- plays: How often it was started.
+-- listeners: By how many users.
+-- hours: plays × length of the recording; a song that was left early counts in full.
+-- first_played_at: The first play, in UTC.
+-- last_played_at: The last play, in UTC.
+select
+    rank() over (order by plays desc) as place,
+    title,
+    artist_name,
+    plays,
+    listeners,
+    hours,
+    first_played_at,
+    last_played_at
+from (
+    select
+        t.title,
+        t.artist_name,
+        count(*) as plays,
+        count(distinct p.user_id) as listeners,
+        sum(t.duration) / 3600.0 as hours,
+        min(p.start_time) as first_played_at,
+        max(p.start_time) as last_played_at
+    from songplays as p
+    join tracks as t on t.track_id = p.track_id
+    group by t.title, t.artist_name
+) as counted;
+
+comment on view top_tracks is 'One row per title and artist that was played, whatever the recording''s length. Titles are the app''s own, so songs that the catalogue does not know count too. There is no skip rate: the app does not say when a song ended. (sparkify aea56a67)';
+
+create or replace view top_artists as
+-- top_artists: one row per artist that was played, as the app credited them.
+-- A guest's credit is a name of its own: "A" and "A feat. B" are two.
+-- place: 1 for the most plays; those with as many share a place.
+-- artist_name: The artist, as the app named them.
+-- plays: How often one of their songs was started.
+-- listeners: By how many users.
+-- titles: How many different titles of theirs were played.
+-- hours: plays × length of the recording; a song that was left early counts in full.
+select
+    rank() over (order by plays desc) as place,
+    artist_name,
+    plays,
+    listeners,
+    titles,
+    hours
+from (
+    select
+        t.artist_name,
+        count(*) as plays,
+        count(distinct p.user_id) as listeners,
+        count(distinct t.title) as titles,
+        sum(t.duration) / 3600.0 as hours
+    from songplays as p
+    join tracks as t on t.track_id = p.track_id
+    group by t.artist_name
+) as counted;
+
+comment on view top_artists is 'One row per artist that was played, as the app credited them. A guest''s credit is a name of its own: "A" and "A feat. B" are two. (sparkify 04fd309b)';
+
+create or replace view listening_by_hour as
+-- listening_by_hour: one row per weekday and hour in which something was played.
+-- Hours are of UTC: the logs do not say what the clock showed where the listener was.
+-- weekday: 0 = Sunday to 6 = Saturday.
+-- hour: 0 to 23.
+-- plays: Songs started in that hour.
+-- listeners: Users who started one.
+select
+    cast(extract(dow from start_time) as integer) as weekday,
+    cast(extract(hour from start_time) as integer) as hour,
+    count(*) as plays,
+    count(distinct user_id) as listeners
+from songplays
+group by extract(dow from start_time), extract(hour from start_time);
+
+comment on view listening_by_hour is 'One row per weekday and hour in which something was played. Hours are of UTC: the logs do not say what the clock showed where the listener was. (sparkify 1c337c68)';
+
+create or replace view listening_by_region as
+-- listening_by_region: one row per state from which something was played.
+-- The state is what stands after the last comma of the location. A metropolitan area in several states (NY-NJ-PA)
+-- counts for each of them, up to four, so the rows add up to more than all plays.
+-- state: Two letters, as the location has them; unknown where there is no location or no state in it.
+-- plays: Songs started there.
+-- listeners: Users who started one.
+with places as (
+    select user_id, reverse(split_part(reverse(location), ' ,', 1)) as states, count(*) as plays
+    from songplays
+    group by user_id, reverse(split_part(reverse(location), ' ,', 1))
+)
+select
+    state,
+    cast(sum(plays) as bigint) as plays,
+    count(distinct user_id) as listeners
+from (
+    select
+        user_id,
+        plays,
+        case
+            when length(split_part(states, '-', n)) = 2 then split_part(states, '-', n)
+            when n = 1 then 'unknown'
+        end as state
+    from places
+    cross join (select 1 as n union all select 2 union all select 3 union all select 4) as numbers
+) as per_state
+where state is not null
+group by state;
+
+comment on view listening_by_region is 'One row per state from which something was played. The state is what stands after the last comma of the location. A metropolitan area in several states (NY-NJ-PA) counts for each of them, up to four, so the rows add up to more than all plays. (sparkify dfb364bd)';
+
+create or replace view listening_by_device as
+-- listening_by_device: one row per device and browser family with which something was played.
+-- Read from user_agent by the rule below: the first name that is found counts, since browsers name others too.
+-- device: iPhone, iPad, Android, Windows, Mac, Linux, ChromeOS, other, or unknown where the log has none.
+-- browser: Edge, Opera, Firefox, Chrome (Chromium too), Safari, Internet Explorer, other, or unknown.
+-- plays: Songs started with it.
+-- listeners: Users who started one; who uses two is in two rows.
+with agents as (
+    select user_agent, user_id, count(*) as plays
+    from songplays
+    group by user_agent, user_id
+)
+select
+    device,
+    browser,
+    cast(sum(plays) as bigint) as plays,
+    count(distinct user_id) as listeners
+from (
+    select
+        user_id,
+        plays,
+        case
+            when user_agent is null then 'unknown'
+            when user_agent like '%iPhone%' or user_agent like '%iPod%' then 'iPhone'
+            when user_agent like '%iPad%' then 'iPad'
+            when user_agent like '%Android%' then 'Android'
+            when user_agent like '%Windows%' then 'Windows'
+            when user_agent like '%Macintosh%' then 'Mac'
+            when user_agent like '%CrOS%' then 'ChromeOS'
+            when user_agent like '%Linux%' then 'Linux'
+            else 'other'
+        end as device,
+        case
+            when user_agent is null then 'unknown'
+            when user_agent like '%Edg/%' or user_agent like '%Edge/%' then 'Edge'
+            when user_agent like '%OPR/%' or user_agent like '%Opera%' then 'Opera'
+            when user_agent like '%Firefox/%' or user_agent like '%FxiOS/%' then 'Firefox'
+            when user_agent like '%Chrome/%' or user_agent like '%CriOS/%' then 'Chrome'
+            when user_agent like '%MSIE %' or user_agent like '%Trident/%' then 'Internet Explorer'
+            when user_agent like '%Safari/%' then 'Safari'
+            else 'other'
+        end as browser
+    from agents
+) as named
+group by device, browser;
+
+comment on view listening_by_device is 'One row per device and browser family with which something was played. Read from user_agent by the rule below: the first name that is found counts, since browsers name others too. (sparkify 02996c7c)';
+
+create or replace view page_errors as
+-- page_errors: one row per day with a page view, and how many of its pages ended in an error.
+-- An error is a status of 400 or more. Plays are not pages: the logs give them a status too, the warehouse does not.
+-- day: The day, in UTC.
+-- page_views: Pages asked for.
+-- errors: Those that ended in an error.
+-- users: Users who met one; who was logged out is not among them.
+-- error_rate: errors / page_views.
+select
+    cast(start_time as date) as day,
+    count(*) as page_views,
+    count(case when status >= 400 then 1 end) as errors,
+    count(distinct case when status >= 400 then user_id end) as users,
+    cast(count(case when status >= 400 then 1 end) as double precision) / count(*) as error_rate
+from page_views
+group by cast(start_time as date);
+
+comment on view page_errors is 'One row per day with a page view, and how many of its pages ended in an error. An error is a status of 400 or more. Plays are not pages: the logs give them a status too, the warehouse does not. (sparkify e17b8291)';
+
+create or replace view match_rate as
+-- match_rate: one row per day with a play, and how many of its plays the catalogue knows.
+-- A play is matched by title, artist and duration, all exactly; else perhaps its artist alone, by the exact name.
+-- day: The day, in UTC.
+-- plays: Songs played.
+-- song_plays: Plays whose song the catalogue knows.
+-- artist_plays: Plays whose artist the catalogue knows.
+-- song_rate: song_plays / plays.
+-- artist_rate: artist_plays / plays.
+select
+    cast(start_time as date) as day,
+    count(*) as plays,
+    count(song_id) as song_plays,
+    count(artist_id) as artist_plays,
+    cast(count(song_id) as double precision) / count(*) as song_rate,
+    cast(count(artist_id) as double precision) / count(*) as artist_rate
+from songplays
+group by cast(start_time as date);
+
+comment on view match_rate is 'One row per day with a play, and how many of its plays the catalogue knows. A play is matched by title, artist and duration, all exactly; else perhaps its artist alone, by the exact name. (sparkify 0228f550)';
+
+create or replace view freshness as
+-- freshness: one row: from when to when the warehouse holds events, and when it was loaded last.
+-- oldest_event_at: The first event of all, in UTC.
+-- newest_event_at: The last event of all, in UTC: what happened later is not here yet.
+-- newest_play_at: The last play of all, in UTC.
+-- last_loaded_at: When a file was loaded last, in UTC, by the clock of the machine that loaded it.
+-- files: Files loaded.
+-- rejected: Records refused, of all files loaded.
+select
+    events.oldest_event_at,
+    events.newest_event_at,
+    plays.newest_play_at,
+    loads.last_loaded_at,
+    loads.files,
+    loads.rejected
+from (select min(start_time) as oldest_event_at, max(start_time) as newest_event_at from time) as events
+cross join (select max(start_time) as newest_play_at from songplays) as plays
+cross join (
+    select max(loaded_at) as last_loaded_at, count(*) as files, cast(coalesce(sum(rejected), 0) as bigint) as rejected
+    from etl_files
+) as loads;
+
+comment on view freshness is 'One row: from when to when the warehouse holds events, and when it was loaded last. (sparkify 2af97c06)';
+
+commit;
+
+
+select c.relname, '', coalesce(d.description, '')
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace
+left join pg_description as d on d.objoid = c.oid and d.objsubid = 0
+where n.nspname = ? and c.relkind in ('r', 'v')
+union all
+select c.relname, a.attname, coalesce(d.description, '')
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace
+join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+left join pg_description as d on d.objoid = c.oid and d.objsubid = a.attnum
+where n.nspname = ? and c.relkind in ('r', 'v')
+;
 
 
 select c."oid"
@@ -808,6 +1534,8 @@ delete from etl_runs where run_id = ?;
 insert into etl_runs values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- checked_period: one row: the time whose facts the checks look at. A run looks at what it touched.
+-- first_time: From this moment on.
+-- last_time: Up to and with this moment.
 create
 table if not exists checked_period (
     first_time timestamp,

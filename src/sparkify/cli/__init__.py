@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from sparkify import __version__
-from sparkify.cli import samples, warehouse
+from sparkify.cli import answers, samples, warehouse
 from sparkify.cli.arguments import Commands
 from sparkify.cli.terminal import say
 from sparkify.errors import SparkifyError
@@ -49,6 +49,6 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"sparkify {__version__}")
     commands = Commands(top)
-    for module in (warehouse, samples):
+    for module in (warehouse, answers, samples):
         module.add_to(commands)
     return top

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from sparkify.errors import WarehouseError
@@ -76,6 +77,14 @@ def open_warehouse(options: argparse.Namespace) -> Engine:
         engine.close()
         raise WarehouseError(f"{engine.label}: holds no tables of ours. Run `sparkify etl` first.")
     return engine
+
+
+def day(text: str) -> date:
+    """Read a day such as 2018-11-01."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day. Write it like 2018-11-01.") from None
 
 
 def number_of_bytes(text: str) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from sparkify import queries
@@ -51,6 +52,17 @@ class Engine(ABC):
     @abstractmethod
     def ask(self, sql: str) -> tuple[list[str], list[Row]]:
         """Run one statement of a user's, who may change nothing by it."""
+
+    @abstractmethod
+    def comments(self) -> dict[tuple[str, str], str]:
+        """Return the comments on our schema's tables, views and columns, by table and column; "" stands for none.
+
+        A table or view itself has the column "": what is not in the answer does not exist.
+        """
+
+    @abstractmethod
+    def export(self, files: Mapping[str, Path], form: str) -> None:
+        """Write tables or views to files, by name, as parquet or csv, as of one moment; each is there when whole."""
 
     @abstractmethod
     def prepare(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 import duckdb
 
-from sparkify import queries, tables
+from sparkify import export, queries, tables
 from sparkify.config import Config
 from sparkify.contract import CONTRACTS, literal, quoted
 from sparkify.engines.base import Engine, Row
@@ -18,6 +19,19 @@ from sparkify.errors import ConfigError, SparkifyError, WarehouseError
 from sparkify.reader import STAGING, Progress, Reader, Reading, direct_insert
 from sparkify.sources import Kind, SourceFile
 
+_COMMENTS = """
+select table_name, '', coalesce(comment, '') from duckdb_tables()
+where database_name = current_database() and schema_name = 'main' and not temporary
+union all
+select view_name, '', coalesce(comment, '') from duckdb_views()
+where database_name = current_database() and schema_name = 'main' and not temporary
+union all
+select table_name, column_name, coalesce(comment, '') from duckdb_columns()
+where database_name = current_database() and schema_name = 'main'
+"""
+
+_PATIENCE = 5  # seconds
+_EXPORTED = '"sparkify export"'
 _REBUILT = '"sparkify rebuild"'
 
 
@@ -46,7 +60,7 @@ class DuckDB(Engine):
         if read_only:
             settings["enable_external_access"] = False  # or a SELECT could read and write any file
         try:
-            self._connection = duckdb.connect(self._path, read_only=read_only, config=settings)
+            self._connection = _connected(self._path, settings, read_only=read_only)
         except duckdb.Error as error:
             raise WarehouseError(f"{self._path}: {_why_closed(str(error))}") from error
         # With its catalogue: "main" alone is the temporary one too.
@@ -80,6 +94,18 @@ class DuckDB(Engine):
         if len(statements) != 1:
             raise WarehouseError(f"{self._path}: give one statement, not {len(statements)}.")
         return self.query(sql)
+
+    def comments(self) -> dict[tuple[str, str], str]:
+        """Return the comments on tables, views and columns, by table and column."""
+        return {(table, column): text for table, column, text in self.rows(_COMMENTS)}
+
+    def export(self, files: Mapping[str, Path], form: str) -> None:
+        """Write tables or views to files, through a connection of its own: one that only reads may write no file."""
+        with _plainly(self._path), duckdb.connect() as outside:
+            outside.execute(f"attach {literal(str(self._path))} as {_EXPORTED} (read_only)")
+            outside.execute(f"use {_EXPORTED}")
+            for name, path in files.items():
+                export.copy_out(outside, name, path, form)
 
     def prepare(
         self, files: Sequence[SourceFile], redelivered: frozenset[str], progress: Progress, *, skip_bad_files: bool
@@ -173,6 +199,20 @@ def _path(url: str) -> Path:
     if path.is_dir():
         raise WarehouseError(f"{path}: is a folder. Name a file in it, or set [WAREHOUSE] URL.")
     return path
+
+
+def _connected(
+    path: Path, settings: dict[str, str | bool | int | float | list[str]], *, read_only: bool
+) -> duckdb.DuckDBPyConnection:
+    """Open the file; to write to it, wait a moment for those who read, such as a dashboard."""
+    patience = time.monotonic() + (0 if read_only else _PATIENCE)
+    while True:
+        try:
+            return duckdb.connect(path, read_only=read_only, config=settings)
+        except duckdb.Error as error:
+            if "lock" not in str(error).lower() or time.monotonic() > patience:
+                raise
+            time.sleep(0.05)
 
 
 def _remove(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from hashlib import md5
@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from sparkify import tables
+from sparkify import export, tables
 from sparkify.config import Config
 from sparkify.contract import literal, quoted
 from sparkify.engines.base import Engine, Row
@@ -28,6 +28,27 @@ select a.pid, a.usename, to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SS')
 from pg_locks as l
 join pg_stat_activity as a on a.pid = l.pid
 where l.relation = to_regclass('etl_files') and l.mode = 'ShareRowExclusiveLock' and l.granted
+"""
+
+_COMMENTS = """
+select c.relname, coalesce(a.attname, ''), coalesce(d.description, '')
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace
+join (
+    select attrelid, attnum, attname from pg_attribute where attnum > 0 and not attisdropped
+    union all
+    select oid, 0, null from pg_class
+) as a on a.attrelid = c.oid
+left join pg_description as d
+    on d.objoid = c.oid and d.objsubid = a.attnum and d.classoid = 'pg_class'::regclass
+where n.nspname = current_schema() and c.relkind in ('r', 'v')
+"""
+
+_COLUMNS = """
+select column_name, data_type
+from information_schema.columns
+where table_schema = current_schema() and table_name = ?
+order by ordinal_position
 """
 
 _TEXT_COLUMNS = """
@@ -96,6 +117,32 @@ class Postgres(Server):
     def is_lost(self) -> bool:
         """Whether the connection is lost."""
         return self._connection.broken
+
+    def comments(self) -> dict[tuple[str, str], str]:
+        """Return the comments on tables, views and columns, by table and column."""
+        return {(table, column): text for table, column, text in self.rows(_COMMENTS)}
+
+    def export(self, files: Mapping[str, Path], form: str) -> None:
+        """Write tables or views to files: from the server by COPY, and into their form by the embedded database."""
+        self.execute("begin isolation level repeatable read read only")
+        try:
+            with scratch_folder() as folder:
+                rows = Path(folder) / "rows.csv"
+                for name, path in files.items():
+                    self._receive(f"copy (select * from {name}) to stdout (format csv)", rows)
+                    columns: dict[str, str] = dict(self.rows(_COLUMNS, [name]))
+                    shaped = f"read_csv({literal(str(rows))}, header = false, columns = {columns},"
+                    export.copy_out(
+                        self._read, f"{shaped} allow_quoted_nulls = false, auto_detect = false)", path, form
+                    )
+        finally:
+            with suppress(WarehouseError):
+                self.execute("rollback")
+
+    def _receive(self, copy: str, path: Path) -> None:
+        with self._plainly(), path.open("wb") as file, self._connection.cursor().copy(copy.encode()) as answer:
+            for piece in answer:
+                file.write(piece)
 
     def create_tables(self, names: Iterable[str]) -> None:
         """Create the tables, those of staging too, with text in the order of its code points."""

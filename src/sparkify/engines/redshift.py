@@ -10,16 +10,16 @@ import gzip
 import json
 import re
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from sparkify import tables
+from sparkify import export, tables
 from sparkify.config import Aws, Config
-from sparkify.contract import CONTRACTS, Contract, literal
+from sparkify.contract import CONTRACTS, Contract, literal, quoted
 from sparkify.engines.base import Row
 from sparkify.engines.server import Server
 from sparkify.engines.staging_area import StagingArea
@@ -74,6 +74,21 @@ select trim(file_name), line_number, trim(column_name), trim(error_message)
 from sys_load_error_detail
 where query_id = pg_last_copy_id()
 order by file_name, line_number
+"""
+
+_COMMENTS = """
+select c.relname, '', coalesce(d.description, '')
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace
+left join pg_description as d on d.objoid = c.oid and d.objsubid = 0
+where n.nspname = ? and c.relkind in ('r', 'v')
+union all
+select c.relname, a.attname, coalesce(d.description, '')
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace
+join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+left join pg_description as d on d.objoid = c.oid and d.objsubid = a.attnum
+where n.nspname = ? and c.relkind in ('r', 'v')
 """
 
 _UPKEEP = """
@@ -207,6 +222,19 @@ class Redshift(Server):
         finally:
             with suppress(WarehouseError):
                 self.execute("rollback")
+
+    def comments(self) -> dict[tuple[str, str], str]:
+        """Return the comments on tables, views and columns, by table and column."""
+        rows = self.rows(_COMMENTS, [self._schema, self._schema])
+        return {(table, column): text for table, column, text in rows}
+
+    def export(self, files: Mapping[str, Path], form: str) -> None:
+        """Write tables or views to files: by UNLOAD into the staging area, and from there into their form here."""
+        with self.transaction(), scratch_folder() as folder, self._area() as area:
+            for name, path in files.items():
+                self.execute(unload_statement(name, area.folder(name), area.region, self._config.iam_role_arn))
+                parts = [str(part) for part in area.get(name, Path(folder))]
+                export.copy_out(self._read, f"read_parquet([{', '.join(map(literal, parts))}])", path, form)
 
     @property
     def is_lost(self) -> bool:
@@ -425,6 +453,13 @@ def copy_statement(table: str, manifest: str, region: str, role: str) -> str:
         f"copy {table} from {source}\niam_role {authorised}\nmanifest\nformat json 'auto ignorecase'\n"
         f"gzip\nregion {literal(region)}\ncompupdate off\nstatupdate on\nmaxerror {_MAX_ERRORS}"
     )
+
+
+def unload_statement(name: str, folder: str, region: str, role: str) -> str:
+    """Return the UNLOAD of a table or view into Parquet files in a folder of S3: one at least, even if it is empty."""
+    authorised = "default" if role == "default" else literal(role)
+    select = literal(f"select * from {quoted(name)}")
+    return f"unload ({select})\nto {literal(folder)}\niam_role {authorised}\nformat parquet\nregion {literal(region)}"
 
 
 def _row(path: Path, line: int) -> dict[str, Any]:

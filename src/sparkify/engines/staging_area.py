@@ -66,6 +66,18 @@ class StagingArea:
             list(pool.map(self._bucket.put, keys, parts))
         return {f"s3://{self._bucket.name}/{key}": part for key, part in zip(keys, parts, strict=True)}
 
+    def folder(self, name: str) -> str:
+        """Return the address under which the files of a table are written by the cluster."""
+        return f"s3://{self._bucket.name}/{self._prefix}{name}/"
+
+    def get(self, name: str, folder: Path) -> list[Path]:
+        """Copy the files that the cluster has written of a table to a folder here; return them in order."""
+        found = sorted(key for key, _, _ in self._bucket.list(f"{self._prefix}{name}/"))
+        parts = [folder / f"{name}.{number}.parquet" for number, _ in enumerate(found)]
+        for key, part in zip(found, parts, strict=True):
+            self._bucket.download(key, None, part)
+        return parts
+
     def manifest(self, table: str, files: Sequence[str]) -> str:
         """Write the list of a COPY's files, each of which has to be there; return its address."""
         key = f"{self._prefix}{table}.manifest"

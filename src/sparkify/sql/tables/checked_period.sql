@@ -1,4 +1,6 @@
 -- checked_period: one row: the time whose facts the checks look at. A run looks at what it touched.
+-- first_time: From this moment on.
+-- last_time: Up to and with this moment.
 create
 -- @duckdb temp
 table if not exists checked_period (

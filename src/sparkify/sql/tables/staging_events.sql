@@ -1,4 +1,24 @@
 -- staging_events: one row per accepted event of the batch, under the source's own names.
+-- artist: Name of the artist of the song played.
+-- auth: Logged In or Logged Out.
+-- firstName: Given name.
+-- gender: F or M.
+-- itemInSession: The event's place in its session.
+-- lastName: Family name.
+-- length: Length of the song in seconds.
+-- level: free or paid.
+-- location: A metropolitan area and its states.
+-- method: The method of the HTTP request.
+-- page: NextSong, or the page asked for.
+-- registration: When the user signed up, in milliseconds since 1970.
+-- sessionId: The session.
+-- song: Title of the song played.
+-- status: The status of the HTTP answer.
+-- ts: When it happened, in milliseconds since 1970.
+-- userAgent: The browser, as it names itself.
+-- userId: Who did it; null when logged out.
+-- file_id: The file it stands in, in staging_files.
+-- duplicate: Whether it changes nothing.
 create
 -- @duckdb temp
 table if not exists staging_events (

@@ -1,4 +1,11 @@
 -- staging_files: one row per file of the batch, and how many records were found in it.
+-- file_id: Its number in the batch.
+-- source: events or songs.
+-- path: Where the file is.
+-- version: What tells whether it changed.
+-- size: In bytes.
+-- redelivered: Whether an earlier version has been loaded.
+-- read: Records found in it.
 create
 -- @duckdb temp
 table if not exists staging_files (

@@ -1,4 +1,8 @@
 -- staging_rejects: one row per record of the batch that breaks the contract.
+-- file_id: The file it stands in, in staging_files.
+-- line: The line it begins on, from 1.
+-- reason: Why it was refused.
+-- record: Its text.
 create
 -- @duckdb temp
 table if not exists staging_rejects (

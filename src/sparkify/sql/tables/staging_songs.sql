@@ -1,4 +1,17 @@
 -- staging_songs: one row per accepted song record of the batch, under the source's own names.
+-- num_songs: 1, as the source has it.
+-- artist_id: The catalogue's id of the artist.
+-- artist_latitude: In degrees north.
+-- artist_longitude: In degrees east.
+-- artist_location: Where the artist comes from.
+-- artist_name: The artist as credited on this song.
+-- song_id: The catalogue's id of the song.
+-- title: The song's title.
+-- duration: Length in seconds.
+-- year: The year of release; 0 where it is not known.
+-- file_id: The file it stands in, in staging_files.
+-- position: Its place in the file.
+-- duplicate: Whether it changes nothing.
 create
 -- @duckdb temp
 table if not exists staging_songs (

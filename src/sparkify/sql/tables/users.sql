@@ -1,4 +1,11 @@
 -- users: one row per user, as of their latest event.
+-- user_id: The app's number for the user, as text.
+-- first_name: Given name.
+-- last_name: Family name.
+-- gender: F or M, as the app has it.
+-- level: The subscription at the latest event: free or paid. level_history has the earlier ones.
+-- registered_at: When the user signed up, in UTC.
+-- last_seen_at: The latest event, in UTC.
 create table if not exists users (
     user_id varchar(64),
     first_name varchar(256),

@@ -1,0 +1,179 @@
+"""The dashboard: the report's page, served live to this machine alone.
+
+It only reads, and holds the warehouse no longer than its questions take: a run finds it free. While a run holds a
+DuckDB file, the last answer is shown, and says so.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from datetime import date
+from threading import Lock
+from typing import Any
+
+import uvicorn
+from markupsafe import escape
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from sparkify import engines, views
+from sparkify.config import Config
+from sparkify.engines.base import Engine
+from sparkify.errors import ConfigError, SparkifyError, WarehouseError
+from sparkify.report import page
+from sparkify.views import Selection
+
+ADDRESS = "127.0.0.1"
+HOSTS = (ADDRESS, "localhost")
+_KEPT = 50  # pages
+_OFFERED = 200  # artists and listeners that the form suggests, those with the most plays
+_NOTICE = "<!-- notice -->"
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "frame-ancestors 'none'",  # the rest stands in the page
+}
+
+
+class Pages:
+    """The pages of a warehouse: made when first asked for, and again when a run has changed what they show."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._lock = Lock()  # one page is made at a time
+        self._kept: OrderedDict[Selection, tuple[str, str]] = OrderedDict()  # → version, HTML
+
+    def version(self) -> str:
+        """Return what changes with every batch that a run publishes."""
+        with self._open() as engine:
+            return _version(engine)
+
+    def get(self, selection: Selection) -> str:
+        """Return the page of a selection as HTML; while the warehouse cannot be read, the last one, with a notice."""
+        with self._lock:
+            try:
+                made = self._made(selection)
+            except WarehouseError as error:
+                if selection not in self._kept:
+                    raise
+                notice = f'<p class="notice" role="status">Not the latest: {escape(str(error))}</p>'
+                return self._kept[selection][1].replace(_NOTICE, notice, 1)
+            self._kept[selection] = made
+            self._kept.move_to_end(selection)
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+            return made[1]
+
+    def _made(self, selection: Selection) -> tuple[str, str]:
+        with self._open() as engine:
+            version = _version(engine)
+            if selection in self._kept and self._kept[selection][0] == version:
+                return self._kept[selection]
+            gathered = page.gather(engine, selection)
+            offered = _offered(engine)
+        # The warehouse is closed: drawing takes longer than asking.
+        html = page.render(gathered, "dashboard.html.j2", selection=selection, version=version, **offered)
+        return version, html
+
+    def _open(self) -> Engine:
+        engine = engines.connect(self._config.warehouse_url, self._config, read_only=True)
+        if not engine.has_tables():
+            engine.close()
+            raise WarehouseError(f"{engine.label}: holds no tables of ours. Run `sparkify etl` first.")
+        return engine
+
+
+def _version(engine: Engine) -> str:
+    return str(engine.rows("select count(*), max(finished_at) from etl_runs")[0])
+
+
+def _offered(engine: Engine) -> dict[str, Any]:
+    """Return what the form suggests."""
+    artists, values = views.select("top_artists", rest=f"order by place, artist_name limit {_OFFERED}")
+    [(first, last)] = engine.rows("select min(start_time), max(start_time) from time")
+    return {
+        "artists": [row[1] for row in engine.rows(artists, values)],
+        "listeners": engine.rows(_LISTENERS),
+        "first": first.date() if first else None,
+        "last": last.date() if last else None,
+    }
+
+
+_LISTENERS = f"""
+select u.user_id, u.first_name, u.last_name
+from users as u
+join (select user_id, count(*) as plays from songplays group by user_id) as p on p.user_id = u.user_id
+order by p.plays desc, u.user_id
+limit {_OFFERED}
+"""
+
+
+def application(config: Config) -> Starlette:
+    """Return the dashboard of a warehouse, as an ASGI application."""
+    pages = Pages(config)
+
+    async def show(request: Request) -> Response:
+        return HTMLResponse(await run_in_threadpool(pages.get, selection(request.query_params)))
+
+    async def version(request: Request) -> Response:  # noqa: ARG001
+        return PlainTextResponse(await run_in_threadpool(pages.version))
+
+    return Starlette(
+        routes=[Route("/", show), Route("/version", version)],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False)],
+        exception_handlers={SparkifyError: _refuse},
+    )
+
+
+def selection(asked: Mapping[str, str]) -> Selection:
+    """Read a selection from a form; raise ConfigError for a day that is none, or days in the wrong order."""
+    days = {}
+    for name in ("since", "until"):
+        try:
+            days[name] = date.fromisoformat(asked[name]) if asked.get(name) else None
+        except ValueError:
+            raise ConfigError(f"{name}: {asked[name]!r} is no day. Write it like 2018-11-01.") from None
+    since, until = days["since"], days["until"]
+    if since and until and since > until:
+        raise ConfigError(f"since {since} is after until {until}. Give them the other way round.")
+    return Selection(since, until, asked.get("artist") or None, asked.get("user") or None)
+
+
+async def _refuse(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    """Say what went wrong: 400 for what was asked, 503 for a warehouse that cannot be read just now."""
+    status = 400 if isinstance(error, ConfigError) else 503
+    return PlainTextResponse(f"{error}\n", status)
+
+
+def serve(config: Config, port: int, say: Callable[[str], None]) -> None:
+    """Serve the dashboard on 127.0.0.1 until interrupted; raise ConfigError if the port is taken."""
+    listening = listen(port)
+    with listening:
+        address = f"http://{ADDRESS}:{listening.getsockname()[1]}/"
+        say(f"The dashboard is on {address} for this machine alone. Ctrl-C ends it.")
+        server(config).run(sockets=[listening])
+
+
+def listen(port: int) -> socket.socket:
+    """Listen on a port of this machine alone; 0 takes any that is free."""
+    try:
+        return socket.create_server((ADDRESS, port))
+    except (OSError, OverflowError) as error:
+        raise ConfigError(f"--port {port}: cannot be listened on ({error}). Name another, or 0 for any.") from error
+
+
+def server(config: Config) -> uvicorn.Server:
+    """Return a server of the dashboard that says nothing of its own."""
+    quiet: dict[str, Any] = {"log_level": "error", "access_log": False, "server_header": False}
+    return uvicorn.Server(uvicorn.Config(application(config), headers=list(_HEADERS.items()), **quiet))

@@ -1,0 +1,307 @@
+"""The charts: rows become a Vega-Lite specification, and that an SVG with real text that no script has to draw.
+
+Colours are the page's CSS variables, so one drawing serves light, dark and print. A chart is drawn twice, wide and for
+a phone, since shrinking would shrink its text too; the page shows the one that fits.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any
+from xml.etree import ElementTree
+
+Rows = Sequence[dict[str, Any]]
+Spec = dict[str, Any]
+Chart = Callable[[int], Spec]
+"""Gives the specification for a width in pixels."""
+
+FULL, HALF, PHONE = 880, 420, 340  # pixels
+_POINTS = 120  # marks that tell their value when pointed at; more would be too small to be hit, and weigh too much
+_SVG = "http://www.w3.org/2000/svg"
+_COLOURS = ("var(--first)", "var(--second)", "var(--third)")
+_A_YEAR = 300  # days, from which on months are written
+_FEW = 10  # days, each of which has its label
+
+
+def svg(spec: Spec, name: str, label: str) -> str:
+    """Draw a specification; `name` keeps its ids apart from those of other drawings, `label` says what is seen."""
+    import vl_convert
+
+    drawn = ElementTree.fromstring(vl_convert.vegalite_to_svg(json.dumps(_styled(spec), default=str)))
+    parents = [drawn, *drawn.iter()]
+    for element in parents:
+        told = element.attrib.pop("aria-label", None)
+        for attribute in [
+            key for key in element.attrib if key.startswith("aria-") or key in ("role", "pointer-events")
+        ]:
+            del element.attrib[attribute]
+        for attribute, value in element.attrib.items():
+            element.attrib[attribute] = value.replace("url(#", f"url(#{name}-")
+        if "id" in element.attrib:
+            element.attrib["id"] = f"{name}-{element.attrib['id']}"
+        if told and "root" not in element.attrib.get("class", "") and element is not drawn:
+            ElementTree.SubElement(element, f"{{{_SVG}}}title").text = told
+    width, height = drawn.attrib.pop("width"), drawn.attrib.pop("height")
+    drawn.attrib.update(role="img", viewBox=f"0 0 {width} {height}", **{"aria-label": label})
+    ElementTree.register_namespace("", _SVG)
+    return ElementTree.tostring(drawn, encoding="unicode")
+
+
+def _styled(spec: Spec) -> Spec:
+    """Add what all charts share: the page's colours, few lines, room around the text."""
+    axis = {
+        "domain": False,
+        "ticks": False,
+        "gridColor": "var(--line)",
+        "labelColor": "var(--soft)",
+        "titleColor": "var(--soft)",
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "labelPadding": 6,
+    }
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "background": "transparent",
+        "padding": 4,
+        "autosize": {"type": "fit", "contains": "padding"},
+        "config": {
+            "font": "Helvetica, Arial, sans-serif",
+            "view": {"stroke": None},
+            "axis": axis,
+            "axisX": {"grid": False},
+            "legend": {
+                "orient": "top",
+                "title": None,
+                "labelColor": "var(--ink)",
+                "labelFontSize": 12,
+                "symbolStrokeWidth": 3,
+                "labelLimit": 220,
+                "offset": 8,
+            },
+            "text": {"color": "var(--ink)", "fontSize": 12},
+        },
+        **spec,
+    }
+
+
+def _days(values: Rows, width: int) -> Spec:
+    """Return the axis of days, with as many labels as there is room for: all of them, if they are few."""
+    days = sorted({value["when"] for value in values})
+    axis: Spec = {
+        "format": "%b %Y" if len(days) > _A_YEAR else "%-d %b",
+        "title": None,
+        "labelOverlap": "greedy",
+        "labelSeparation": 14,
+    }
+    axis |= {"values": days} if len(days) <= _FEW else {"tickCount": width // 90}
+    return {"field": "when", "type": "temporal", "scale": {"type": "utc"}, "axis": axis}
+
+
+def _amount(value: str, form: str) -> Spec:
+    axis = {"title": None, "tickCount": 4, "format": form, "tickMinStep": 0.01 if form.endswith("%") else 1}
+    return {"field": value, "type": "quantitative", "axis": axis, "scale": {"zero": True, "nice": True}}
+
+
+def lines(rows: Rows, when: str, series: dict[str, str], form: str = ",d", unit: str = "") -> Chart:
+    """Draw amounts over days, a line for each series: column → what it is called."""
+    values = [
+        {
+            "when": row[when],
+            "series": called,
+            "value": row[column],
+            "tip": f"{_day(row[when])}: {_said(row[column], form)} {unit or called}",
+        }
+        for column, called in series.items()
+        for row in rows
+        if row[column] is not None
+    ]
+
+    def chart(width: int) -> Spec:
+        colour = {
+            "field": "series",
+            "type": "nominal",
+            "scale": {"domain": list(series.values()), "range": list(_COLOURS[: len(series)])},
+            "legend": {} if len(series) > 1 else None,
+        }
+        encoding = {
+            "x": _days(values, width),
+            "y": _amount("value", form),
+            "color": colour,
+        }
+        layers: list[Spec] = [{"mark": {"type": "line", "strokeWidth": 2.5, "strokeJoin": "round"}}]
+        if len(values) <= len(series) * _POINTS:
+            point = {"type": "point", "filled": True, "size": 90, "opacity": 0}
+            layers.append({"mark": point, "encoding": {"description": {"field": "tip"}}})
+            if len(rows) <= 2:
+                layers.append({"mark": {"type": "point", "filled": True, "size": 40}})
+        return {
+            "width": width,
+            "height": 230,
+            "data": {"values": values},
+            "encoding": encoding,
+            "layer": layers,
+        }
+
+    return chart
+
+
+def stack(rows: Rows, when: str, series: dict[str, str]) -> Chart:
+    """Draw how two amounts make up a whole over days: column → what it is called, from the bottom up."""
+    values = [
+        {"when": row[when], "series": called, "value": row[column], "order": place}
+        for place, (column, called) in enumerate(series.items())
+        for row in rows
+    ]
+
+    def chart(width: int) -> Spec:
+        return {
+            "width": width,
+            "height": 230,
+            "data": {"values": values},
+            "mark": {"type": "area", "interpolate": "step-after", "opacity": 1},
+            "encoding": {
+                "x": _days(values, width),
+                "y": _amount("value", ",d"),
+                "order": {"field": "order"},
+                "color": {
+                    "field": "series",
+                    "type": "nominal",
+                    "scale": {"domain": list(series.values()), "range": [_COLOURS[0], _COLOURS[2]]},
+                },
+            },
+        }
+
+    return chart
+
+
+def ranked(
+    rows: Rows, name: Callable[[dict[str, Any]], str], value: str, told: Callable[[dict[str, Any]], str]
+) -> Chart:
+    """Draw amounts as bars, one under the other in the order given, each under its name."""
+    values = [
+        {"place": place, "name": name(row), "value": row[value], "told": told(row), "tip": f"{name(row)}: {told(row)}"}
+        for place, row in enumerate(rows)
+    ]
+
+    def chart(width: int) -> Spec:
+        y = {"field": "place", "type": "ordinal", "axis": None, "scale": {"paddingInner": 0, "paddingOuter": 0}}
+        x = {"field": "value", "type": "quantitative", "axis": None, "scale": {"zero": True, "nice": False}}
+        text = {"type": "text", "baseline": "bottom", "dy": 1, "limit": width - 120}
+        return {
+            "width": width,
+            "height": 38 * max(len(values), 1),
+            "data": {"values": values},
+            "encoding": {"y": y},
+            "layer": [
+                {
+                    "mark": {"type": "bar", "height": 8, "yOffset": 10, "cornerRadius": 2, "color": _COLOURS[0]},
+                    "encoding": {"x": x, "description": {"field": "tip"}},
+                },
+                {
+                    "mark": text | {"align": "left", "x": 0},
+                    "encoding": {"text": {"field": "name"}},
+                },
+                {
+                    "mark": text | {"align": "right", "x": "width", "color": "var(--soft)"},
+                    "encoding": {"text": {"field": "told"}},
+                },
+            ],
+        }
+
+    return chart
+
+
+def columns(rows: Rows, when: str, value: str, unit: str) -> Chart:
+    """Draw an amount on each of some days; a line where they are too many to be told apart."""
+    if len(rows) > _POINTS:
+        return lines(rows, when, {value: unit})
+    values = [
+        {"when": row[when], "value": row[value], "tip": f"{_day(row[when])}: {_said(row[value], ',d')} {unit}"}
+        for row in rows
+    ]
+
+    def chart(width: int) -> Spec:
+        mark = {"type": "bar", "color": _COLOURS[0], "width": {"band": 0.7}, "cornerRadiusEnd": 1}
+        return {
+            "width": width,
+            "height": 230,
+            "data": {"values": values},
+            "mark": mark,
+            "encoding": {
+                "x": _days(values, width) | {"timeUnit": "utcyearmonthdate"},
+                "y": _amount("value", ",d"),
+                "description": {"field": "tip"},
+            },
+        }
+
+    return chart
+
+
+def grid(
+    rows: Rows, across: str, down: str, value: str, *, form: str, unit: str, titles: tuple[str, str], written: bool
+) -> Chart:
+    """Draw amounts as cells, the more the stronger; `written` puts the amount into each."""
+    most = max((row[value] for row in rows), default=0) or 1
+    values = [
+        {
+            "across": row[across],
+            "down": row[down],
+            "share": row[value] / most,
+            "written": _said(row[value], form),
+            "tip": f"{row[down]}, {row[across]}: {_said(row[value], form)} {unit}",
+        }
+        for row in rows
+    ]
+    downs = list(dict.fromkeys(value["down"] for value in values))
+    acrosses = list(dict.fromkeys(value["across"] for value in values))
+
+    def chart(width: int) -> Spec:
+        few = len(acrosses) <= (14 if width > PHONE else 6)
+        axis = {"labelAngle": 0, "titlePadding": 8}
+        every = acrosses if len(acrosses) * 24 < width else acrosses[::3]
+        layers: list[Spec] = [
+            {
+                "mark": {"type": "rect", "color": _COLOURS[0], "cornerRadius": 2, "stroke": "var(--card)"},
+                "encoding": {
+                    "fillOpacity": {
+                        "field": "share",
+                        "type": "quantitative",
+                        "scale": {"domain": [0, 1], "range": [0.04, 1]},
+                        "legend": None,
+                    },
+                    "description": {"field": "tip"},
+                },
+            }
+        ]
+        if written and few:
+            strong = {"test": "datum.share > 0.55", "value": "var(--card)"}
+            colour = {"condition": strong, "value": "var(--ink)"}
+            layers.append({"mark": {"type": "text"}, "encoding": {"text": {"field": "written"}, "color": colour}})
+        return {
+            "width": width,
+            "height": max(28 * len(downs), 28) + 50,
+            "data": {"values": values},
+            "encoding": {
+                "x": {
+                    "field": "across",
+                    "type": "ordinal",
+                    "sort": None,
+                    "axis": axis | {"title": titles[0], "values": every},
+                },
+                "y": {"field": "down", "type": "ordinal", "sort": None, "axis": axis | {"title": titles[1] or None}},
+            },
+            "layer": layers,
+        }
+
+    return chart
+
+
+def _day(value: date) -> str:
+    return f"{value.day} {value:%b %Y}"
+
+
+def _said(value: float, form: str) -> str:
+    return f"{value:.0%}" if form.endswith("%") else f"{value:,.0f}"

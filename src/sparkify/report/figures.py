@@ -1,0 +1,431 @@
+"""What the page shows: each figure asks a view, says in a sentence what it finds, and gives its rows to a chart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from sparkify import views
+from sparkify.engines.base import Engine
+from sparkify.report import charts
+from sparkify.report.charts import Chart
+from sparkify.views import Selection
+
+Rows = list[dict[str, Any]]
+
+SHOWN = 10
+"""So many tracks, artists and states stand in a chart, and five times as many in its table."""
+
+LISTED = 400
+"""So many rows stand in a table."""
+
+COHORTS = 12
+"""So many weekly cohorts are shown, the latest ones."""
+
+WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart with what it says, what it counts, and its data."""
+
+    name: str
+    title: str
+    says: str
+    counts: str  # what it counts, and what not
+    rows: Rows
+    chart: Chart | None  # None: its data is the answer
+    is_wide: bool = False
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of its data."""
+        return list(self.rows[0]) if self.rows else []
+
+    @property
+    def table(self) -> Rows:
+        """The rows that its table shows: the latest, where they are too many for a page."""
+        return self.rows[-LISTED:]
+
+
+@dataclass(frozen=True)
+class Section:
+    """Figures that belong together, under a title."""
+
+    title: str
+    figures: list[Figure]
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number to see first, and what it is."""
+
+    value: str
+    what: str
+    beside: str = ""
+
+
+@dataclass(frozen=True)
+class Story:
+    """What a page tells."""
+
+    title: str
+    numbers: list[Number]
+    sections: list[Section]
+
+
+class Answers:
+    """A selection of the warehouse, of which each view is asked once."""
+
+    def __init__(self, engine: Engine, selection: Selection) -> None:
+        self.engine = engine
+        self._asked: dict[tuple[str, Selection, str], Rows] = {}
+        self.selection = selection
+
+    def ask(self, view: str, rest: str = "") -> Rows:
+        """Return the rows of a view, or of a file of ``sql/report``, over the selection."""
+        return self._ask(view, self.selection, rest)
+
+    def ask_all(self, view: str, rest: str = "") -> Rows:
+        """Return the rows of a view, whatever is selected."""
+        return self._ask(view, views.EVERYTHING, rest)
+
+    def ask_of_all_time(self, view: str, rest: str = "") -> Rows:
+        """Return the rows of a view over the selection, whatever its period."""
+        return self._ask(view, replace(self.selection, since=None, until=None), rest)
+
+    def _ask(self, view: str, selection: Selection, rest: str) -> Rows:
+        question = (view, selection, rest)
+        if question not in self._asked:
+            names, rows = self.engine.query(*views.select(*question))
+            self._asked[question] = [dict(zip(names, row, strict=True)) for row in rows]
+        return self._asked[question]
+
+
+def overview(answers: Answers) -> Story:
+    """Return what all listeners do, or those of an artist."""
+    artist = answers.selection.artist
+    title = "What Sparkify’s listeners do" if artist is None else f"{artist} on Sparkify"
+    return Story(title, headline(answers), sections(answers))
+
+
+def headline(answers: Answers) -> list[Number]:
+    """Return the numbers that stand at the top."""
+    [total] = answers.ask("report/headline")
+    days = answers.ask("daily_listeners", "order by day")
+    week = days[-1]["listeners_7d"] if days else 0
+    mean = sum(row["stickiness"] for row in days) / len(days) if days else 0.0
+    numbers = [
+        Number(f"{total['plays']:,}", "songs played", f"{total['hours']:,.0f} hours of music"),
+        Number(f"{total['listeners']:,}", "listeners", f"{week:,} of them in the last 7 days"),
+        Number(f"{mean:.0%}", "stickiness", "of a month’s listeners come on a day"),
+    ]
+    if answers.selection.artist is None:
+        levels = answers.ask("daily_levels", "order by day")
+        last = levels[-1] if levels else {"users": 0, "paid_users": 0}
+        length = "" if total["minutes"] is None else f"{total['minutes']:,.0f} minutes on average"
+        numbers[2:2] = [
+            Number(f"{last['paid_users']:,}", "paid users", f"of {last['users']:,} users at the end"),
+            Number(f"{total['sessions']:,}", "sessions", length),
+        ]
+    return numbers
+
+
+def sections(answers: Answers) -> list[Section]:
+    """Return the figures of the page, in its order; of an artist, those that need nothing but plays."""
+    places = Section("Where and with what", [regions(answers), devices(answers)])
+    if answers.selection.artist is not None:
+        listening = [listeners(answers), stickiness(answers), tracks(answers), hours(answers)]
+        return [Section("Listening", listening), places]
+    return [
+        Section("Listening", [listeners(answers), stickiness(answers), session_lengths(answers), hours(answers)]),
+        Section("Growth", [paid_and_free(answers), funnel(answers), retention(answers), churn(answers)]),
+        Section("Music", [tracks(answers), artists(answers)]),
+        places,
+        Section("How sound the data is", [match_rate(answers), page_errors(answers)]),
+    ]
+
+
+def matched(answers: Answers) -> dict[str, int]:
+    """Return how many plays there are, and of how many the catalogue knows the song and the artist."""
+    rows = answers.ask("match_rate", "order by day")
+    return {column: sum(row[column] for row in rows) for column in ("plays", "song_plays", "artist_plays")}
+
+
+def listeners(answers: Answers) -> Figure:
+    """Listeners per day, with the windows of 7 and 30 days."""
+    daily = answers.ask("daily_listeners", "order by day")
+    best = max(daily, key=lambda day: day["listeners"], default=None)
+    says = f"Most listeners on one day: {best['listeners']:,}, on {day(best['day'])}." if best else NOTHING
+    series = {"listeners": "on the day", "listeners_7d": "in 7 days", "listeners_30d": "in 30 days"}
+    return Figure(
+        "daily_listeners",
+        "Listeners per day",
+        says,
+        "Users who started a song on the day, and in the 7 and 30 days that end with it. Days of UTC.",
+        daily,
+        charts.lines(daily, "day", series),
+        is_wide=True,
+    )
+
+
+def stickiness(answers: Answers) -> Figure:
+    """The share of a month's listeners who come on a day."""
+    daily = answers.ask("daily_listeners", "order by day")
+    says = f"{daily[-1]['stickiness']:.0%} on the last day." if daily else NOTHING
+    rows = [{"day": row["day"], "stickiness": row["stickiness"]} for row in daily]
+    return Figure(
+        "stickiness",
+        "Stickiness",
+        says,
+        "Listeners of the day / listeners of 30 days. In the data's first 30 days too high, as the month is not full.",
+        rows,
+        charts.lines(rows, "day", {"stickiness": "stickiness"}, ".0%", "of the month's listeners"),
+    )
+
+
+def session_lengths(answers: Answers) -> Figure:
+    """How long sessions are."""
+    rows = answers.ask("report/session_lengths", "order by place")
+    total = sum(row["sessions"] for row in rows)
+    long = sum(row["sessions"] for row in rows if row["place"] >= 5)
+    says = f"{long / total:.0%} of {total:,} sessions last an hour or more." if total else NOTHING
+    shown = [{key: row[key] for key in ("length", "sessions", "plays")} for row in rows]
+    return Figure(
+        "sessions",
+        "Length of sessions",
+        says,
+        "From the first to the last event of a user's session; how long the last song was heard is not known.",
+        shown,
+        charts.ranked(shown, lambda row: row["length"], "sessions", lambda row: f"{row['sessions']:,}"),
+    )
+
+
+def hours(answers: Answers) -> Figure:
+    """When people listen."""
+    rows = answers.ask("listening_by_hour", "order by weekday, hour")
+    best = max(rows, key=lambda row: row["plays"], default=None)
+    says = (
+        f"The busiest hour: {WEEKDAYS[best['weekday']]} from {best['hour']}:00, {best['plays']:,} plays."
+        if best
+        else NOTHING
+    )
+    found = {(row["weekday"], row["hour"]): row for row in rows}
+    nothing = {"plays": 0, "listeners": 0}
+    cells = [
+        {
+            "weekday": WEEKDAYS[weekday],
+            "hour": hour,
+            **{key: found.get((weekday, hour), nothing)[key] for key in nothing},
+        }
+        for weekday in (1, 2, 3, 4, 5, 6, 0)
+        for hour in range(24)
+    ]
+    short = [cell | {"weekday": cell["weekday"][:3]} for cell in cells]
+    chart = charts.grid(
+        short, "hour", "weekday", "plays", form=",d", unit="plays", titles=("hour (UTC)", ""), written=False
+    )
+    return Figure(
+        "listening_by_hour",
+        "Plays by weekday and hour",
+        says,
+        "Songs started; stronger is more. Hours of UTC: the logs do not say what the clock showed at the listener's.",
+        cells if rows else [],
+        chart,
+        is_wide=True,
+    )
+
+
+def paid_and_free(answers: Answers) -> Figure:
+    """How many users are paid and free."""
+    levels = answers.ask("daily_levels", "order by day")
+    last = levels[-1] if levels else None
+    says = f"{last['paid_users']:,} of {last['users']:,} users are paid at the end." if last else NOTHING
+    return Figure(
+        "daily_levels",
+        "Paid and free users",
+        says,
+        "Users seen so far, by their level when the day ends. The app does not say who has left; nobody is taken off.",
+        levels,
+        charts.stack(levels, "day", {"paid_users": "paid", "free_users": "free"}),
+    )
+
+
+def funnel(answers: Answers) -> Figure:
+    """The way from free to paid."""
+    rows = answers.ask("upgrade_funnel", "order by step")
+    first, last = rows[0]["users"], rows[-1]["users"]
+    says = f"{last:,} of {first:,} free users became paid ({last / first:.0%})." if first else NOTHING
+    return Figure(
+        "upgrade_funnel",
+        "From free to paid",
+        says,
+        "Users who were free, saw the upgrade page, sent its form, and were then paid: each step after the other.",
+        rows if first else [],
+        charts.ranked(rows, lambda row: row["name"], "users", lambda row: f"{row['users']:,}"),
+    )
+
+
+def retention(answers: Answers) -> Figure:
+    """Which of those who began in a week came back in later ones."""
+    rows = answers.ask("weekly_retention", "order by cohort_week, weeks_since")
+    shown_weeks = sorted({row["cohort_week"] for row in rows})[-COHORTS:]
+    rows = [row for row in rows if row["cohort_week"] in shown_weeks and row["weeks_since"] < COHORTS]
+    size = sum(row["cohort_listeners"] for row in rows if row["weeks_since"] == 1)
+    back = sum(row["active_listeners"] for row in rows if row["weeks_since"] == 1)
+    says = f"{back / size:.0%} of new listeners played again in the week after their first." if size else NOTHING
+    cells = [
+        row | {"cohort": f"{row['cohort_week'].day} {row['cohort_week']:%b %Y} · {row['cohort_listeners']:,}"}
+        for row in rows
+    ]
+    titles = ("weeks since the first play", "")
+    return Figure(
+        "weekly_retention",
+        "Weekly cohorts",
+        says,
+        "Listeners by the week of their first play, and the share of them who played in each week since. Who listened"
+        " before the data begins looks new in its first week; the last week may not be over.",
+        rows,
+        charts.grid(
+            cells, "weeks_since", "cohort", "retention", form=".0%", unit="came back", titles=titles, written=True
+        ),
+        is_wide=True,
+    )
+
+
+def churn(answers: Answers) -> Figure:
+    """Who comes, who comes back, and who does not."""
+    rows = answers.ask("weekly_churn", "order by week")
+    known = [row for row in rows if row["churn"] is not None]
+    says = (
+        f"{known[-1]['churn']:.0%} of the listeners of the week before did not play in the last week."
+        if known
+        else ("One week alone loses nobody." if rows else NOTHING)
+    )
+    series = {"listeners": "listeners", "new_listeners": "new", "lost_listeners": "lost"}
+    return Figure(
+        "weekly_churn",
+        "New and lost listeners by week",
+        says,
+        "Lost is who played in the week before and not in this one; they may return. The last week may not be over.",
+        rows,
+        charts.lines(rows, "week", series),
+        is_wide=True,
+    )
+
+
+def tracks(answers: Answers) -> Figure:
+    """What is played most."""
+    rows = answers.ask("top_tracks", f"order by place, title, artist_name limit {5 * SHOWN}")
+    best = rows[0] if rows else None
+    says = f"“{best['title']}” by {best['artist_name']}: {plays(best)}." if best else NOTHING
+    return Figure(
+        "top_tracks",
+        "Top tracks",
+        says,
+        "Songs started, by title and artist as the app named them. There is no skip rate: the app does not say when a"
+        " song ended.",
+        rows,
+        charts.ranked(rows[:SHOWN], lambda row: f"{row['title']} · {row['artist_name']}", "plays", plays),
+    )
+
+
+def artists(answers: Answers) -> Figure:
+    """Who is played most."""
+    rows = answers.ask("top_artists", f"order by place, artist_name limit {5 * SHOWN}")
+    best = rows[0] if rows else None
+    says = f"{best['artist_name']}: {plays(best)} by {counted(best['listeners'], 'listener')}." if best else NOTHING
+    return Figure(
+        "top_artists",
+        "Top artists",
+        says,
+        "Songs started, by the artist as the app credited them; a guest's credit is a name of its own.",
+        rows,
+        charts.ranked(rows[:SHOWN], lambda row: row["artist_name"], "plays", plays),
+    )
+
+
+def regions(answers: Answers) -> Figure:
+    """Where people listen."""
+    rows = answers.ask("listening_by_region", "order by plays desc, state")
+    best = rows[0] if rows else None
+    says = f"{best['state']}: {plays(best)} by {counted(best['listeners'], 'listener')}." if best else NOTHING
+    return Figure(
+        "listening_by_region",
+        "By state",
+        says,
+        "The state of the location. A metropolitan area in several states counts for each of them.",
+        rows,
+        charts.ranked(rows[:SHOWN], lambda row: row["state"], "plays", plays),
+    )
+
+
+def devices(answers: Answers) -> Figure:
+    """What people listen with."""
+    rows = answers.ask("listening_by_device", "order by plays desc, device, browser")
+    total = sum(row["plays"] for row in rows)
+    best = rows[0] if rows else None
+    says = f"{best['browser']} on {best['device']}: {best['plays'] / total:.0%} of plays." if best else NOTHING
+    return Figure(
+        "listening_by_device",
+        "By device and browser",
+        says,
+        "Read from the browser's own description of itself.",
+        rows,
+        charts.ranked(rows[:SHOWN], lambda row: f"{row['device']} · {row['browser']}", "plays", plays),
+    )
+
+
+def match_rate(answers: Answers) -> Figure:
+    """How many plays the catalogue knows."""
+    rows = answers.ask("match_rate", "order by day")
+    total, songs, by_artist = matched(answers).values()
+    says = (
+        f"Of {total:,} plays, the catalogue knows the song of {songs:,} ({songs / total:.1%}),"
+        f" the artist of {by_artist:,} ({by_artist / total:.1%})."
+        if total
+        else NOTHING
+    )
+    series = {"song_rate": "song known", "artist_rate": "artist known"}
+    return Figure(
+        "match_rate",
+        "Plays that the catalogue knows",
+        says,
+        "A song is matched by title, artist and duration, all exactly; else perhaps its artist alone, by name.",
+        rows,
+        charts.lines(rows, "day", series, ".0%"),
+    )
+
+
+def page_errors(answers: Answers) -> Figure:
+    """How often a page ends in an error."""
+    rows = answers.ask("page_errors", "order by day")
+    views_, errors = sum(row["page_views"] for row in rows), sum(row["errors"] for row in rows)
+    says = f"{errors:,} of {views_:,} pages ended in an error ({errors / views_:.1%})." if views_ else NOTHING
+    return Figure(
+        "page_errors",
+        "Page errors",
+        says,
+        "Page views with a status of 400 or more. Plays are not pages.",
+        rows,
+        charts.columns(rows, "day", "errors", "errors"),
+    )
+
+
+NOTHING = "Nothing in this selection."
+
+
+def day(value: date) -> str:
+    """Return a day for people: 30 November 2018."""
+    return f"{value.day} {value:%B %Y}"
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things in words: 1 play, 2 plays."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def plays(row: dict[str, Any]) -> str:
+    """Return a row's number of plays in words."""
+    return counted(row["plays"], "play")

@@ -1,0 +1,17 @@
+(() => {
+  const button = document.getElementById("theme");
+  const root = document.documentElement;
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const shown = () => root.dataset.theme || (dark.matches ? "dark" : "light");
+  const label = () => { button.textContent = shown() === "dark" ? "Light" : "Dark"; };
+  const remember = (theme) => { try { localStorage.setItem("theme", theme); } catch { /* a file may not */ } };
+  try { if (localStorage.getItem("theme")) root.dataset.theme = localStorage.getItem("theme"); } catch { /* nor look */ }
+  button.addEventListener("click", () => {
+    root.dataset.theme = shown() === "dark" ? "light" : "dark";
+    remember(root.dataset.theme);
+    label();
+  });
+  dark.addEventListener("change", label);
+  button.hidden = false;
+  label();
+})();

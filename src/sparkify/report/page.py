@@ -1,0 +1,144 @@
+"""The page: figures, drawn and put into the template; one file that asks nothing of any network."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from sparkify import formats, ledger
+from sparkify.engines.base import Engine
+from sparkify.export import whole
+from sparkify.report import charts, figures, review
+from sparkify.report.figures import Answers, Figure, Rows, Story
+from sparkify.views import Selection
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that a page shows, once the warehouse has been asked."""
+
+    story: Story
+    period: str
+    fresh: dict[str, Any]
+    age: str  # of the newest event
+    matched: dict[str, int]
+    balance: Rows
+    rejections: Rows
+    warehouse: str
+    made_at: datetime
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure with its chart drawn, wide and for a phone."""
+
+    figure: Figure
+    wide: Markup
+    narrow: Markup
+
+
+def gather(engine: Engine, selection: Selection) -> Page:
+    """Ask the warehouse for all that the page over a selection shows: of a user, their review.
+
+    Raise ConfigError if there is no such user.
+    """
+    answers = Answers(engine, selection)
+    [fresh] = answers.ask_all("freshness")
+    made_at = ledger.now()
+    newest = fresh["newest_event_at"]
+    return Page(
+        story=figures.overview(answers) if selection.user is None else review.review(answers),
+        period=_period(selection, fresh),
+        fresh=fresh,
+        age=formats.age((made_at - newest).total_seconds()) if newest else "",
+        matched=figures.matched(answers),
+        balance=answers.ask_all("report/balance", "order by kind"),
+        rejections=answers.ask_all("report/rejections", "order by records desc, source, reason limit 20"),
+        warehouse=engine.label,
+        made_at=made_at,
+    )
+
+
+def render(page: Page, template: str = "page.html.j2", **more: Any) -> str:
+    """Return a page as HTML, its charts drawn. `more` is what another template than the report's asks for."""
+    sections = [(section.title, [draw(figure) for figure in section.figures]) for section in page.story.sections]
+    return _environment().get_template(template).render(page=page, sections=sections, **more)
+
+
+def write(page: Page, path: Path) -> int:
+    """Write a page to a file, which is there whole or not at all; return its bytes."""
+    content = render(page).encode()
+    with whole(path) as beside:
+        beside.write_bytes(content)
+    return len(content)
+
+
+def draw(figure: Figure) -> Drawing:
+    """Draw the chart of a figure."""
+    wide = charts.FULL if figure.is_wide else charts.HALF
+    label = f"{figure.title}. {figure.says}"
+    if not figure.rows or figure.chart is None:
+        return Drawing(figure, Markup(), Markup())
+    drawn = [Markup(charts.svg(figure.chart(width), f"{figure.name}-{width}", label)) for width in (wide, charts.PHONE)]
+    return Drawing(figure, *drawn)
+
+
+def _period(selection: Selection, fresh: dict[str, Any]) -> str:
+    """Return the days that the page is about, for people."""
+    if fresh["oldest_event_at"] is None:
+        return "no events yet"
+    first = selection.since or fresh["oldest_event_at"].date()
+    last = selection.until or fresh["newest_event_at"].date()
+    return figures.day(first) if first == last else f"{figures.day(first)} to {figures.day(last)}"
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("sparkify", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["shown"] = _shown
+    made.globals["inline"] = _inline
+    made.globals["fingerprint"] = _fingerprint
+    return made
+
+
+@cache
+def _inline(name: str) -> Markup:
+    """Return a style sheet or script of this folder, to stand in the page."""
+    return Markup(files("sparkify").joinpath("report", name).read_text(encoding="utf-8"))
+
+
+@cache
+def _fingerprint(name: str) -> str:
+    """Return what a Content-Security-Policy names an inline script or style by."""
+    return "sha256-" + base64.b64encode(sha256(_inline(name).encode()).digest()).decode()
+
+
+def _shown(value: Any) -> str:
+    """Return a value of a table for people."""
+    match value:
+        case None:
+            return "–"
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M}"
+        case date():
+            return f"{value:%Y-%m-%d}"
+        case float():
+            return f"{value:,.3f}".rstrip("0").rstrip(".")
+        case int():
+            return f"{value:,}"
+    return formats.printable(str(value))

@@ -1,0 +1,76 @@
+"""The review of one listener: what they heard in a year, or in whatever time is selected."""
+
+from __future__ import annotations
+
+from sparkify.errors import ConfigError
+from sparkify.report import charts, figures
+from sparkify.report.figures import Answers, Figure, Number, Section, Story
+
+
+def review(answers: Answers) -> Story:
+    """Return what a listener heard; raise ConfigError if there is no such user."""
+    user = answers.selection.user
+    names = answers.engine.rows("select first_name, last_name from users where user_id = ?", [user])
+    if not names:
+        raise ConfigError(f"{user}: there is no such user. Name one by the user_id of the table users.")
+    name = " ".join(part for part in names[0] if part) or f"User {user}"
+    since, until = answers.selection.since, answers.selection.until
+    year = f"{since.year}" if since and until and since.year == until.year else "listening"
+    return Story(
+        f"{name}’s {year}",
+        _numbers(answers),
+        [
+            Section("Music", [figures.tracks(answers), figures.artists(answers)]),
+            Section("When", [_days(answers), figures.session_lengths(answers), figures.hours(answers)]),
+            Section("Subscription and devices", [_levels(answers), figures.devices(answers)]),
+        ],
+    )
+
+
+def _numbers(answers: Answers) -> list[Number]:
+    [total] = answers.ask("report/headline")
+    days = answers.ask("report/daily_plays", "order by day")
+    hours = answers.ask("report/favourite_hour", "order by plays desc, hour")
+    longest = answers.ask("sessions", "order by minutes desc, started_at limit 1")
+    [kinds] = answers.ask("report/variety")
+    numbers = [
+        Number(f"{total['plays']:,}", "songs played", f"{kinds['titles']:,} different ones"),
+        Number(f"{total['hours']:,.1f}", "hours of music", f"on {len(days):,} days"),
+        Number(f"{kinds['artists']:,}", "artists", ""),
+    ]
+    if hours:
+        numbers.append(Number(f"{hours[0]['hour']}:00", "favourite hour", f"UTC, {figures.plays(hours[0])}"))
+    if longest:
+        began = figures.day(longest[0]["started_at"])
+        length = f"{longest[0]['minutes']:,.0f} min"
+        numbers.append(Number(length, "longest session", f"{figures.plays(longest[0])}, on {began}"))
+    return numbers
+
+
+def _days(answers: Answers) -> Figure:
+    rows = answers.ask("report/daily_plays", "order by day")
+    says = figures.NOTHING
+    if rows:
+        says = f"The first play on {figures.day(rows[0]['day'])}, the last on {figures.day(rows[-1]['day'])}."
+    return Figure(
+        "daily_plays",
+        "Plays per day",
+        says,
+        "Songs started. Days of UTC.",
+        rows,
+        charts.columns(rows, "day", "plays", "plays"),
+    )
+
+
+def _levels(answers: Answers) -> Figure:
+    rows = answers.ask_of_all_time("level_history", "order by valid_from")
+    shown = [{key: row[key] for key in ("level", "valid_from", "valid_to")} for row in rows]
+    says = f"{rows[-1]['level'].capitalize()} since {figures.day(rows[-1]['valid_from'])}." if rows else figures.NOTHING
+    return Figure(
+        "level_history",
+        "Free and paid",
+        says,
+        "By what the app wrote on the events, over all of time: the first event at a level begins it.",
+        shown,
+        None,
+    )

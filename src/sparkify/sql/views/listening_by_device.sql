@@ -1,0 +1,44 @@
+-- listening_by_device: one row per device and browser family with which something was played.
+-- Read from user_agent by the rule below: the first name that is found counts, since browsers name others too.
+-- device: iPhone, iPad, Android, Windows, Mac, Linux, ChromeOS, other, or unknown where the log has none.
+-- browser: Edge, Opera, Firefox, Chrome (Chromium too), Safari, Internet Explorer, other, or unknown.
+-- plays: Songs started with it.
+-- listeners: Users who started one; who uses two is in two rows.
+with agents as (
+    select user_agent, user_id, count(*) as plays
+    from songplays
+    group by user_agent, user_id
+)
+select
+    device,
+    browser,
+    cast(sum(plays) as bigint) as plays,
+    count(distinct user_id) as listeners
+from (
+    select
+        user_id,
+        plays,
+        case
+            when user_agent is null then 'unknown'
+            when user_agent like '%iPhone%' or user_agent like '%iPod%' then 'iPhone'
+            when user_agent like '%iPad%' then 'iPad'
+            when user_agent like '%Android%' then 'Android'
+            when user_agent like '%Windows%' then 'Windows'
+            when user_agent like '%Macintosh%' then 'Mac'
+            when user_agent like '%CrOS%' then 'ChromeOS'
+            when user_agent like '%Linux%' then 'Linux'
+            else 'other'
+        end as device,
+        case
+            when user_agent is null then 'unknown'
+            when user_agent like '%Edg/%' or user_agent like '%Edge/%' then 'Edge'
+            when user_agent like '%OPR/%' or user_agent like '%Opera%' then 'Opera'
+            when user_agent like '%Firefox/%' or user_agent like '%FxiOS/%' then 'Firefox'
+            when user_agent like '%Chrome/%' or user_agent like '%CriOS/%' then 'Chrome'
+            when user_agent like '%MSIE %' or user_agent like '%Trident/%' then 'Internet Explorer'
+            when user_agent like '%Safari/%' then 'Safari'
+            else 'other'
+        end as browser
+    from agents
+) as named
+group by device, browser

@@ -1,0 +1,28 @@
+-- listening_by_region: one row per state from which something was played.
+-- The state is what stands after the last comma of the location. A metropolitan area in several states (NY-NJ-PA)
+-- counts for each of them, up to four, so the rows add up to more than all plays.
+-- state: Two letters, as the location has them; unknown where there is no location or no state in it.
+-- plays: Songs started there.
+-- listeners: Users who started one.
+with places as (
+    select user_id, reverse(split_part(reverse(location), ' ,', 1)) as states, count(*) as plays
+    from songplays
+    group by user_id, reverse(split_part(reverse(location), ' ,', 1))
+)
+select
+    state,
+    cast(sum(plays) as bigint) as plays,
+    count(distinct user_id) as listeners
+from (
+    select
+        user_id,
+        plays,
+        case
+            when length(split_part(states, '-', n)) = 2 then split_part(states, '-', n)
+            when n = 1 then 'unknown'
+        end as state
+    from places
+    cross join (select 1 as n union all select 2 union all select 3 union all select 4) as numbers
+) as per_state
+where state is not null
+group by state

@@ -1,0 +1,37 @@
+-- weekly_retention: one row per weekly cohort of listeners and week since, from its first week on.
+-- A cohort is the users who played their first song in the same week. Those who listened before the data begins look
+-- new in its first week. The last week may not be over yet.
+-- cohort_week: The Monday of the week in which the cohort played its first songs.
+-- weeks_since: Whole weeks since then; 0 is the first week itself.
+-- cohort_listeners: How many the cohort are.
+-- active_listeners: How many of them played something in that week.
+-- retention: active_listeners / cohort_listeners.
+with weeks as (
+    select distinct user_id, cast(date_trunc('week', start_time) as date) as week
+    from songplays
+),
+firsts as (
+    select user_id, min(week) as cohort_week
+    from weeks
+    group by user_id
+),
+sizes as (
+    select cohort_week, count(*) as listeners
+    from firsts
+    group by cohort_week
+),
+visits as (
+    select firsts.cohort_week, weeks.week, count(*) as listeners
+    from firsts
+    join weeks on weeks.user_id = firsts.user_id
+    group by firsts.cohort_week, weeks.week
+)
+select
+    sizes.cohort_week,
+    cast(floor((calendar.week - sizes.cohort_week) / 7.0) as integer) as weeks_since,
+    sizes.listeners as cohort_listeners,
+    coalesce(visits.listeners, 0) as active_listeners,
+    cast(coalesce(visits.listeners, 0) as double precision) / sizes.listeners as retention
+from sizes
+join (select distinct week from weeks) as calendar on calendar.week >= sizes.cohort_week
+left join visits on visits.cohort_week = sizes.cohort_week and visits.week = calendar.week

@@ -1,0 +1,74 @@
+"""One description of every table and column: in the warehouse's comments, in the docs, on the command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.conftest import Warehouse
+from tests.listening import deliver
+from tools import write_docs
+
+from sparkify import cli, dictionary, engines, tables
+
+
+def comments(warehouse: Warehouse) -> dict[tuple[str, str], str]:
+    """Return the comments that stand in a warehouse."""
+    with engines.connect(warehouse.url, read_only=True) as engine:
+        return engine.comments()
+
+
+def test_every_table_view_and_column_has_its_comment(warehouse: Warehouse) -> None:
+    """After a run, the engine itself says of each table, view and column of a table what the dictionary says."""
+    deliver(warehouse)
+    found = comments(warehouse)
+    said = dictionary.texts()
+    for name in (*tables.ALL, *tables.VIEWS):
+        assert found[name, ""].startswith(said[name, ""]), name
+        for column in dictionary.entry(name).columns:
+            assert found[name, column.name] == said[name, column.name], (name, column)
+
+
+def test_comment_that_is_lost_or_old_is_written_anew(warehouse: Warehouse) -> None:
+    """A run writes the comments that say something else, and no others."""
+    deliver(warehouse)
+    before = comments(warehouse)
+    with engines.connect(warehouse.url) as engine:
+        assert dictionary.comment(engine) == 0
+        engine.execute("comment on column users.level is 'old'")
+        engine.execute("comment on table songs is null")
+        assert dictionary.comment(engine) == 2
+    assert comments(warehouse) == before
+
+
+def test_comments_stand_after_a_full_refresh(warehouse: Warehouse) -> None:
+    """The tables that a rebuild puts in place have their comments too."""
+    deliver(warehouse)
+    before = comments(warehouse)
+    warehouse.etl(full_refresh=True)
+    assert comments(warehouse) == before
+
+
+def test_docs_are_what_the_code_says() -> None:
+    """The dictionary, the diagrams and dbt's sources in the docs are those that the code writes."""
+    assert [str(path) for path, _ in write_docs.stale()] == []
+
+
+def test_describe_lists_tables_and_tells_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """`sparkify describe` needs no warehouse: it lists every table and view, or the columns of one."""
+    assert cli.main(["describe"]) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in (*tables.ALL, *tables.VIEWS))
+    assert cli.main(["describe", "Sessions"]) == 0
+    told = capsys.readouterr().out
+    assert "One row per session of a user." in told
+    assert "Songs played." in told
+    assert cli.main(["describe", "sessions", "--json"]) == 0
+    [entry] = json.loads(capsys.readouterr().out)
+    assert [column["name"] for column in entry["columns"]][:2] == ["session_id", "user_id"]
+
+
+def test_describe_of_an_unknown_table_names_the_known(capsys: pytest.CaptureFixture[str]) -> None:
+    """A misspelt name is told, with those that there are."""
+    assert cli.main(["describe", "sesions"]) == 2
+    assert "sessions" in capsys.readouterr().err

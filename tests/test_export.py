@@ -1,0 +1,135 @@
+"""Out to other tools: files that are whole, that hold what the tables hold, and that replace nothing unasked."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+from tests.conftest import Row, Warehouse
+from tests.deliveries import play, write
+from tests.listening import deliver
+
+from sparkify import cli, engines, export, tables
+from sparkify.errors import ConfigError, WarehouseError
+from sparkify.export import FORMATS, Format
+
+EVERYTHING = (*tables.ALL, *tables.VIEWS)
+
+
+def exported(warehouse: Warehouse, folder: Path, form: Format, *names: str) -> dict[str, Path]:
+    """Export tables and views of a warehouse."""
+    with engines.connect(warehouse.url, read_only=True) as engine:
+        return export.export(engine, folder, form, names or tables.ALL)
+
+
+def read(path: Path, like: list[Row]) -> list[Row]:
+    """Return the rows of a file, those of a CSV as the kinds of a table's."""
+    reader = "read_csv(?, header = true, all_varchar = true, allow_quoted_nulls = false)"
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            f"from {reader if path.suffix == '.csv' else 'read_parquet(?)'}", [str(path)]
+        ).fetchall()
+    return rows if path.suffix == ".parquet" else [_as_text(row) for row in rows] if like else rows
+
+
+def _as_text(row: Row) -> Row:
+    return tuple(None if value is None else _plain(value) for value in row)
+
+
+def _plain(value: object) -> str:
+    """Write a value so that 1, 1.0 and their texts are the same."""
+    try:
+        return f"{float(str(value)):.12g}"
+    except ValueError:
+        text = str(value)
+        return text.rstrip("0") if ":" in text and "." in text else text
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_files_hold_what_tables_and_views_hold(form: Format, warehouse: Warehouse, tmp_path: Path) -> None:
+    """Every table and view can be exported, and a file has its rows: values, nulls and all."""
+    write(warehouse.log_data / "odd.json", play(7, song='"a", \n b;', artist="Zoë 🎵", level="paid", firstName="=1+1"))
+    deliver(warehouse)
+    files = exported(warehouse, tmp_path / "out", form, *EVERYTHING)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {f"{name}.{form}" for name in EVERYTHING}
+    for name, path in files.items():
+        rows = warehouse.query(f"select * from {name}")
+        wanted = rows if form == "parquet" else [_as_text(row) for row in rows]
+        assert sorted(read(path, rows), key=repr) == sorted(wanted, key=repr), name
+
+
+def test_parquet_of_both_engines_has_the_same_kinds(make_warehouse: Callable[[], Warehouse], tmp_path: Path) -> None:
+    """A column is of the kind that the dictionary says, on every engine."""
+    from sparkify import dictionary
+
+    warehouse = make_warehouse()
+    deliver(warehouse)
+    files = exported(warehouse, tmp_path / "out", "parquet", *EVERYTHING)
+    with duckdb.connect() as connection:
+        for name, path in files.items():
+            kinds = connection.execute("describe from read_parquet(?)", [str(path)]).fetchall()
+            wanted = [(column.name, column.type.upper()) for column in dictionary.entry(name).columns]
+            assert [row[:2] for row in kinds] == wanted, name
+
+
+def test_csv_opens_in_a_spreadsheet(warehouse: Warehouse, tmp_path: Path) -> None:
+    """A CSV begins with the mark of UTF-8, then the names of the columns; quotes and line breaks stay in their cell."""
+    write(warehouse.log_data / "odd.json", play(7, song='"a", \n b;', artist="Zoë"))
+    warehouse.etl()
+    [path] = exported(warehouse, tmp_path / "out", "csv", "tracks").values()
+    assert path.read_bytes().startswith(b"\xef\xbb\xbftrack_id,")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        [row] = csv.DictReader(file)
+    assert (row["title"], row["artist_name"], row["song_id"]) == ('"a", \n b;', "Zoë", "")
+
+
+def test_file_that_is_there_is_replaced_only_when_forced(warehouse: Warehouse, tmp_path: Path) -> None:
+    """Without --force nothing is written at all; with it, the files are."""
+    deliver(warehouse)
+    (tmp_path / "users.csv").write_text("mine")
+    with pytest.raises(WarehouseError, match="--force"):
+        exported(warehouse, tmp_path, "csv", "songs", "users")
+    assert not (tmp_path / "songs.csv").exists()
+    assert (tmp_path / "users.csv").read_text() == "mine"
+    with engines.connect(warehouse.url, read_only=True) as engine:
+        export.export(engine, tmp_path, "csv", ["users"], force=True)
+    assert (tmp_path / "users.csv").read_text(encoding="utf-8") != "mine"
+
+
+def test_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Where writing stops in the middle, an old file stays as it was, and nothing lies beside it."""
+    path = tmp_path / "users.csv"
+    path.write_text("old")
+
+    def stop() -> None:
+        with export.whole(path) as beside:
+            beside.write_text("half of the n")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stop()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_name_that_is_no_table_is_told(warehouse: Warehouse, tmp_path: Path) -> None:
+    """Only tables and views of ours are exported: nothing else gets into a statement."""
+    deliver(warehouse)
+    with pytest.raises(ConfigError, match="there is no such table"):
+        exported(warehouse, tmp_path, "csv", "users; drop table users")
+
+
+def test_command_lists_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`sparkify export` says which files it wrote, for people and for machines."""
+    warehouse = Warehouse(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+    deliver(warehouse)
+    command = ["export", "--warehouse", warehouse.url, "--out", str(tmp_path / "out"), "--table", "daily_listeners"]
+    assert cli.main(command) == 0
+    assert capsys.readouterr().out.endswith("daily_listeners.parquet\n")
+    assert cli.main([*command, "--format", "csv", "--json"]) == 0
+    [wrote] = json.loads(capsys.readouterr().out)
+    assert (wrote["table"], Path(wrote["path"]).stat().st_size) == ("daily_listeners", wrote["bytes"])

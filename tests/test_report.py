@@ -1,0 +1,202 @@
+"""The report: one page that shows the warehouse's numbers, whole, small, and of no harm."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+from html import unescape
+from pathlib import Path
+
+import pytest
+from tests import deliveries
+from tests.conftest import Warehouse
+from tests.deliveries import play, song, view, write
+from tests.listening import DAY, deliver
+from tests.realdata import catalogue_records
+
+from sparkify import cli, engines, pipeline
+from sparkify.generate import generate
+from sparkify.report import page
+from sparkify.views import EVERYTHING, Selection
+
+BIGGEST = 2_000_000  # bytes
+
+EVIL = "<script>alert('hi')</script> & \"'><svg onload=alert(1)>"
+
+
+def rendered(warehouse: Warehouse, selection: Selection = EVERYTHING) -> str:
+    """Return the page of a warehouse."""
+    with engines.connect(warehouse.url, read_only=True) as engine:
+        gathered = page.gather(engine, selection)
+    return page.render(gathered)
+
+
+def text_of(html: str) -> str:
+    """Return the words of a page, without marks and charts."""
+    plain = re.sub(r"<(style|script|svg)\b.*?</\1>|<[^>]+>", " ", html, flags=re.DOTALL)
+    return " ".join(unescape(plain).split())
+
+
+def test_page_says_the_numbers_of_the_real_data(warehouse: Warehouse, real: Path) -> None:
+    """22 of 97 users are paid, "You're The One" was played 37 times, the catalogue knows 327 of 6,820 plays."""
+    for name, content in catalogue_records(real):
+        (warehouse.song_data / name).write_bytes(content)
+    warehouse.etl(real / "log_data")
+    html = rendered(warehouse)
+    said = text_of(html)
+    assert "22 of 97 users are paid at the end." in said
+    assert "“You're The One” by Dwight Yoakam: 37 plays." in said
+    assert "the catalogue knows the song of 327 (4.8%), the artist of 4,451 (65.3%)" in said
+    assert "songs played 6,820" in said
+    assert "8,056" in said  # events read, in the last run's balance
+    assert len(html.encode()) < BIGGEST
+
+
+def test_page_says_the_numbers_of_the_fortnight(warehouse: Warehouse) -> None:
+    """Figures say what was counted by hand, and the record that was refused is told with its reason."""
+    deliver(warehouse)
+    said = text_of(rendered(warehouse))
+    assert "1 of 5 users are paid at the end." in said
+    assert "1 of 4 free users became paid (25%)." in said
+    assert "“Heard” by Known: 5 plays." in said
+    assert "1 of 6 pages ended in an error (16.7%)." in said
+    assert "read 17 records and refused 1" in said
+    assert "not valid JSON" in said
+
+
+def test_period_is_what_the_page_is_about(warehouse: Warehouse) -> None:
+    """With a first and a last day, the page counts the plays of those days, both included."""
+    deliver(warehouse)
+    begin, end = date(2018, 11, 9), date(2018, 11, 10)
+    said = text_of(rendered(warehouse, Selection(begin, end)))
+    assert "9 November 2018 to 10 November 2018" in said
+    assert "songs played 4" in said
+
+
+def test_page_of_an_artist_and_of_a_listener(warehouse: Warehouse) -> None:
+    """Of an artist it shows their listeners, of a listener what they heard and when they were paid."""
+    deliver(warehouse)
+    artist = text_of(rendered(warehouse, Selection(artist="Tardy")))
+    assert "Tardy on Sparkify" in artist
+    assert "“Late” by Tardy: 1 play." in artist
+    listener = text_of(rendered(warehouse, Selection(user="1")))
+    assert "User 1’s listening" in listener
+    assert "Free since 10 November 2018." in listener
+    assert "The first play on 1 November 2018, the last on 10 November 2018." in listener
+
+
+@pytest.mark.parametrize("where", ["title", "artist", "name", "agent", "reason"])
+def test_what_the_warehouse_holds_is_shown_as_text(where: str, warehouse: Warehouse) -> None:
+    """A song, an artist or a user called <script> is their name, and no mark of the page."""
+    said = {
+        "title": {"song": EVIL},
+        "artist": {"artist": EVIL},
+        "name": {"firstName": EVIL},
+        "agent": {"userAgent": EVIL},
+    }
+    write(warehouse.log_data / "events.json", play(0, **said.get(where, {})), f'{{"ts": "{EVIL}"}}')
+    warehouse.etl()
+    for selection in (EVERYTHING, Selection(artist=EVIL), Selection(user="1")):
+        html = rendered(warehouse, selection)
+        assert "<script>alert" not in html
+        assert "<svg onload" not in html
+        assert html.count("<script>") == 1
+
+
+def test_page_of_an_empty_warehouse_says_so(warehouse: Warehouse) -> None:
+    """Before anything is loaded there is a page, with zeros and without charts."""
+    with engines.connect(warehouse.url) as engine:
+        pipeline.create_tables(engine)
+    said = text_of(rendered(warehouse))
+    assert "songs played 0" in said
+    assert "Nothing in this selection." in said
+
+
+@pytest.mark.parametrize("events", [[view(0)], [play(0)], [play(0), play(40 * DAY)]])
+def test_page_of_next_to_nothing_is_drawn(events: list[dict[str, object]], warehouse: Warehouse) -> None:
+    """One page view, one play, or two far apart are enough for a page."""
+    write(warehouse.log_data / "events.json", *events)
+    warehouse.etl()
+    assert "</html>" in rendered(warehouse)
+
+
+def test_years_of_data_stay_below_two_megabytes(tmp_path: Path) -> None:
+    """Three years of every day, with hundreds of artists, make a page below 2 MB."""
+    warehouse = Warehouse(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+    made = generate(tmp_path / "data", users=40, days=1100, songs=300, seed=3)
+    warehouse.etl(made.log_data, made.song_data)
+    assert len(rendered(warehouse).encode()) < BIGGEST
+
+
+def test_page_asks_for_nothing_and_forbids_to(warehouse: Warehouse) -> None:
+    """The page names no address to load from, and its policy forbids it everything but its own style and script."""
+    deliver(warehouse)
+    html = rendered(warehouse)
+    assert "default-src 'none'" in html
+    assert not re.search(r"""(?:src|href|action)\s*=\s*["']?(?!#)\w*:?//|url\(\s*["']?(?!#)|@import""", html)
+
+
+# The command.
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> Warehouse:
+    """Return a warehouse on DuckDB with the first delivery."""
+    warehouse = Warehouse(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+    deliveries.first(warehouse.log_data, warehouse.song_data)
+    warehouse.etl()
+    return warehouse
+
+
+def test_command_writes_the_page_and_names_it(
+    loaded: Warehouse, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`sparkify report` leaves one file, replaces it the next time, and says its name."""
+    out = tmp_path / "pages" / "report.html"
+    out.parent.mkdir()
+    for _ in range(2):
+        assert cli.main(["report", "--warehouse", loaded.url, "--out", str(out)]) == 0
+        assert str(out) in capsys.readouterr().err
+        assert [path.name for path in out.parent.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["--since", "2018-11-31"], 2, "is no day"),
+        (["--since", "2018-11-02", "--until", "2018-11-01"], 2, "is after"),
+        (["--user", "nobody"], 2, "no such user"),
+        (["--out", "/nowhere/report.html"], 1, "/nowhere/report.html"),
+    ],
+)
+def test_wrong_usage_is_told(
+    arguments: list[str], code: int, told: str, loaded: Warehouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What cannot be reported is told without a traceback, and no file is left."""
+    try:
+        ended = cli.main(["report", "--warehouse", loaded.url, *arguments])
+    except SystemExit as stopped:
+        ended = int(stopped.code or 0)
+    assert ended == code
+    said = capsys.readouterr().err
+    assert told in said
+    assert "Traceback" not in said
+
+
+def test_missing_packages_are_named_with_what_to_do(
+    loaded: Warehouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the extra is not installed, the command says which package is missing and how to get it."""
+    found: Callable[[str], object] = lambda name: None if name == "vl_convert" else object()  # noqa: E731
+    monkeypatch.setattr("sparkify.cli.answers.find_spec", found)
+    assert cli.main(["report", "--warehouse", loaded.url]) == 2
+    assert "vl_convert, not installed here. Run `pip install 'sparkify-warehouse[report]'`." in capsys.readouterr().err
+
+
+def test_late_song_changes_the_match_rate(loaded: Warehouse) -> None:
+    """What the page says of the catalogue is as of the last run."""
+    before = text_of(rendered(loaded))
+    write(loaded.song_data / "late.json", song("SOLATE", deliveries.LATE, "ARTARDY"))
+    loaded.etl()
+    assert text_of(rendered(loaded)) != before

@@ -1,0 +1,150 @@
+"""The report in a real browser: drawn in full, silent, readable in every theme and width."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.browser import look
+from tests.conftest import Warehouse
+from tests.listening import deliver
+
+from sparkify import engines
+from sparkify.generate import generate
+from sparkify.report import page
+from sparkify.views import EVERYTHING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+WIDTHS = (1200, 390)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the report of a month of thirty users, with some bad records."""
+    folder = tmp_path_factory.mktemp("report")
+    warehouse = Warehouse(f"duckdb:///{folder / 'sparkify.duckdb'}", folder / "folders")
+    made = generate(folder / "data", users=30, days=30, songs=100, seed=5, dirty=0.01)
+    warehouse.etl(made.log_data, made.song_data)
+    with engines.connect(warehouse.url, read_only=True) as engine:
+        gathered = page.gather(engine, EVERYTHING)
+    page.write(gathered, folder / "report.html")
+    return folder / "report.html"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("dark", [False, True])
+def test_page_is_silent_and_asks_for_nothing(chromium: Browser, report: Path, width: int, dark: bool) -> None:
+    """No error on the console, no request beyond the file itself."""
+    with look(chromium, report.as_uri(), width=width, dark=dark) as seen:
+        assert seen.said == []
+        assert seen.asked == [report.as_uri()]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_chart_is_drawn_and_fits(chromium: Browser, report: Path, width: int) -> None:
+    """Each figure shows one drawing with marks and text in it, and the page has nothing to scroll sideways for."""
+    with look(chromium, report.as_uri(), width=width) as seen:
+        figures = seen.page.locator("figure").all()
+        assert len(figures) == 14
+        for figure in figures:
+            shown = [chart for chart in figure.locator("svg").all() if chart.is_visible()]
+            name = figure.get_attribute("id")
+            assert len(shown) == 1, name
+            box = shown[0].bounding_box()
+            assert box, name
+            assert (box["width"] > 250, box["height"] > 100) == (True, True), name
+            assert shown[0].locator("path[d], rect, line").count() > 3, name
+            assert shown[0].locator("text").count() > 1, name
+            assert shown[0].get_attribute("aria-label"), name
+        assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_every_chart_offers_its_data_as_a_table(chromium: Browser, report: Path) -> None:
+    """By keyboard alone, the table under a chart opens, with a header and a row for each of its rows."""
+    with look(chromium, report.as_uri()) as seen:
+        for figure in seen.page.locator("figure").all():
+            table = figure.locator("table")
+            assert not table.is_visible()
+            figure.locator("summary").focus()
+            seen.page.keyboard.press("Enter")
+            assert table.is_visible()
+            assert table.locator("th[scope=col]").count() > 1
+            assert table.locator("tbody tr").count() > 0
+
+
+# WCAG 2.2, success criterion 1.4.3 and 1.4.11 (www.w3.org/TR/WCAG22): contrast of text, and of what has to be seen.
+CONTRAST = """
+([foreground, background]) => {
+  const light = name => {
+    const probe = document.createElement("i");
+    probe.style.color = getComputedStyle(document.documentElement).getPropertyValue(name);
+    document.body.append(probe);
+    const parts = getComputedStyle(probe).color.match(/[\\d.]+/g).slice(0, 3).map(part => part / 255);
+    probe.remove();
+    const [red, green, blue] = parts.map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const [one, other] = [light(foreground), light(background)].sort((a, b) => b - a);
+  return (one + 0.05) / (other + 0.05);
+}
+"""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize(
+    ("colour", "least"), [("--ink", 4.5), ("--soft", 4.5), ("--first", 4.5), ("--second", 3), ("--third", 3)]
+)
+def test_colours_stand_out(chromium: Browser, report: Path, colour: str, least: float, dark: bool) -> None:
+    """Text has a contrast of 4.5 to 1, lines and areas of 3 to 1, in both themes."""
+    with look(chromium, report.as_uri(), dark=dark) as seen:
+        assert seen.page.evaluate(CONTRAST, [colour, "--card"]) >= least
+
+
+def test_theme_is_the_readers_until_they_choose(chromium: Browser, report: Path) -> None:
+    """The page begins in the system's theme, and the button turns it round."""
+    background = "getComputedStyle(document.body).backgroundColor"
+    with look(chromium, report.as_uri(), dark=True) as seen:
+        dark = seen.page.evaluate(background)
+        seen.page.get_by_role("button", name="Light").click()
+        light = seen.page.evaluate(background)
+        assert dark != light
+        seen.page.get_by_role("button", name="Dark").click()
+        assert seen.page.evaluate(background) == dark
+
+
+def test_page_reads_without_scripts(chromium: Browser, report: Path) -> None:
+    """Without JavaScript every chart and every number is there."""
+    context = chromium.new_context(java_script_enabled=False)
+    try:
+        opened = context.new_page()
+        opened.goto(report.as_uri())
+        assert opened.locator("figure svg:visible").count() == 14
+        assert not opened.locator("#theme").is_visible()
+    finally:
+        context.close()
+
+
+def test_print_is_light_and_without_controls(chromium: Browser, report: Path, tmp_path: Path) -> None:
+    """On paper the page is dark on white whatever the theme, without buttons, and no figure is cut."""
+    with look(chromium, report.as_uri(), dark=True) as seen:
+        seen.page.emulate_media(media="print", color_scheme="dark")
+        assert seen.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert not seen.page.locator("#theme").is_visible()
+        assert not seen.page.locator("summary").first.is_visible()
+        printed = tmp_path / "report.pdf"
+        seen.page.pdf(path=str(printed), format="A4")
+        assert printed.read_bytes().startswith(b"%PDF")
+
+
+def test_page_of_the_fortnight_is_drawn_too(chromium: Browser, warehouse: Warehouse, tmp_path: Path) -> None:
+    """From either engine, next to no data makes a page without an error."""
+    deliver(warehouse)
+    with engines.connect(warehouse.url, read_only=True) as engine:
+        gathered = page.gather(engine, EVERYTHING)
+    page.write(gathered, tmp_path / "report.html")
+    with look(chromium, (tmp_path / "report.html").as_uri()) as seen:
+        assert seen.said == []
+        assert seen.page.locator("figure svg:visible").count() == 14

@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""Write what the docs say about tables and views from the code: the dictionary, the diagrams, dbt's sources.
+
+    python tools/write_docs.py            writes what is out of date
+    python tools/write_docs.py --check    says what is, and ends with 1 if anything is
+
+A document holds a generated part between ``<!-- begin: <part> -->`` and ``<!-- end: <part> -->``.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import duckdb
+
+from sparkify import dictionary, queries, star, tables
+
+DOCS = Path(__file__).resolve().parent.parent
+
+
+def tables_diagram() -> str:
+    """Return the facts and dimensions with their columns and how they refer to each other, for Mermaid."""
+    return _mermaid(["erDiagram", *_references(), *_columns()])
+
+
+def references_diagram() -> str:
+    """Return how facts and dimensions refer to each other, without their columns."""
+    return _mermaid(["erDiagram", *_references()])
+
+
+def _references() -> Iterator[str]:
+    for reference in tables.REFERENCES:
+        end = "o|" if reference.may_be_null else "||"
+        yield f"    {reference.table} }}o--{end} {reference.to} : {reference.column}"
+
+
+def _columns() -> Iterator[str]:
+    keys = {(reference.table, reference.column) for reference in tables.REFERENCES}
+    for name in (*tables.FACTS, *tables.DIMENSIONS):
+        yield f"    {name} {{"
+        for column in dictionary.entry(name).columns:
+            mark = " PK" if tables.KEYS[name] == column.name else " FK" if (name, column.name) in keys else ""
+            yield f"        {column.type} {column.name}{mark}"
+        yield "    }"
+
+
+def flow_diagram() -> str:
+    """Return how a batch becomes the star: which table is made of which, as the statements in sql/star read them."""
+    lines = [
+        "flowchart LR",
+        '    songs_files(["song files"]) --> staging_songs',
+        '    logs(["event logs"]) --> staging_events',
+    ]
+    for place, table in enumerate(star.ORDER):
+        # What it reads of itself, and of those after it, is what stood before the batch.
+        left_out = {*star.ORDER[place:], "staging_files"}
+        lines += [f"    {read} --> {table}" for read in _reads(f"star/{table}") if read not in left_out]
+    return _mermaid(lines)
+
+
+def views_diagram() -> str:
+    """Return which view is made of which tables and views."""
+    lines = ["flowchart LR"]
+    for view in tables.VIEWS:
+        lines += [f"    {read} --> {view}" for read in _reads(f"views/{view}")]
+    lines += [
+        f"    {table}[({table})]" for table in sorted({*tables.ALL} & set(re.findall(r"(\w+) -->", "\n".join(lines))))
+    ]
+    return _mermaid(lines)
+
+
+def _reads(name: str) -> list[str]:
+    with duckdb.connect() as parser:
+        found = parser.get_table_names(queries.read(name, "duckdb"))
+    return sorted({"staging_events" if table == "staged_events" else table for table in found})
+
+
+def _mermaid(lines: list[str]) -> str:
+    return "\n".join(["```mermaid", *lines, "```"])
+
+
+def data_dictionary() -> str:
+    """Return every table and view with its columns."""
+    return "\n\n".join(_described(entry) for entry in dictionary.entries())
+
+
+def _described(entry: dictionary.Entry) -> str:
+    rows = [f"| `{column.name}` | {column.type} | {_cell(column.text)} |" for column in entry.columns]
+    head = [
+        f"## {entry.name}",
+        "",
+        f"*{entry.kind.capitalize()}.* {entry.text}",
+        "",
+        "| column | type | is |",
+        "|---|---|---|",
+    ]
+    return "\n".join([*head, *rows])
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def dbt_sources() -> str:
+    """Return the tables and views as sources of a dbt project (docs.getdbt.com/docs/build/sources)."""
+    lines = [
+        "# Written by tools/write_docs.py.",
+        "version: 2",
+        "sources:",
+        "  - name: sparkify",
+        "    description: Sparkify's warehouse, filled by `sparkify etl`.",
+        "    schema: \"{{ env_var('SPARKIFY_WAREHOUSE_SCHEMA', 'main' if target.type == 'duckdb' else 'sparkify') }}\"",
+        "    tables:",
+    ]
+    for name in (*tables.FACTS, *tables.DIMENSIONS, *tables.VIEWS, "etl_files", "etl_runs", "rejected_records"):
+        entry = dictionary.entry(name)
+        lines += [f"      - name: {name}", f"        description: {_yaml(entry.text)}", "        columns:"]
+        for column in entry.columns:
+            lines += [f"          - name: {column.name}", f"            description: {_yaml(column.text)}"]
+            if tables.KEYS.get(name) == column.name:
+                lines.append("            data_tests: [unique, not_null]")
+    return "\n".join(lines) + "\n"
+
+
+def _yaml(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+PARTS: dict[str, dict[str, Callable[[], str]]] = {
+    "README.md": {"references": references_diagram},
+    "docs/architecture.md": {"flow": flow_diagram, "views": views_diagram, "tables": tables_diagram},
+    "docs/data-dictionary.md": {"dictionary": data_dictionary},
+}
+WHOLE: dict[str, Callable[[], str]] = {"docs/bi/dbt/models/sources.yml": dbt_sources}
+
+
+def wanted() -> Iterator[tuple[Path, str]]:
+    """Yield each document with what it should hold."""
+    for name, parts in PARTS.items():
+        text = (DOCS / name).read_text(encoding="utf-8")
+        for part, write in parts.items():
+            begin, end = f"<!-- begin: {part} -->", f"<!-- end: {part} -->"
+            before, found, rest = text.partition(begin)
+            _, closed, after = rest.partition(end)
+            if not (found and closed):
+                raise SystemExit(f"{name}: has no place for {part}. Put {begin} and {end} where it belongs.")
+            text = f"{before}{begin}\n{write()}\n{end}{after}"
+        yield DOCS / name, text
+    for name, write in WHOLE.items():
+        yield DOCS / name, write()
+
+
+def stale() -> list[tuple[Path, str]]:
+    """Return the documents that do not hold what they should, with that."""
+    return [(path, text) for path, text in wanted() if not path.exists() or path.read_text(encoding="utf-8") != text]
+
+
+def main(arguments: list[str]) -> int:
+    """Write what is stale, or with --check only say what is."""
+    found = stale()
+    for path, text in found:
+        sys.stdout.write(f"{path.relative_to(DOCS)} is {'out of date' if arguments else 'written anew'}.\n")
+        if not arguments:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    return 1 if found and arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
