@@ -29,7 +29,9 @@ on_redshift = pytest.mark.parametrize("make_warehouse", ["redshift"], indirect=T
 
 @pytest.fixture
 def delivered(warehouse: Warehouse) -> Warehouse:
-    """Return an empty warehouse whose folders hold a first delivery."""
+    """Return an empty warehouse, its tables and views made, whose folders hold a first delivery."""
+    with engines.connect(warehouse.url) as engine:
+        pipeline.create_missing_tables(engine)
     deliveries.first(warehouse.log_data, warehouse.song_data)
     return warehouse
 
