@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.postgres import MISSING, Server, is_missing, server
@@ -16,6 +16,10 @@ from tests.realdata import real_data
 
 from sparkify import checks, config, engines, pipeline, tables
 from sparkify.pipeline import Options, Summary
+
+if TYPE_CHECKING:  # loaded by the tests that need an account: not quick
+    from tests.cloud import Cloud
+    from tests.cloud.commands import Cluster
 
 ENGINES = ("duckdb", "postgresql")
 
@@ -153,6 +157,41 @@ def make_warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[C
 def warehouse(make_warehouse: Callable[[], Warehouse]) -> Warehouse:
     """Make one empty warehouse."""
     return make_warehouse()
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """Give an AWS account, which boto3 finds by itself and in which nobody waits."""
+    from tests.cloud import Cloud
+
+    from sparkify.cluster import account
+
+    monkeypatch.setattr(account, "PAUSE", 0.0)
+    for name in [name for name in os.environ if name.startswith(("AWS_", "SPARKIFY_"))]:
+        monkeypatch.delenv(name)
+    with Cloud() as running:
+        for name, value in running.environment().items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+@pytest.fixture
+def cluster(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Cluster:
+    """Give the commands of `sparkify cluster`, run in a folder of their own against an account."""
+    from tests.cloud.commands import Cluster
+
+    monkeypatch.chdir(tmp_path)
+    return Cluster(cloud, monkeypatch, capsys)
+
+
+@pytest.fixture(params=["serverless", "provisioned"])
+def kind(request: pytest.FixtureRequest, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name a kind of warehouse, which the environment calls for."""
+    assert cloud
+    monkeypatch.setenv("SPARKIFY_DWH_KIND", request.param)
+    return str(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ from tests.realdata import catalogue_records
 from sparkify import cli, engines, tables
 from sparkify.errors import SparkifyError
 
-COMMANDS = ("create-tables", "etl", "status", "rejects", "check", "query", "generate")
+COMMANDS = ("create-tables", "etl", "status", "rejects", "check", "query", "generate", "cluster")
 URL = "duckdb:///sparkify.duckdb"
 
 
