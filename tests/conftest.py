@@ -162,11 +162,13 @@ def warehouse(make_warehouse: Callable[[], Warehouse]) -> Warehouse:
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """Give an AWS account, which boto3 finds by itself and in which nobody waits."""
-    from tests.cloud import Cloud
+    from botocore.loaders import JSONFileLoader
+    from tests.cloud import Cloud, read_once
 
     from sparkify.cluster import account
 
     monkeypatch.setattr(account, "PAUSE", 0.0)
+    monkeypatch.setattr(JSONFileLoader, "load_file", read_once)
     for name in [name for name in os.environ if name.startswith(("AWS_", "SPARKIFY_"))]:
         monkeypatch.delenv(name)
     with Cloud() as running:
@@ -187,9 +189,8 @@ def cluster(
 
 
 @pytest.fixture(params=["serverless", "provisioned"])
-def kind(request: pytest.FixtureRequest, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> str:
+def kind(request: pytest.FixtureRequest, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> str:  # noqa: ARG001 (first)
     """Name a kind of warehouse, which the environment calls for."""
-    assert cloud
     monkeypatch.setenv("SPARKIFY_DWH_KIND", request.param)
     return str(request.param)
 

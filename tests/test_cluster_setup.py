@@ -31,7 +31,7 @@ def asked(cluster: Cluster, what: str) -> int:
 
 @pytest.mark.usefixtures("kind")
 def test_setup_makes_every_resource_and_carries_the_tag(cluster: Cluster) -> None:
-    """All of the template stands afterwards, tagged with the project, and every resource was named while it was made."""
+    """All of the template stands afterwards, tagged with the project; every resource was named while it was made."""
     said = cluster.setup("--allow-from", "198.51.100.7")
     (stack,) = cluster.cloud.formation.stacks.values()
     assert stack.status == "CREATE_COMPLETE"
@@ -125,7 +125,7 @@ def test_setup_asks_before_it_makes_anything(cluster: Cluster) -> None:
 def test_change_that_would_lose_the_data_is_refused(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, kind: str, key: str, value: str
 ) -> None:
-    """An update for which CloudFormation would make a new cluster and delete the old one is not begun, whatever --yes."""
+    """An update for which CloudFormation would make a new cluster and delete the old one is not begun."""
     monkeypatch.setenv("SPARKIFY_DWH_KIND", kind)
     cluster.setup()
     before = cluster.cloud.everything()
@@ -148,13 +148,11 @@ def test_other_kind_is_not_made_of_what_is_there(cluster: Cluster, monkeypatch: 
 def test_stack_of_somebody_else_is_left_alone(cluster: Cluster) -> None:
     """A stack of the same name without the project's tag is neither changed nor deleted."""
     text = template.text("serverless")
-    parameters = {"Name": "theirs", "Zones": "us-east-1a,us-east-1b,us-east-1c", "DatabaseName": "d", "AdminUser": "a"}
-    given = [
-        {"ParameterKey": k, "ParameterValue": v} for k, v in {**parameters, "Port": "5439", "BaseCapacity": "8"}.items()
-    ]
-    cluster.cloud.client("cloudformation").create_stack(
-        StackName="sparkify", TemplateBody=text, Parameters=given, Tags=[]
-    )
+    values = {"Name": "theirs", "Zones": "us-east-1a,us-east-1b,us-east-1c", "DatabaseName": "d", "AdminUser": "a"}
+    values |= {"Port": "5439", "BaseCapacity": "8"}
+    given = [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
+    client = cluster.cloud.client("cloudformation")
+    client.create_stack(StackName="sparkify", TemplateBody=text, Parameters=given, Tags=[])
     cluster.cloud.formation.finish()
     before = cluster.cloud.everything()
     for command in ("setup", "teardown"):
@@ -167,7 +165,7 @@ def test_stack_of_somebody_else_is_left_alone(cluster: Cluster) -> None:
 # Failing
 
 
-@pytest.mark.parametrize(("kind", "resource"), RESOURCES, ids=lambda value: str(value))
+@pytest.mark.parametrize(("kind", "resource"), RESOURCES, ids=str)
 def test_failure_at_any_resource_is_rolled_back_and_told(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, kind: str, resource: str
 ) -> None:
@@ -377,14 +375,11 @@ def test_written_config_is_emptied_by_teardown(cluster: Cluster) -> None:
     cluster.setup()
 
 
-def test_stage_of_the_users_own_takes_the_place_of_the_stacks(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stage_of_the_users_own_takes_the_stacks_place(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """Naming a stage afterwards removes the stack's bucket, full or not, and the role uses the new place."""
     cluster.setup()
     s3 = cluster.cloud.client("s3")
-    (bucket,) = [b["Name"] for b in s3.list_buckets()["Buckets"]]
-    s3.put_object(Bucket=bucket, Key="stage/left", Body=b"x")
+    cluster.cloud.fill_stage()
     s3.create_bucket(Bucket=f"ours-{cluster.cloud.account}")
     monkeypatch.setenv("SPARKIFY_S3_STAGE", f"s3://ours-{cluster.cloud.account}/stage")
     assert "  remove  Stage" in cluster.setup().err

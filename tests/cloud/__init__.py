@@ -11,6 +11,6 @@ same calls that AWS would see.
     serverless     Redshift Serverless: namespaces, workgroups, usage limits, snapshots
 """
 
-from tests.cloud.server import Cloud
+from tests.cloud.server import Cloud, read_once
 
-__all__ = ["Cloud"]
+__all__ = ["Cloud", "read_once"]

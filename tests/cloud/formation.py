@@ -129,13 +129,13 @@ class Formation:
         }
 
     def DescribeStackEvents(self, StackName: str, NextToken: str = "", **_: Any) -> Thing:  # noqa: N802, N803
-        """List the events of a stack, newest first, 20 a page, and let it advance."""
+        """List the events of a stack, newest first, 40 a page, and let it advance."""
         stack = self._stack(StackName)
         if not NextToken:
             next(stack.under_way, None)
         begin = int(NextToken or 0)
-        page = stack.events[::-1][begin : begin + 20]
-        more = {"NextToken": str(begin + 20)} if begin + 20 < len(stack.events) else {}
+        page = stack.events[::-1][begin : begin + 40]
+        more = {"NextToken": str(begin + 40)} if begin + 40 < len(stack.events) else {}
         return {"StackEvents": page, **more}
 
     def ListStackResources(self, StackName: str, **_: Any) -> Thing:  # noqa: N802, N803

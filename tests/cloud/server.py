@@ -5,18 +5,22 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import cache
 from io import BytesIO
 from threading import RLock, Thread
 from typing import Any
 
 import boto3
+from botocore.loaders import JSONFileLoader
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import determine_request_protocol
 from moto.core.serialize import get_serializer_class
 from moto.core.utils import get_service_model
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.s3.models import s3_backends
 from tests.cloud.formation import Formation
 from tests.cloud.refused import Refused
 from tests.cloud.serverless import Serverless, Tagging
@@ -33,6 +37,22 @@ PLAYED = {
     "tagging": "resourcegroupstaggingapi",
 }
 SIGNED_AS = re.compile(r"Credential=[^/]+/\d+/[\w-]+/([\w-]+)/aws4_request")
+
+
+# Machine images are none of the warehouse's business; moto would load some thousand of them for every account.
+os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+
+_read = JSONFileLoader.load_file
+
+
+@cache
+def _content(path: str) -> Any:
+    return _read(JSONFileLoader(), path)
+
+
+def read_once(_: JSONFileLoader, path: str) -> Any:
+    """Read a file of botocore's once a process; it would do so for every session, and that is most of its work."""
+    return _content(path)
 
 
 class Quiet(WSGIRequestHandler):
@@ -91,6 +111,17 @@ class Cloud:
             session: Any = boto3.Session("of-the-tests", "secret", region_name=REGION)
             self._clients[service] = session.client(service, endpoint_url=self.url)
         return self._clients[service]
+
+    def stage_bucket(self) -> str:
+        """Return the bucket that a stack made."""
+        (found,) = self.client("s3").list_buckets()["Buckets"]
+        return str(found["Name"])
+
+    def fill_stage(self, objects: int = 3) -> None:
+        """Put objects of 1 kB into the stack's bucket, behind the back of its door: some hundred requests are slow."""
+        backend, bucket = s3_backends[self.account]["aws"], self.stage_bucket()
+        for number in range(objects):
+            backend.put_object(bucket, f"stage/{number}.json", b"x" * 1000)
 
     def everything(self) -> list[str]:
         """Return whatever stands in the account, as each service itself lists it."""
@@ -198,5 +229,7 @@ def _serialized(signed_for: str, operation: str, request: Request, result: Any) 
     serializer = get_serializer_class(service.service_name, protocol)(
         operation_model=service.operation_model(operation)
     )
-    made = serializer.serialize(result)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of codes that AWS answers and botocore's models do not list
+        made = serializer.serialize(result)
     return Response(made["body"], made["status_code"], dict(made["headers"]))
