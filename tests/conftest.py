@@ -21,8 +21,10 @@ from sparkify import checks, config, engines, pipeline, tables
 from sparkify import s3 as s3_client
 from sparkify.pipeline import Options, Summary
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # loaded by the tests that need a browser, or an account
     from playwright.sync_api import Browser
+    from tests.cloud import Cloud
+    from tests.cloud.commands import Cluster
 
 ENGINES = ("duckdb", "postgresql", "redshift")
 
@@ -210,6 +212,42 @@ def make_warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[C
 def warehouse(make_warehouse: Callable[[], Warehouse]) -> Warehouse:
     """Make one empty warehouse."""
     return make_warehouse()
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """Give an AWS account, which boto3 finds by itself and in which nobody waits."""
+    from botocore.loaders import JSONFileLoader
+    from tests.cloud import Cloud, read_once
+
+    from sparkify.cluster import account
+
+    monkeypatch.setattr(account, "PAUSE", 0.0)
+    monkeypatch.setattr(JSONFileLoader, "load_file", read_once)
+    for name in [name for name in os.environ if name.startswith(("AWS_", "SPARKIFY_"))]:
+        monkeypatch.delenv(name)
+    with Cloud() as running:
+        for name, value in running.environment().items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+@pytest.fixture
+def cluster(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Cluster:
+    """Give the commands of `sparkify cluster`, run in a folder of their own against an account."""
+    from tests.cloud.commands import Cluster
+
+    monkeypatch.chdir(tmp_path)
+    return Cluster(cloud, monkeypatch, capsys)
+
+
+@pytest.fixture(params=["serverless", "provisioned"])
+def kind(request: pytest.FixtureRequest, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> str:  # noqa: ARG001 (first)
+    """Name a kind of warehouse, which the environment calls for."""
+    monkeypatch.setenv("SPARKIFY_DWH_KIND", request.param)
+    return str(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -40,6 +40,7 @@ COMMANDS = (
     "describe",
     "export",
     "generate",
+    "cluster",
 )
 URL = "duckdb:///sparkify.duckdb"
 

@@ -8,7 +8,10 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from tests import deliveries
@@ -18,6 +21,7 @@ from tests.redshift.faults import Cut
 from tests.s3 import S3
 
 from sparkify import cli, config, engines, pipeline, queries
+from sparkify.cluster import endpoint
 from sparkify.engines.redshift import Address
 from sparkify.errors import CommitUnknown, ConfigError, WarehouseError
 from sparkify.statements import script
@@ -68,7 +72,7 @@ def _without_bindings(statement: str) -> str:
 
 def _depends_on_what_is_found(statement: str) -> bool:
     """Tell whether a statement is only needed where records contradict each other, or tables have grown."""
-    return any(word in statement for word in ("settled_", "delete from tracks where", "analyze "))
+    return any(word in statement for word in ("settled_", "delete from tracks where", "analyze ", "comment on", "view "))
 
 
 @on_redshift
@@ -228,6 +232,81 @@ def test_wrong_password_is_told_without_the_right_one(delivered: Warehouse, caps
     assert "wr0ng-Passw0rd" not in said
     assert "Traceback" not in said
     gc.collect()
+
+
+class _Aws(BaseHTTPRequestHandler):
+    """Gives temporary logins, as Redshift and Redshift Serverless do."""
+
+    def do_POST(self) -> None:
+        asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        if "X-Amz-Target" in self.headers:
+            assert json.loads(asked)["workgroupName"] == "mine"
+            answer = json.dumps({"dbUser": "IAM:tester", "dbPassword": "temporary-1", "expiration": 1.0})
+        else:
+            assert "Action=GetClusterCredentialsWithIAM" in asked
+            assert "ClusterIdentifier=mine" in asked
+            result = "<DbUser>IAM:tester</DbUser><DbPassword>temporary-1</DbPassword>"
+            answer = (
+                '<GetClusterCredentialsWithIAMResponse xmlns="http://redshift.amazonaws.com/doc/2012-12-01/">'
+                f"<GetClusterCredentialsWithIAMResult>{result}</GetClusterCredentialsWithIAMResult>"
+                "</GetClusterCredentialsWithIAMResponse>"
+            )
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(answer.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def aws(stage: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  # noqa: ARG001 (whose credentials these are)
+    """Give temporary logins at a loopback address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Aws) as serving:
+        Thread(target=serving.serve_forever).start()
+        for service in ("REDSHIFT", "REDSHIFT_SERVERLESS"):
+            monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", f"http://127.0.0.1:{serving.server_port}")
+        yield
+        serving.shutdown()
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize("whose", ["cluster=mine", "workgroup=mine"])
+def test_login_is_by_iam_unless_there_is_a_password(redshift: Standin, whose: str) -> None:
+    """Without a password, a temporary login is asked for, of the cluster or of the workgroup, and it works."""
+    redshift.logins["IAM:tester"] = "temporary-1"
+    with redshift.database() as url:
+        place = url.rpartition("@")[2]
+        with engines.connect(f"redshift://{place}?{whose}&region=eu-west-1") as engine:
+            assert "IAM:tester" in engine.label
+            assert "temporary-1" not in engine.label
+
+
+@pytest.mark.usefixtures("aws")
+@on_redshift
+def test_url_without_a_host_is_the_stack_that_setup_made(
+    delivered: Warehouse, redshift: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After `sparkify cluster setup`, host, role and staging area come from the stack: nothing is copied by hand."""
+    redshift.logins["IAM:tester"] = "temporary-1"
+    known = endpoint.Outputs(
+        stack="sparkify",
+        kind="serverless",
+        name="mine",
+        host="localhost",
+        port=redshift.port,
+        db=delivered.url.rpartition("/")[2],
+        user=None,
+        role_arn="arn:aws:iam::123456789012:role/dwhRole",
+        stage="s3://stage/of-the-stack",
+        region="us-east-1",
+        secret_arn="",
+    )
+    monkeypatch.setattr(endpoint, "outputs", lambda _: known)
+    direct, delivered.url, delivered.environ = delivered.url, "redshift://", {}
+    assert delivered.etl().run.counts.songplays > 0
+    delivered.url = direct
+    assert delivered.failed_checks() == []
 
 
 @pytest.mark.parametrize(("name", "value"), [("SPARKIFY_S3_STAGE", ""), ("SPARKIFY_IAM_ROLE_ARN", "")])

@@ -56,6 +56,13 @@ class Dwh:
     db_user: str = setting("DWH", "DWH_DB_USER")
     db_password: str = setting("DWH", "DWH_DB_PASSWORD", secret=True)
     port: int = setting("DWH", "DWH_PORT", 5439, parse=whole_number)
+    kind: str = setting("DWH", "KIND")
+    stack: str = setting("DWH", "STACK", "sparkify")
+    region: str = setting("DWH", "REGION")
+    base_capacity: int = setting("DWH", "BASE_CAPACITY", 4, parse=whole_number)  # RPU
+    monthly_limit: int = setting("DWH", "MONTHLY_LIMIT", 40, parse=whole_number)  # US dollars
+    allow_from: str = setting("DWH", "ALLOW_FROM")
+    prices: str = setting("DWH", "PRICES")
 
 
 @dataclass(frozen=True)

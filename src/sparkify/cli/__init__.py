@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from sparkify import __version__
-from sparkify.cli import answers, samples, warehouse
+from sparkify.cli import answers, cluster, samples, warehouse
 from sparkify.cli.arguments import Commands
 from sparkify.cli.terminal import say
 from sparkify.errors import SparkifyError
@@ -30,10 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         say(f"sparkify: {error}")
         return error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupted:
         if options.debug:
             raise
-        say("sparkify: interrupted. What was published before is whole; run again to go on.")
+        what_now = str(interrupted) or "What was published before is whole; run again to go on."
+        say(f"sparkify: interrupted. {what_now}")
         return INTERRUPTED
     except BrokenPipeError:  # whoever read our output has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -49,6 +50,6 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"sparkify {__version__}")
     commands = Commands(top)
-    for module in (warehouse, answers, samples):
+    for module in (warehouse, answers, samples, cluster):
         module.add_to(commands)
     return top

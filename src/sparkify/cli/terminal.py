@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from sparkify import formats
+from sparkify.errors import ConfigError
 
 
 class Narrator:
@@ -60,6 +61,19 @@ class Narrator:
 def say(line: str, end: str = "\n") -> None:
     """Say a line to whoever is watching, on stderr."""
     print(line, end=end, file=sys.stderr, flush=True)
+
+
+def confirmed(question: str, *, yes: bool) -> bool:
+    """Ask whether to go on, unless --yes has said so; raise ConfigError where nobody is there to be asked."""
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise ConfigError(f"{question} Pass --yes to say so.")
+    say(f"{question} [y/N] ", end="")
+    if sys.stdin.readline().strip().lower() in ("y", "yes"):
+        return True
+    say("Nothing was changed.")
+    return False
 
 
 def print_json(value: Any) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from sparkify import formats
 from sparkify.cli.arguments import Commands, as_json, configuration, limit, number_of_bytes, open_warehouse, shared
-from sparkify.cli.terminal import Narrator, print_json, print_table, say
+from sparkify.cli.terminal import Narrator, confirmed, print_json, print_table, say
 from sparkify.config import SCHEMES
-from sparkify.errors import CheckFailed, ConfigError
+from sparkify.errors import CheckFailed
 
 if TYPE_CHECKING:
     from sparkify.config import Config
@@ -27,14 +27,8 @@ def create_tables(options: argparse.Namespace) -> None:
     with engines.connect(config.warehouse_url, config) as engine:
         pipeline.create_missing_tables(engine)
         rows = sum(pipeline.count_rows(engine).values())
-        if rows and not options.yes:
-            question = f"{engine.label} holds {rows:,} rows. Drop them all?"
-            if not sys.stdin.isatty():
-                raise ConfigError(f"{question} Pass --yes to say so.")
-            say(f"{question} [y/N] ", end="")
-            if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-                say("Nothing was changed.")
-                return
+        if rows and not confirmed(f"{engine.label} holds {rows:,} rows. Drop them all?", yes=options.yes):
+            return
         pipeline.create_tables(engine)
         say(f"Created {len(tables.ALL)} empty tables in {engine.label}.")
 

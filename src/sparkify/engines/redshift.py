@@ -12,6 +12,7 @@ import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -152,6 +153,8 @@ _NO_URL = (
 class Redshift(Server):
     """A schema of a Redshift database: ``redshift://host:5439/dbname``, or the cluster of [CLUSTER] in dwh.cfg.
 
+    ``redshift://`` alone is the warehouse that `sparkify cluster setup` made.
+
     What the reader accepted goes to [S3] STAGE as a few compressed files of even size, and from there by one COPY a
     staging table. The connection is by TLS, and the host has to be who it says it is.
     """
@@ -164,7 +167,7 @@ class Redshift(Server):
     lock: ClassVar[str] = "lock staging_files"
 
     def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:
-        self._address = Address.of(url)
+        self._address, config = _found(url, config)
         self._name = f"{self._address.host}/{self._address.database}/{config.schema}"
         self._connection: Connection | None = None
         self._is_lost = False
@@ -467,6 +470,18 @@ def _row(path: Path, line: int) -> dict[str, Any]:
     with gzip.open(path, "rt", encoding="utf-8") as rows:
         row: dict[str, Any] = json.loads(next(islice(rows, line - 1, None)))
         return row
+
+
+def _found(url: str, config: Config) -> tuple[Address, Config]:
+    """Return where a URL leads, and the configuration with what its stack knows: the role of COPY, where to stage."""
+    if url.partition(":")[2].strip("/"):
+        return Address.of(url), config
+    from sparkify.cluster import endpoint
+
+    known = endpoint.outputs(config)
+    kind = "workgroup" if known.kind == "serverless" else "cluster"
+    config = replace(config, iam_role_arn=config.iam_role_arn or known.role_arn, stage=config.stage or known.stage)
+    return Address.of(f"{known.url}?{kind}={known.name}&region={known.region}"), config
 
 
 def _login(at: Address, aws: Aws) -> tuple[str, str]:

@@ -1,0 +1,11 @@
+"""Set up the warehouse in AWS: `sparkify cluster setup`, as a script."""
+
+import sys
+
+try:
+    from sparkify.cli import main
+except ModuleNotFoundError as error:
+    sys.exit(f"{error}. Run `make install` once, then .venv/bin/python redshift_cluster_setup.py")
+
+if __name__ == "__main__":
+    sys.exit(main(["cluster", "setup", *sys.argv[1:]]))

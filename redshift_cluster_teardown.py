@@ -1,0 +1,11 @@
+"""Tear the warehouse in AWS down: `sparkify cluster teardown`, as a script."""
+
+import sys
+
+try:
+    from sparkify.cli import main
+except ModuleNotFoundError as error:
+    sys.exit(f"{error}. Run `make install` once, then .venv/bin/python redshift_cluster_teardown.py")
+
+if __name__ == "__main__":
+    sys.exit(main(["cluster", "teardown", *sys.argv[1:]]))

@@ -1,0 +1,93 @@
+"""Fill values into dwh.cfg, and take them out again; the rest of the file stays as it is."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from sparkify import config
+from sparkify.cluster.endpoint import Outputs
+from sparkify.errors import ConfigError
+
+Place = tuple[str, str]  # section, key
+
+
+def places(outputs: Mapping[str, str]) -> dict[Place, str]:
+    """Return where dwh.cfg has what a stack gives out, by the names of its outputs."""
+    return {
+        ("CLUSTER", "HOST"): outputs["Host"],
+        ("CLUSTER", "DB_NAME"): outputs["Database"],
+        ("CLUSTER", "DB_PORT"): outputs["Port"],
+        ("IAM_ROLE", "ARN"): outputs["RoleArn"],
+        ("S3", "STAGE"): outputs["StageUrl"].rstrip("/"),
+    }
+
+
+def fill_in(path: Path, found: Outputs, allow_from: str) -> None:
+    """Write down where the warehouse is and who may connect: with it, `etl` need not ask CloudFormation. No secret.
+
+    Raise ConfigError for a file that cannot be written.
+    """
+    given = places(
+        {
+            "Host": found.host,
+            "Database": found.db,
+            "Port": str(found.port),
+            "RoleArn": found.role_arn,
+            "StageUrl": found.stage,
+        }
+    )
+    write(path, given | {("DWH", "REGION"): found.region, ("DWH", "ALLOW_FROM"): allow_from})
+
+
+def take_out(path: Path | None, outputs: Mapping[str, str]) -> bool:
+    """Empty what still names a warehouse that is gone; tell whether there was any of it."""
+    if path is None or not outputs.get("Host"):
+        return False
+    given = config.from_lines(path, config.read_lines(path, may_be_missing=False) or [])
+    stale = {
+        place: ""
+        for place, value in places(outputs).items()
+        if place[1] in ("HOST", "ARN", "STAGE") and place in given and given[place].text == value
+    }
+    if stale:
+        write(path, stale)
+    return bool(stale)
+
+
+def write(path: Path, values: Mapping[Place, str]) -> None:
+    """Set keys of a dwh.cfg, each in its line, or in a new one in its section; the file is replaced in one moment."""
+    lines = config.read_lines(path, may_be_missing=True) or []
+    for (section, key), value in values.items():
+        _set(lines, section, key, f"{key} = {value}".rstrip())
+    path = path.resolve()
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, prefix=f".{path.name}.", encoding="utf-8", delete=False
+        ) as new:
+            new.write("\n".join(lines).rstrip("\n") + "\n")
+        if path.exists():
+            Path(new.name).chmod(path.stat().st_mode)
+        Path(new.name).replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written ({error.strerror}). Check the folder's permissions.") from None
+
+
+def _set(lines: list[str], section: str, key: str, line: str) -> None:
+    """Put a line in the place of a key's, or at the end of its section, or below a new one."""
+    at, last = "", -1
+    for number, text in enumerate(lines):
+        content = text.strip()
+        if header := config.HEADER.fullmatch(content):
+            at = header[1].upper()
+        if at == section:
+            if (pair := config.PAIR.fullmatch(content)) and pair[1].upper() == key:
+                lines[number] = line
+                return
+            if content:
+                last = number
+    if last < 0:
+        lines += [*([""] if lines and lines[-1] else []), f"[{section}]"]
+        last = len(lines) - 1
+    lines.insert(last + 1, line)

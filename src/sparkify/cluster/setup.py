@@ -1,0 +1,176 @@
+"""Make the stack what dwh.cfg calls for: from nothing, from what is there, or from where an interruption left it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+
+from sparkify.cluster import endpoint, limits, prices, stage, template
+from sparkify.cluster import stack as stacks
+from sparkify.cluster.account import Account, plain_errors
+from sparkify.cluster.endpoint import Outputs
+from sparkify.cluster.plan import SERVERLESS, Plan
+from sparkify.cluster.stack import Change, Outcome, Say, Stack
+from sparkify.config import Config
+from sparkify.errors import ClusterError
+
+# Whoever replaces one of these loses what is in it.
+HOLDS_DATA = ("AWS::RedshiftServerless::Namespace", "AWS::Redshift::Cluster")
+
+# Zones by their ids, which mean the same in every account: the first of us-east-1 lacks what is newer than itself.
+OUTDATED_ZONES = ("use1-az3",)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a setup came to."""
+
+    outputs: Outputs
+    changed: bool
+
+
+def setup(
+    config: Config, plan: Plan, say: Say, agree: Callable[[Plan, Sequence[Change] | None], bool]
+) -> Result | None:
+    """Make the stack what the plan says, after asking; return None where the answer was no.
+
+    `agree` is shown the changes to a stack that is there, None when there is none yet.
+
+    Raise ClusterError where AWS refuses, or a failure was rolled back.
+    """
+    with plain_errors(), Account(config) as account:
+        known = prices.load(account.region, config.dwh.prices)
+        plan = replace(plan, region=account.region, prices=known)
+        say(f"AWS account {account.number()}, {account.region}.")
+        found = settled(account, plan.stack, say)
+        changed = _create(account, plan, say, agree) if found is None else _change(account, found, plan, say, agree)
+        if changed is None:
+            return None
+        if plan.kind == SERVERLESS and (done := limits.set_limit(account, plan.name, plan.rpu_hours)):
+            say(done)
+            changed = True
+        return Result(endpoint.of(account, endpoint.standing(account, plan.stack)), changed)
+
+
+def settled(account: Account, name: str, say: Say) -> Stack | None:
+    """Return the stack when AWS is done with it and all of it stands, None when there is none.
+
+    What an earlier setup left under way is waited for; what it left behind of a failure is cleared away.
+    """
+    while found := stacks.find(account, name):
+        if found.stands:
+            return found
+        after = ""
+        if found.status == "UPDATE_ROLLBACK_FAILED":
+            say(f"An earlier change of {name} could not be undone. Trying again.")
+            after = stacks.continue_rollback(account, found)
+        elif found.status == "ROLLBACK_COMPLETE":
+            say(f"An earlier setup of {name} failed and was rolled back. Beginning anew.")
+            after = stacks.delete(account, found)
+        elif found.in_progress:
+            say(f"AWS is at work on {name} ({found.status}). Waiting for it.")
+        else:
+            raise ClusterError(
+                f"{name}: is in a state that a setup cannot mend ({found.status}). Run `sparkify cluster teardown`,"
+                " then set up anew."
+            )
+        with _going_on(name):
+            outcome = stacks.follow(account, found.id, say, after)
+        if outcome.failures and "DELETE" not in outcome.status:
+            raise _failed(account, stacks.find(account, name), name, outcome)
+    return None
+
+
+def _going_on(name: str) -> AbstractContextManager[None]:
+    return stacks.interruptible(
+        f"AWS goes on with the stack {name}, which costs from now on. Run `sparkify cluster setup` to go on with it, or"
+        " `sparkify cluster teardown` to be rid of it."
+    )
+
+
+def _create(
+    account: Account, plan: Plan, say: Say, agree: Callable[[Plan, Sequence[Change] | None], bool]
+) -> bool | None:
+    if not agree(plan, None):
+        return None
+    parameters = plan.parameters | {"Zones": _zones(account)}
+    with _going_on(plan.stack):
+        made = stacks.create(account, plan.stack, plan.kind, template.text(plan.kind), parameters)
+        outcome = stacks.follow(account, made, say)
+    if outcome.status != "CREATE_COMPLETE":
+        raise _failed(account, stacks.find(account, plan.stack), plan.stack, outcome)
+    return True
+
+
+def _zones(account: Account) -> str:
+    """Return three zones for the three subnets; in a region that gives two, one of them serves twice.
+
+    ("Considerations when using Amazon Redshift Serverless", Redshift Management Guide.)
+    """
+    filters = [{"Name": "zone-type", "Values": ["availability-zone"]}, {"Name": "state", "Values": ["available"]}]
+    found = account.client("ec2").describe_availability_zones(Filters=filters)["AvailabilityZones"]
+    names = sorted(zone["ZoneName"] for zone in found if zone["ZoneId"] not in OUTDATED_ZONES)
+    return ",".join(names[place % len(names)] for place in range(3))
+
+
+def _change(
+    account: Account,
+    found: Stack,
+    plan: Plan,
+    say: Say,
+    agree: Callable[[Plan, Sequence[Change] | None], bool],
+) -> bool | None:
+    if found.kind != plan.kind:
+        raise ClusterError(
+            f"{plan.stack}: is {found.kind}, and dwh.cfg now calls for {plan.kind}. Run `sparkify cluster teardown`"
+            " first, or name another stack in [DWH] STACK."
+        )
+    parameters = plan.parameters | {"Zones": found.parameters["Zones"]}
+    own = f"s3://{parameters['OwnStageBucket']}/{parameters['StagePrefix']}"
+    if not found.parameters["OwnStageBucket"] and found.outputs["StageUrl"] == own:  # as --write-config wrote it
+        parameters["OwnStageBucket"] = ""
+    with stacks.change_set(account, found, template.text(plan.kind), parameters) as (changes, execute):
+        if not changes:
+            return False
+        _refuse_loss(plan, changes)
+        if not agree(plan, changes):
+            return None
+        if any(change.action == "Remove" and change.type == "AWS::S3::Bucket" for change in changes):
+            stage.empty(account, found.outputs["StageUrl"])
+        with _going_on(plan.stack):
+            outcome = stacks.follow(account, found.id, say, after=execute())
+    if outcome.status != "UPDATE_COMPLETE":
+        raise _failed(account, stacks.find(account, plan.stack), plan.stack, outcome)
+    return True
+
+
+def _refuse_loss(plan: Plan, changes: Sequence[Change]) -> None:
+    for change in changes:
+        if change.type in HOLDS_DATA and (change.replaces or change.action == "Remove"):
+            what = ", ".join(change.properties) or "what dwh.cfg now says"
+            raise ClusterError(
+                f"{plan.stack}: {what} cannot be changed without a new {change.resource.lower()}, and the data would go"
+                " with the old one. Undo the change, or run `sparkify cluster teardown` and set up anew."
+            )
+
+
+def _failed(account: Account, left: Stack | None, name: str, outcome: Outcome) -> ClusterError:
+    """Return the error of a stack that failed, after clearing away what is left of one that was never made."""
+    causes = "\n".join(outcome.failures) or outcome.status
+    if left and left.status == "ROLLBACK_COMPLETE":
+        stacks.follow(account, left.id, lambda _: None, after=stacks.delete(account, left))
+        left = None
+    if left is None:
+        return ClusterError(
+            f"{name}: could not be made, and was rolled back; nothing is left.\n{causes}\n"
+            "Put that right, then run `sparkify cluster setup` again."
+        )
+    if left.stands:
+        return ClusterError(
+            f"{name}: could not be changed, and is as it was before.\n{causes}\n"
+            "Put that right, then run `sparkify cluster setup` again."
+        )
+    return ClusterError(
+        f"{name}: failed, and could not be rolled back ({left.status}).\n{causes}\nRun `sparkify cluster teardown`."
+    )

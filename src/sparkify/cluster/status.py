@@ -1,0 +1,151 @@
+"""What runs, where, since when, who may connect, and what it may have cost; pause and resume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sparkify.cluster import endpoint, limits, prices
+from sparkify.cluster.account import Account, code, plain_errors
+from sparkify.cluster.endpoint import Outputs
+from sparkify.cluster.plan import SERVERLESS, stack_name
+from sparkify.cluster.stack import Say, Stack
+from sparkify.config import Config
+from sparkify.errors import ClusterError
+
+NO_PAUSE = (
+    "Serverless has no pause, and needs none: while no query runs its compute\n"
+    "costs nothing, and it begins again with the next query."
+)
+
+
+@dataclass(frozen=True)
+class Status:
+    """A warehouse and its state."""
+
+    outputs: Outputs
+    state: str  # in Redshift's words, such as available or paused
+    capacity: str
+    created: datetime
+    age: float  # seconds
+    cost_so_far: float  # US dollars, estimated from above; without what is stored
+    cost_basis: str  # what this is reckoned from
+    public: bool  # whether the endpoint has an address on the internet
+    allowed: tuple[str, ...]  # the ranges of addresses that the firewall lets in
+
+
+def status(config: Config) -> Status:
+    """Ask AWS for the state of the warehouse of [DWH] STACK; raise ClusterError where there is none."""
+    with plain_errors(), Account(config) as account:
+        stack = endpoint.standing(account, stack_name(config.dwh))
+        known = prices.load(account.region, config.dwh.prices)
+        age = (datetime.now(UTC) - stack.created).total_seconds()
+        look = _serverless if stack.kind == SERVERLESS else _provisioned
+        state, capacity, public, cost, basis = look(account, stack, known, age)
+        return Status(
+            outputs=endpoint.of(account, stack),
+            state=state,
+            capacity=capacity,
+            created=stack.created,
+            age=age,
+            cost_so_far=cost,
+            cost_basis=basis,
+            public=public,
+            allowed=_allowed(account, stack),
+        )
+
+
+def _serverless(account: Account, stack: Stack, known: prices.Prices, age: float) -> tuple[str, str, bool, float, str]:
+    name = stack.outputs["Name"]
+    workgroup = account.client("redshift-serverless").get_workgroup(workgroupName=name)["workgroup"]
+    capacity, public = workgroup["baseCapacity"], bool(workgroup["publiclyAccessible"])
+    hourly, hours = capacity * known.of("serverless_rpu_hour"), age / 3600
+    limited = sum(limit["amount"] for limit in limits.limits(account, name))
+    worked, basis = hours * hourly, "had it worked without a pause at its base capacity"
+    if limited:
+        months = _months_begun(stack.created, datetime.now(UTC))
+        worked = min(worked, months * limited * known.of("serverless_rpu_hour"))
+        basis += ", up to the limit"
+    words = f"{capacity} RPU, at most {limited:,} RPU-hours a month" if limited else f"{capacity} RPU, without a limit"
+    cost = worked + hours * prices.standing(known, public=public)
+    return workgroup["status"].lower(), words, public, cost, basis
+
+
+def _months_begun(since: datetime, now: datetime) -> int:
+    """Return in how many calendar months a warehouse has been there: each has a limit of its own."""
+    return (now.year - since.year) * 12 + now.month - since.month + 1
+
+
+def _provisioned(account: Account, stack: Stack, known: prices.Prices, age: float) -> tuple[str, str, bool, float, str]:
+    found = cluster(account, stack)
+    nodes, node_type = found["NumberOfNodes"], found["NodeType"]
+    public = bool(found["PubliclyAccessible"])
+    hourly = nodes * known.of(node_type) + prices.standing(known, public=public)
+    basis = f"{nodes} x {node_type} since it was made; less, if it was paused"
+    return found["ClusterStatus"], f"{nodes} x {node_type}", public, hourly * age / 3600, basis
+
+
+def cluster(account: Account, stack: Stack) -> dict[str, Any]:
+    """Return the cluster of a stack as Redshift describes it."""
+    (found,) = account.client("redshift").describe_clusters(ClusterIdentifier=stack.outputs["Name"])["Clusters"]
+    return dict(found)
+
+
+def _allowed(account: Account, stack: Stack) -> tuple[str, ...]:
+    """Return whom the firewall lets in now: somebody may have changed it by hand."""
+    groups = account.client("ec2").describe_security_groups(GroupIds=[stack.outputs["FirewallId"]])["SecurityGroups"]
+    ranges = [
+        found
+        for group in groups
+        for rule in group["IpPermissions"]
+        for found in (
+            *(r["CidrIp"] for r in rule.get("IpRanges", ())),
+            *(r["CidrIpv6"] for r in rule.get("Ipv6Ranges", ())),
+            *(r["GroupId"] for r in rule.get("UserIdGroupPairs", ())),
+            *(r["PrefixListId"] for r in rule.get("PrefixListIds", ())),
+        )
+    ]
+    return tuple(dict.fromkeys(ranges))
+
+
+def pause(config: Config, say: Say) -> str:
+    """Stop paying for a cluster's nodes, and wait until it has stopped; return a sentence on how that went."""
+    return _turn(config, say, "pause_cluster", "available", "paused", "pausing")
+
+
+def resume(config: Config, say: Say) -> str:
+    """Start a paused cluster, and wait until it can be used; return a sentence on how that went."""
+    return _turn(config, say, "resume_cluster", "paused", "available", "resuming")
+
+
+def _turn(config: Config, say: Say, call: str, before: str, after: str, under_way: str) -> str:
+    with plain_errors(), Account(config) as account:
+        stack = endpoint.standing(account, stack_name(config.dwh))
+        if stack.kind == SERVERLESS:
+            return NO_PAUSE
+        name = stack.outputs["Name"]
+        state = cluster(account, stack)["ClusterStatus"]
+        if state == after:
+            return f"{name} is {after} already."
+        if state not in (before, under_way):
+            raise ClusterError(f"{name}: is {state}, and has to be {before} first. Try again when it is.")
+        if state == before:
+            _order(account, call, name)
+        say(f"{name} is {under_way}.")
+        for _ in account.looks(name):
+            if cluster(account, stack)["ClusterStatus"] == after:
+                break
+        return f"{name} is {after}."
+
+
+def _order(account: Account, call: str, name: str) -> None:
+    from botocore.exceptions import ClientError
+
+    try:
+        getattr(account.client("redshift"), call)(ClusterIdentifier=name)
+    except ClientError as error:
+        if not code(error).startswith("InvalidClusterState"):
+            raise
+        words = error.response["Error"]["Message"]
+        raise ClusterError(f"{name}: AWS will not do it now: {words}. Try again in some minutes.") from error

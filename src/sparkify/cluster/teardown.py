@@ -1,0 +1,162 @@
+"""Delete the stack and what it cannot delete itself, wait until all of it is gone, and list what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from sparkify.cluster import remains, snapshots, stage
+from sparkify.cluster import stack as stacks
+from sparkify.cluster.account import Account, plain_errors, told
+from sparkify.cluster.endpoint import secret_arn
+from sparkify.cluster.plan import PROVISIONED, stack_name
+from sparkify.cluster.remains import Remains
+from sparkify.cluster.stack import Member, Say, Stack
+from sparkify.config import Config
+from sparkify.errors import ClusterError
+
+ATTEMPTS = 2  # Redshift frees its network interfaces late now and then, and a subnet cannot go before they have
+
+
+@dataclass(frozen=True)
+class Doomed:
+    """What a teardown is about to delete."""
+
+    stack: str
+    region: str
+    kind: str
+    database: str
+    members: tuple[Member, ...]
+    staged: stage.Held | None  # None where the stage is not the stack's own
+    snapshot: str  # the name of the final snapshot; "" for none
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a teardown came to."""
+
+    remains: Remains
+    problems: tuple[str, ...]
+    outputs: dict[str, str]  # of the stack that was deleted
+
+
+def teardown(config: Config, say: Say, agree: Callable[[Doomed], bool], snapshot: bool | None = None) -> Result | None:
+    """Delete everything that setup made, after asking; return None where the answer was no.
+
+    A provisioned cluster leaves a final snapshot unless `snapshot` is False, a Serverless one only if it is True.
+
+    Raise ClusterError where AWS cannot be asked, the stack is somebody else's, or the snapshot fails: then nothing has
+    been deleted. What cannot be deleted raises nothing: it is told in the result.
+    """
+    name = stack_name(config.dwh)
+    with plain_errors(), Account(config) as account:
+        say(f"AWS account {account.number()}, {account.region}.")
+        found = _settled(account, name, say)
+        if found is None:
+            return Result(remains.of(account, name), (), {})
+        doomed = _look(account, found, snapshot)
+        if found.status != "DELETE_IN_PROGRESS" and not agree(doomed):
+            return None
+        with _again(name):
+            kept = _take_snapshot(account, doomed, say)
+            secret = _secret(account, found)
+            problems = _delete(account, found, doomed, say)
+            say("Looking for what is left.")
+            left = remains.of(account, name, secret, kept)
+        return Result(left, tuple(problems), found.outputs)
+
+
+def _again(name: str) -> AbstractContextManager[None]:
+    return stacks.interruptible(
+        f"the stack {name} may be deleted in part; what is not costs on. Run `sparkify cluster teardown` again: it goes"
+        " on from there."
+    )
+
+
+def _settled(account: Account, name: str, say: Say) -> Stack | None:
+    """Return the stack when nobody but a teardown is at work on it: CloudFormation takes one order at a time."""
+    while found := stacks.find(account, name):
+        if not found.in_progress or found.status == "DELETE_IN_PROGRESS":
+            return found
+        say(f"AWS is at work on {name} ({found.status}). Waiting for it.")
+        with _again(name):
+            stacks.follow(account, found.id, say)
+    return None
+
+
+def _look(account: Account, found: Stack, snapshot: bool | None) -> Doomed:
+    members = tuple(member for member in stacks.members(account, found.id) if member.status != stacks.GONE)
+    bucket = _own_bucket(members)
+    warehouse = _warehouse(members)
+    wanted = found.kind == PROVISIONED if snapshot is None else snapshot
+    return Doomed(
+        stack=found.name,
+        region=account.region,
+        kind=found.kind,
+        database=found.parameters.get("DatabaseName", ""),
+        members=members,
+        staged=stage.held(account, bucket) if bucket else None,
+        snapshot=snapshots.name_of_final(warehouse) if wanted and warehouse else "",
+    )
+
+
+def _own_bucket(members: tuple[Member, ...]) -> str:
+    return next((member.id for member in members if member.type == "AWS::S3::Bucket"), "")
+
+
+def _warehouse(members: tuple[Member, ...]) -> str:
+    """Return the id of the namespace or cluster that holds data, "" where it was never made."""
+    holding = ("AWS::RedshiftServerless::Namespace", "AWS::Redshift::Cluster")
+    standing = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_FAILED", "DELETE_FAILED")
+    return next((m.id for m in members if m.type in holding and m.status in standing), "")
+
+
+def _take_snapshot(account: Account, doomed: Doomed, say: Say) -> str:
+    if not doomed.snapshot:
+        return ""
+    say(f"Taking the final snapshot {doomed.snapshot}.")
+    try:
+        return snapshots.take(account, doomed.stack, doomed.kind, _warehouse(doomed.members), doomed.snapshot)
+    except (ClusterError, _client_error()) as error:
+        plain = error if isinstance(error, ClusterError) else told(error)
+        raise ClusterError(
+            f"{plain}\nNothing was deleted. A paused cluster has to be resumed for a snapshot; --no-snapshot goes"
+            " without one."
+        ) from error
+
+
+def _client_error() -> type[Exception]:
+    from botocore.exceptions import ClientError
+
+    return ClientError
+
+
+def _secret(account: Account, found: Stack) -> str:
+    try:
+        return found.outputs.get("SecretArn") or (secret_arn(account, found) if found.outputs else "")
+    except _client_error():  # gone before the stack is
+        return ""
+
+
+def _delete(account: Account, found: Stack, doomed: Doomed, say: Say) -> list[str]:
+    """Delete the stack, with another attempt at what would not go; return what still did not, in AWS's words."""
+    problems: list[str] = []
+    for _ in range(ATTEMPTS):
+        problems = []
+        bucket = _own_bucket(doomed.members)
+        if bucket:
+            try:
+                stage.empty(account, bucket)
+            except (ClusterError, _client_error()) as error:
+                problems.append(str(error if isinstance(error, ClusterError) else told(error)))
+        after = "" if found.status == "DELETE_IN_PROGRESS" else stacks.delete(account, found)
+        outcome = stacks.follow(account, found.id, say, after)
+        if outcome.status == stacks.GONE:
+            return []
+        problems += outcome.failures or [f"{found.name}: {outcome.status}"]
+        still = stacks.find(account, found.name)
+        if still is None:
+            return []
+        found = still
+    return problems

@@ -1,0 +1,55 @@
+"""The CloudFormation templates: their text, and which of their resources some parameters call for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from sparkify.errors import ClusterError
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource that the stack makes."""
+
+    name: str  # in the template
+    type: str
+    purpose: str
+
+
+def text(kind: str) -> str:
+    """Return the template of a kind of warehouse, as CloudFormation takes it."""
+    return (files(__package__) / f"{kind}.yaml").read_text("utf-8")
+
+
+def parse(kind: str) -> dict[str, Any]:
+    """Return the template of a kind of warehouse as Python sees it."""
+    try:
+        import yaml
+    except ModuleNotFoundError:
+        raise ClusterError(
+            "PyYAML is not installed, and the cluster's commands need it. pip install 'sparkify-warehouse[aws]'"
+        ) from None
+    parsed: dict[str, Any] = yaml.safe_load(text(kind))
+    return parsed
+
+
+def resources(kind: str, parameters: dict[str, str]) -> list[Resource]:
+    """Return the resources that the stack makes with these parameters, in the order of the template."""
+    template = parse(kind)
+    values = {name: str(declared.get("Default", "")) for name, declared in template["Parameters"].items()} | parameters
+    return [
+        Resource(name, declared["Type"], declared["Metadata"]["Purpose"])
+        for name, declared in template["Resources"].items()
+        if "Condition" not in declared or _holds(template["Conditions"][declared["Condition"]], values)
+    ]
+
+
+def _holds(condition: dict[str, Any], values: dict[str, str]) -> bool:
+    """Evaluate a condition of ours: Fn::Equals and Fn::Not are all that they are made of."""
+    ((function, arguments),) = condition.items()
+    if function == "Fn::Not":
+        return not _holds(arguments[0], values)
+    left, right = (values[side["Ref"]] if isinstance(side, dict) else side for side in arguments)
+    return bool(left == right)

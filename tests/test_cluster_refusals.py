@@ -1,0 +1,160 @@
+"""What AWS refuses: the missing action and the policy line that grants it; credentials, regions, networks."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from pathlib import Path
+
+import pytest
+from tests.cloud.commands import Cluster
+from tests.realdata import REPOSITORY
+
+from sparkify.cluster.account import what_is_missing
+
+# The calls of each command, in the order in which they are made; each is denied once.
+CALLS = [
+    ("setup", "cloudformation:DescribeStacks"),
+    ("setup", "ec2:DescribeAvailabilityZones"),
+    ("setup", "cloudformation:CreateStack"),
+    ("setup", "cloudformation:DescribeStackEvents"),
+    ("setup", "redshift-serverless:GetWorkgroup"),
+    ("setup", "redshift-serverless:ListUsageLimits"),
+    ("setup", "redshift-serverless:CreateUsageLimit"),
+    ("setup", "redshift-serverless:GetNamespace"),
+    ("teardown", "cloudformation:DeleteStack"),
+    ("teardown", "cloudformation:ListStackResources"),
+    ("teardown", "cloudformation:ListStacks"),
+    ("teardown", "tagging:GetResources"),
+    ("teardown", "iam:ListRoles"),
+    ("teardown", "redshift:DescribeClusters"),
+]
+
+
+@pytest.mark.parametrize(("command", "action"), CALLS)
+def test_missing_permission_is_named_with_the_line_that_grants_it(cluster: Cluster, command: str, action: str) -> None:
+    """Whatever call is denied, the message has the action and a policy line; with it granted, all goes on."""
+    if command == "teardown":
+        cluster.setup()
+    cluster.cloud.denied[action] = "on resource: arn:aws:any:::thing because no identity-based policy allows it"
+    said = cluster(command, "--yes")
+    assert said.code == 1
+    assert f"You lack {action}." in said.err
+    assert f'{{"Effect": "Allow", "Action": "{action}", "Resource": "arn:aws:any:::thing"}}' in said.err
+    assert "Traceback" not in said.err
+    cluster.cloud.denied.clear()
+    assert cluster(command, "--yes").code == 0
+
+
+def test_missing_permission_inside_the_stack_is_named_too(cluster: Cluster) -> None:
+    """CloudFormation acts with the user's permissions: a resource that fails for one says which."""
+    words = (
+        "Resource handler returned message: User: arn:aws:iam::123456789012:user/ada is not authorized to perform:"
+        " redshift-serverless:CreateNamespace on resource: arn:aws:redshift-serverless:us-east-1:123456789012:*"
+        " because no identity-based policy allows the redshift-serverless:CreateNamespace action"
+    )
+    cluster.cloud.formation.fails["create", "Namespace"] = words
+    said = cluster("setup", "--yes")
+    assert said.code == 1
+    assert words in said.err
+    assert "You lack redshift-serverless:CreateNamespace." in said.err
+    assert '"Resource": "arn:aws:redshift-serverless:us-east-1:123456789012:*"}' in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("User: x is not authorized to perform: s3:PutObject", '"Action": "s3:PutObject", "Resource": "*"}'),
+        (
+            "not authorized to perform: iam:PassRole on resource: arn:aws:iam::1:role/x.",
+            '"Resource": "arn:aws:iam::1:role/x"}',
+        ),
+        (
+            "not authorized to perform: s3:Get on resource: y with an explicit deny in a service control policy",
+            "Ask who",
+        ),
+        ("The service is busy", ""),
+    ],
+)
+def test_aws_words_are_understood(words: str, told: str) -> None:
+    """With and without a resource, denied outright or not granted, or something else altogether."""
+    assert told in what_is_missing(words)
+    assert bool(what_is_missing(words)) == bool(told)
+
+
+def test_documented_policy_covers_every_call(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The policy in docs/aws.md allows each call that any command makes, and names no other service."""
+    text = (REPOSITORY / "docs" / "aws.md").read_text("utf-8")
+    (policy,) = (json.loads(found) for found in re.findall(r"```json\n(.*?)```", text, re.DOTALL))
+    granted = {action for statement in policy["Statement"] for action in statement["Action"]}
+    for kind in ("serverless", "provisioned"):
+        monkeypatch.setenv("SPARKIFY_DWH_KIND", kind)
+        cluster.setup()
+        cluster.setup("--allow-from", "198.51.100.7")
+        cluster.cloud.fill_stage()
+        for arguments in (["status"], ["pause"], ["resume"], ["teardown", "--yes", "--snapshot"]):
+            assert cluster(*arguments).code == 0
+    names = {
+        "s3:ListObjectVersions": {"s3:ListBucketVersions"},
+        "s3:DeleteObjects": {"s3:DeleteObject", "s3:DeleteObjectVersion"},
+        "tagging:GetResources": {"tag:GetResources"},
+        "sts:GetCallerIdentity": set(),  # needs no permission
+    }
+    asked = {action for call in cluster.cloud.calls for action in names.get(call, {call})}
+    assert asked - granted == set()
+
+
+# Credentials, regions, networks
+
+
+@pytest.mark.parametrize("command", ["setup", "status", "pause", "teardown"])
+def test_missing_credentials_are_told_with_how_to_get_some(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Without credentials every command says where they come from; none shows a traceback."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    said = cluster(command, *(["--yes"] if command in ("setup", "teardown") else []))
+    assert said.code == 1
+    assert "no credentials were found" in said.err
+
+
+def test_keys_of_dwh_cfg_are_used_and_never_shown(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[AWS] KEY and SECRET serve where the environment has none, and appear nowhere in what is said."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    Path("dwh.cfg").write_text("[AWS]\nKEY = AKIAMINE\nSECRET = hunter2\n[DWH]\nDWH_DB_PASSWORD = hunter3\n")
+    said = cluster.setup("--write-config")
+    cluster.cloud.denied["cloudformation:DeleteStack"] = ""
+    failed = cluster("teardown", "--yes")
+    assert failed.code == 1
+    for secret in ("AKIAMINE", "hunter2", "hunter3"):
+        assert secret not in said.out + said.err + failed.out + failed.err
+
+
+def test_missing_region_is_asked_for(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither dwh.cfg nor a profile names a region: wrong usage, with the key to write."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    said = cluster("setup", "--yes")
+    assert said.code == 2
+    assert "[DWH] REGION is empty" in said.err
+
+
+def test_unknown_profile_is_told(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile that does not exist is a sentence, not a traceback."""
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    said = cluster("status")
+    assert said.code == 1
+    assert "nobody" in said.err
+
+
+def test_unreachable_aws_is_told(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a network the command says that AWS cannot be asked."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{unused.getsockname()[1]}")
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+        said = cluster("status")
+    assert said.code == 1
+    assert "AWS: cannot be asked" in said.err

@@ -1,0 +1,399 @@
+"""Setting up: from nothing, twice, changed, failing at each resource, interrupted; unchanged boto3 against a server."""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.cloud import Cloud
+from tests.cloud.commands import Cluster
+from tests.realdata import REPOSITORY
+
+from sparkify import config
+from sparkify.cluster import outputs, template
+from sparkify.errors import ClusterError
+
+REASON = "Resource handler returned message: The service is busy (Service: Any, Status Code: 500)"
+RESOURCES = [(kind, name) for kind in ("serverless", "provisioned") for name in template.parse(kind)["Resources"]]
+
+
+def asked(cluster: Cluster, what: str) -> int:
+    """Return how often something was asked of AWS."""
+    return cluster.cloud.calls.count(what)
+
+
+@pytest.mark.usefixtures("kind")
+def test_setup_makes_every_resource_and_carries_the_tag(cluster: Cluster) -> None:
+    """All of the template stands afterwards, tagged with the project; every resource was named while it was made."""
+    said = cluster.setup("--allow-from", "198.51.100.7")
+    (stack,) = cluster.cloud.formation.stacks.values()
+    assert stack.status == "CREATE_COMPLETE"
+    assert {"Key": "sparkify:project", "Value": "sparkify"} in stack.tags
+    for name in stack.template["Resources"]:
+        assert f"  making    {name}\n" in said.err
+        assert f"  made      {name}\n" in said.err
+    assert said.out.startswith("The warehouse sparkify is ready.")
+
+
+def test_serverless_is_limited_in_what_it_may_spend(cluster: Cluster) -> None:
+    """When setup has ended there is a limit for the month, at which queries are refused."""
+    cluster.setup()
+    (limit,) = cluster.cloud.serverless.limits.values()
+    assert (limit["amount"], limit["period"], limit["breachAction"]) == (106, "monthly", "deactivate")
+    assert limit["resourceArn"] == cluster.cloud.serverless.workgroups["sparkify"]["workgroupArn"]
+
+
+def test_changed_limit_is_changed_in_aws(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new MONTHLY_LIMIT replaces the old one: there is never a second."""
+    cluster.setup()
+    monkeypatch.setenv("SPARKIFY_DWH_MONTHLY_LIMIT", "80")
+    assert "The limit is now 213 RPU-hours a month; it was 106." in cluster.setup().err
+    assert [limit["amount"] for limit in cluster.cloud.serverless.limits.values()] == [213]
+
+
+def test_limit_that_somebody_took_away_is_set_again(cluster: Cluster) -> None:
+    """A stack without its limit, as an interruption leaves it, has it after the next setup."""
+    cluster.setup()
+    cluster.cloud.serverless.limits.clear()
+    cluster.setup()
+    assert len(cluster.cloud.serverless.limits) == 1
+
+
+@pytest.mark.usefixtures("kind")
+def test_second_setup_changes_nothing(cluster: Cluster) -> None:
+    """Set up twice, the account is the same after the second time, and no update was begun."""
+    cluster.setup("--allow-from", "198.51.100.7")
+    before = cluster.cloud.everything()
+    said = cluster.setup("--allow-from", "198.51.100.7")
+    assert said.out.startswith("Nothing to change")
+    assert cluster.cloud.everything() == before
+    assert asked(cluster, "cloudformation:ExecuteChangeSet") == 0
+    assert not next(iter(cluster.cloud.formation.stacks.values())).change_sets
+
+
+def test_changed_dwh_cfg_shows_its_changes_first(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an update will do is shown before the question; the answer no leaves everything as it is."""
+    cluster.setup()
+    before = cluster.cloud.everything()
+    monkeypatch.setenv("SPARKIFY_DWH_BASE_CAPACITY", "8")
+    said = cluster("setup", "--allow-from", "198.51.100.7", answer="n\n")
+    assert said.code == 0
+    shown, _, rest = said.err.partition("Change this? [y/N]")
+    assert "  add     AllowedAddresses" in shown
+    assert "  change  Workgroup (BaseCapacity, PubliclyAccessible)" in shown
+    assert "Nothing was changed." in rest
+    assert cluster.cloud.everything() == before
+    assert asked(cluster, "cloudformation:ExecuteChangeSet") == 0
+
+
+def test_agreed_change_is_made(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After yes, the warehouse is what dwh.cfg says, and the rest is the same as before."""
+    cluster.setup()
+    before = set(cluster.cloud.everything())
+    monkeypatch.setenv("SPARKIFY_DWH_BASE_CAPACITY", "8")
+    said = cluster("setup", "--allow-from", "198.51.100.7", answer="y\n")
+    assert said.code == 0, said.err
+    workgroup = cluster.cloud.serverless.workgroups["sparkify"]
+    assert (workgroup["baseCapacity"], workgroup["publiclyAccessible"]) == (8, True)
+    added = set(cluster.cloud.everything()) - before
+    assert len(added) == 1
+    assert next(iter(added)).startswith("sgr-")
+
+
+def test_setup_asks_before_it_makes_anything(cluster: Cluster) -> None:
+    """Without a yes nothing is made; without a terminal to ask at, that is wrong usage."""
+    before = cluster.cloud.everything()
+    assert cluster("setup", answer="n\n").code == 0
+    said = cluster("setup")
+    assert said.code == 2
+    assert "Set this up? Pass --yes to say so." in said.err
+    assert cluster.cloud.everything() == before
+    assert asked(cluster, "cloudformation:CreateStack") == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value"),
+    [("provisioned", "DWH_DB", "another"), ("provisioned", "DWH_DB_USER", "another")],
+)
+def test_change_that_would_lose_the_data_is_refused(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, kind: str, key: str, value: str
+) -> None:
+    """An update for which CloudFormation would make a new cluster and delete the old one is not begun."""
+    monkeypatch.setenv("SPARKIFY_DWH_KIND", kind)
+    cluster.setup()
+    before = cluster.cloud.everything()
+    monkeypatch.setenv(f"SPARKIFY_DWH_{key}", value)
+    said = cluster("setup", "--yes")
+    assert said.code == 1
+    assert "cannot be changed without a new cluster, and the data would go with the old one" in said.err
+    assert cluster.cloud.everything() == before
+
+
+def test_other_kind_is_not_made_of_what_is_there(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Serverless warehouse does not become a cluster: that would be another warehouse, without the data."""
+    cluster.setup()
+    monkeypatch.setenv("SPARKIFY_DWH_KIND", "provisioned")
+    said = cluster("setup", "--yes")
+    assert said.code == 1
+    assert "is serverless, and dwh.cfg now calls for provisioned" in said.err
+
+
+def test_stack_of_somebody_else_is_left_alone(cluster: Cluster) -> None:
+    """A stack of the same name without the project's tag is neither changed nor deleted."""
+    text = template.text("serverless")
+    values = {"Name": "theirs", "Zones": "us-east-1a,us-east-1b,us-east-1c", "DatabaseName": "d", "AdminUser": "a"}
+    values |= {"Port": "5439", "BaseCapacity": "8"}
+    given = [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
+    client = cluster.cloud.client("cloudformation")
+    client.create_stack(StackName="sparkify", TemplateBody=text, Parameters=given, Tags=[])
+    cluster.cloud.formation.finish()
+    before = cluster.cloud.everything()
+    for command in ("setup", "teardown"):
+        said = cluster(command, "--yes")
+        assert said.code == 1
+        assert "is a stack of somebody else's" in said.err
+    assert cluster.cloud.everything() == before
+
+
+# Failing
+
+
+@pytest.mark.parametrize(("kind", "resource"), RESOURCES, ids=str)
+def test_failure_at_any_resource_is_rolled_back_and_told(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, kind: str, resource: str
+) -> None:
+    """Whatever cannot be made is named, with AWS's words; nothing is left, and the next setup goes through."""
+    monkeypatch.setenv("SPARKIFY_DWH_KIND", kind)
+    cloud = cluster.cloud
+    before = cloud.everything()
+    cloud.formation.fails["create", resource] = REASON
+    said = cluster("setup", "--yes", "--allow-from", "198.51.100.7")
+    assert said.code == 1
+    assert f"{resource} (AWS::" in said.err
+    assert REASON in said.err
+    assert "was rolled back; nothing is left" in said.err
+    assert "cancelled" not in said.err
+    assert cloud.everything() == before
+    cloud.formation.fails.clear()
+    cluster.setup("--allow-from", "198.51.100.7")
+
+
+def test_rollback_that_fails_leads_to_teardown(cluster: Cluster) -> None:
+    """If even the rollback fails, the message says so; a second setup says the same, and teardown clears up."""
+    before = cluster.cloud.everything()
+    cluster.cloud.formation.fails |= {("create", "Workgroup"): REASON, ("delete", "Role"): REASON}
+    assert "could not be rolled back (ROLLBACK_FAILED)" in cluster("setup", "--yes").err
+    cluster.cloud.formation.fails.clear()
+    said = cluster("setup", "--yes")
+    assert said.code == 1
+    assert "Run `sparkify cluster teardown`" in said.err
+    assert cluster("teardown", "--yes").code == 0
+    assert cluster.cloud.everything() == before
+
+
+def test_update_that_fails_leaves_the_warehouse_as_it_was(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change that AWS cannot make is undone, told with the resource and AWS's words, and can be tried again."""
+    cluster.setup()
+    before = cluster.cloud.everything()
+    cluster.cloud.formation.fails["update", "Workgroup"] = REASON
+    monkeypatch.setenv("SPARKIFY_DWH_BASE_CAPACITY", "8")
+    said = cluster("setup", "--yes", "--allow-from", "198.51.100.7")
+    assert said.code == 1
+    assert "could not be changed, and is as it was before" in said.err
+    assert f"Workgroup (AWS::RedshiftServerless::Workgroup): {REASON}" in said.err
+    assert cluster.cloud.everything() == before
+    assert cluster.cloud.serverless.workgroups["sparkify"]["baseCapacity"] == 4
+    cluster.cloud.formation.fails.clear()
+    cluster.setup("--allow-from", "198.51.100.7")
+    assert cluster.cloud.serverless.workgroups["sparkify"]["baseCapacity"] == 8
+
+
+def test_update_that_could_not_be_undone_is_picked_up(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stack stuck in UPDATE_ROLLBACK_FAILED is told of, and the next setup takes the rollback up again."""
+    cluster.setup()
+    cluster.cloud.formation.fails |= {("update", "Workgroup"): REASON, ("rollback", ""): REASON}
+    monkeypatch.setenv("SPARKIFY_DWH_BASE_CAPACITY", "8")
+    assert "could not be rolled back (UPDATE_ROLLBACK_FAILED)" in cluster("setup", "--yes").err
+    cluster.cloud.formation.fails.clear()
+    assert "could not be undone. Trying again." in cluster.setup().err
+    assert cluster.cloud.serverless.workgroups["sparkify"]["baseCapacity"] == 8
+
+
+def test_throttled_calls_are_made_again(cluster: Cluster) -> None:
+    """AWS asking for slower calls fails nothing."""
+    cluster.cloud.throttled["cloudformation:DescribeStackEvents"] = 2
+    cluster.cloud.throttled["redshift-serverless:CreateUsageLimit"] = 1
+    cluster.setup()
+    assert cluster.cloud.throttled.total() == 0
+
+
+# Interrupted
+
+
+@pytest.mark.parametrize("after", [1, 2, 11, 22, 33])
+@pytest.mark.usefixtures("kind")
+def test_interrupted_setup_is_picked_up_by_the_next(cluster: Cluster, after: int) -> None:
+    """Ctrl-C leaves AWS at work and says so; the next setup waits for it and ends as if nothing had been."""
+    said = cluster.interrupted(after, "setup", "--yes")
+    assert said.code == 130
+    assert "AWS goes on with the stack sparkify" in said.err
+    assert "cluster teardown" in said.err
+    said = cluster.setup()
+    assert "AWS is at work on sparkify (CREATE_IN_PROGRESS)" in said.err
+    assert asked(cluster, "cloudformation:CreateStack") == 1
+    before = cluster.cloud.everything()
+    assert cluster.setup().out.startswith("Nothing to change")
+    assert cluster.cloud.everything() == before
+
+
+@pytest.mark.parametrize("after", [1, 2, 11, 22, 33])
+@pytest.mark.usefixtures("kind")
+def test_interrupted_setup_is_cleared_away_by_teardown(cluster: Cluster, after: int) -> None:
+    """Whenever it was interrupted, a teardown leaves nothing of it."""
+    before = cluster.cloud.everything()
+    assert cluster.interrupted(after, "setup", "--yes").code == 130
+    said = cluster("teardown", "--yes", "--no-snapshot")
+    assert (said.code, said.out) == (0, "Nothing is left of sparkify.\n")
+    assert cluster.cloud.everything() == before
+
+
+def test_failure_that_nobody_watched_is_told_by_the_next_setup(cluster: Cluster) -> None:
+    """Interrupted, then failed in AWS: the next setup says what failed if it sees it, and can always be repeated."""
+    cluster.cloud.formation.fails["create", "Workgroup"] = REASON
+    cluster.interrupted(4, "setup", "--yes")
+    assert REASON in cluster("setup", "--yes").err
+    cluster.interrupted(4, "setup", "--yes")
+    cluster.cloud.formation.finish()
+    cluster.cloud.formation.fails.clear()
+    assert "An earlier setup of sparkify failed and was rolled back. Beginning anew." in cluster.setup().err
+
+
+def test_interrupted_change_is_picked_up(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the middle of an update: the next setup waits for its end, and finds nothing more to change."""
+    cluster.setup()
+    monkeypatch.setenv("SPARKIFY_DWH_BASE_CAPACITY", "8")
+    assert cluster.interrupted(1, "setup", "--yes").code == 130
+    assert cluster.setup().out.startswith("Nothing to change")
+    assert cluster.cloud.serverless.workgroups["sparkify"]["baseCapacity"] == 8
+
+
+def test_ctrl_c_on_a_real_process_says_what_to_run(cloud: Cloud, tmp_path: Path) -> None:
+    """A signal ends the process with 130 and a sentence, not with a traceback."""
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
+    command = [sys.executable, "-m", "sparkify", "cluster", "setup", "--yes"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment) as process:
+        while not cloud.formation.stacks:
+            time.sleep(0.05)
+            assert process.poll() is None
+        assert process.stderr
+        while not process.stderr.readline().startswith("  making"):
+            pass
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+    assert process.returncode == 130
+    assert "AWS goes on with the stack sparkify" in rest
+    assert "Traceback" not in rest
+
+
+# Afterwards
+
+
+def test_etl_finds_the_warehouse_by_the_name_of_its_stack(cluster: Cluster, kind: str) -> None:
+    """Endpoint, role, stage and secret come from the stack; nothing is copied by hand."""
+    cluster.setup()
+    found = outputs(config.load())
+    assert (found.stack, found.kind, found.name, found.db) == ("sparkify", kind, "sparkify", "sparkifydb")
+    service = "redshift-serverless" if kind == "serverless" else "redshift"
+    assert re.fullmatch(rf"sparkify\.\w+\.us-east-1\.{service}\.amazonaws\.com", found.host)
+    assert found.port == 5439
+    assert re.fullmatch(rf"arn:aws:iam::{cluster.cloud.account}:role/sparkify/sparkify/[\w-]+", found.role_arn)
+    assert re.fullmatch(r"s3://sparkify-stage-\w+/stage", found.stage)
+    assert found.secret_arn.startswith("arn:aws:secretsmanager:")
+    assert found.user is None
+    assert found.url == f"redshift://{found.host}:5439/sparkifydb"
+
+
+def test_missing_stack_is_told_with_what_to_run(cluster: Cluster) -> None:
+    """Who loads before setting up reads what to run; who set up half a stack as well."""
+    with pytest.raises(ClusterError, match=r"sparkify: there is no stack of this name in us-east-1\. Run `sparkify cl"):
+        outputs(config.load())
+    cluster.interrupted(3, "setup", "--yes")
+    with pytest.raises(ClusterError, match=r"is not complete \(CREATE_IN_PROGRESS\)"):
+        outputs(config.load())
+
+
+ORIGINAL = """\
+# ours
+[CLUSTER]
+HOST=''
+db_name='dwh'
+
+[IAM_ROLE]
+; the role
+ARN=
+[S3]
+LOG_DATA='logs'
+"""
+
+
+def test_write_config_fills_dwh_cfg_in_and_leaves_the_rest(cluster: Cluster) -> None:
+    """Endpoint, role and stage stand in dwh.cfg afterwards; comments and other keys are as they were; no secret."""
+    Path("dwh.cfg").write_text(ORIGINAL)
+    Path("dwh.cfg").chmod(0o640)
+    cluster.setup("--write-config", "--allow-from", "198.51.100.7")
+    loaded, found = config.load(), outputs(config.load())
+    assert (loaded.cluster.host, loaded.cluster.db_name, loaded.cluster.db_port) == (found.host, "sparkifydb", 5439)
+    assert (loaded.iam_role_arn, loaded.stage, loaded.log_data) == (found.role_arn, found.stage, "logs")
+    assert (loaded.dwh.region, loaded.dwh.allow_from) == ("us-east-1", "198.51.100.7/32")
+    text = Path("dwh.cfg").read_text()
+    assert "# ours\n" in text
+    assert "; the role\n" in text
+    assert found.secret_arn not in text
+    assert Path("dwh.cfg").stat().st_mode & 0o777 == 0o640
+
+
+def test_written_config_calls_for_no_change(cluster: Cluster) -> None:
+    """The stage that dwh.cfg now names is still the stack's own: the next setup does not take it for the user's."""
+    cluster.setup("--write-config", "--allow-from", "198.51.100.7")
+    assert cluster.setup().out.startswith("Nothing to change")
+
+
+def test_written_config_is_emptied_by_teardown(cluster: Cluster) -> None:
+    """Nothing names a warehouse that is gone, so that the next setup and the next load begin afresh."""
+    Path("dwh.cfg").write_text(ORIGINAL)
+    cluster.setup("--write-config")
+    assert "Took what named the warehouse out of dwh.cfg." in cluster("teardown", "--yes").err
+    loaded = config.load()
+    assert (loaded.cluster.host, loaded.iam_role_arn, loaded.stage, loaded.log_data) == ("", "", "", "logs")
+    cluster.setup()
+
+
+def test_stage_of_the_users_own_takes_the_stacks_place(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Naming a stage afterwards removes the stack's bucket, full or not, and the role uses the new place."""
+    cluster.setup()
+    s3 = cluster.cloud.client("s3")
+    cluster.cloud.fill_stage()
+    s3.create_bucket(Bucket=f"ours-{cluster.cloud.account}")
+    monkeypatch.setenv("SPARKIFY_S3_STAGE", f"s3://ours-{cluster.cloud.account}/stage")
+    assert "  remove  Stage" in cluster.setup().err
+    assert [b["Name"] for b in s3.list_buckets()["Buckets"]] == [f"ours-{cluster.cloud.account}"]
+    assert outputs(config.load()).stage == f"s3://ours-{cluster.cloud.account}/stage"
+
+
+def test_doors_of_the_original_set_up_and_tear_down(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`python redshift_cluster_setup.py`, then `python redshift_cluster_teardown.py`, as the original's README says."""
+    before = cluster.cloud.everything()
+    for door, result in (("setup", 1), ("teardown", 0)):
+        monkeypatch.setattr(sys, "argv", [f"redshift_cluster_{door}.py", "--yes"])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(REPOSITORY / f"redshift_cluster_{door}.py"), run_name="__main__")
+        assert ended.value.code == 0
+        assert len(cluster.cloud.serverless.workgroups) == result
+    assert cluster.cloud.everything() == before

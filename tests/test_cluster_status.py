@@ -1,0 +1,82 @@
+"""Status, pause and resume: what runs, since when, at what cost, and who may connect."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+
+import pytest
+from tests.cloud.commands import Cluster
+
+
+def test_status_shows_what_runs(cluster: Cluster, kind: str) -> None:
+    """State, endpoint, capacity, age, cost so far and who may connect, in lines that fit a terminal."""
+    cluster.setup("--allow-from", "198.51.100.0/24")
+    said = cluster("status")
+    assert said.code == 0
+    assert f"warehouse  sparkify, {kind}, available\n" in said.out
+    assert re.search(r"host +sparkify\.\S+amazonaws\.com\n", said.out)
+    assert re.search(r"database +sparkifydb, port 5439\n", said.out)
+    capacity = "4 RPU, at most 106 RPU-hours a month" if kind == "serverless" else "1 x ra3.large"
+    assert f"capacity   {capacity}\n" in said.out
+    assert re.search(r"made +\d{4}-\d\d-\d\d \d\d:\d\d UTC, \d+ seconds ago\n", said.out)
+    assert re.search(r"cost +0\.\d\d US dollars so far, estimated, without storage:\n", said.out)
+    assert "connects   198.51.100.0/24, over the internet\n" in said.out
+    assert max(len(line) for line in said.out.splitlines() if "arn:" not in line) <= 80
+
+
+def test_status_for_machines_is_json(cluster: Cluster, kind: str) -> None:
+    """With --json all of stdout is one document, with numbers as numbers."""
+    cluster.setup()
+    found = json.loads(cluster("status", "--json").out)
+    assert (found["outputs"]["kind"], found["state"], found["allowed"]) == (kind, "available", [])
+    assert found["age"] >= 0
+    assert found["cost_so_far"] >= 0
+
+
+def test_status_sees_a_door_that_somebody_opened(cluster: Cluster) -> None:
+    """Who may connect is asked of the firewall, not of dwh.cfg: a rule made by hand shows."""
+    cluster.setup()
+    ec2 = cluster.cloud.client("ec2")
+    (group,) = [g for g in ec2.describe_security_groups()["SecurityGroups"] if g["GroupName"].startswith("firewall")]
+    rule = {"IpProtocol": "tcp", "FromPort": 5439, "ToPort": 5439, "CidrIp": "0.0.0.0/0"}
+    ec2.authorize_security_group_ingress(GroupId=group["GroupId"], **rule)
+    assert "connects   0.0.0.0/0" in cluster("status").out
+
+
+def test_cost_so_far_grows_with_age_up_to_the_limit(cluster: Cluster) -> None:
+    """Serverless may have worked all the time since it was made, but never beyond its limit for each month."""
+    cluster.setup()
+    (stack,) = cluster.cloud.formation.stacks.values()
+    for hours, at_most in ((2, 2 * 4 * 0.375), (5_000, 8 * 106 * 0.375)):
+        stack.created -= timedelta(hours=hours)
+        cost = json.loads(cluster("status", "--json").out)["cost_so_far"]
+        assert at_most * 0.8 < cost < at_most + 5_000 * 0.40 / 730 + 1
+
+
+def test_status_without_a_stack_says_what_to_run(cluster: Cluster) -> None:
+    """There is no status of nothing."""
+    said = cluster("status")
+    assert (said.code, said.out) == (1, "")
+    assert "Run `sparkify cluster setup`" in said.err
+
+
+def test_pause_and_resume_a_cluster(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster is paused and resumed, each as often as one likes; status says which it is."""
+    monkeypatch.setenv("SPARKIFY_DWH_KIND", "provisioned")
+    cluster.setup()
+    for command, state in (("pause", "paused"), ("resume", "available")):
+        assert cluster(command)[:2] == (0, f"sparkify is {state}.\n")
+        assert cluster(command)[:2] == (0, f"sparkify is {state} already.\n")
+        assert f"sparkify, provisioned, {state}\n" in cluster("status").out
+    assert cluster.cloud.calls.count("redshift:PauseCluster") == 1
+
+
+@pytest.mark.parametrize("command", ["pause", "resume"])
+def test_serverless_says_why_there_is_no_pause(cluster: Cluster, command: str) -> None:
+    """Serverless needs no pause: a sentence says so, and nothing is done."""
+    cluster.setup()
+    said = cluster(command)
+    assert said.code == 0
+    assert said.out.startswith("Serverless has no pause, and needs none")
