@@ -33,10 +33,10 @@ class Bench:
         """Return a load of ours. Two loads of one pair need two names."""
         return Etl(self._turn / f"{name}.duckdb", logs, songs, onto)
 
-    def rival(self, script: str, needs: str, logs: Path, songs: Path) -> Rival:
+    def rival(self, script: str, needs: str, logs: Path, songs: Path, way: str = "load") -> Rival:
         """Return a load by a rival, in the environment that `needs` names; without a name, in ours."""
         python = environment(self.scratch, needs) if needs else sys.executable
-        return Rival(script, python, logs, songs, self._turn / "rival.out")
+        return Rival(script, python, logs, songs, self._turn / "rival.out", way)
 
     def filled(self, name: str, logs: Path, songs: Path) -> Path:
         """Return a warehouse of ours that is filled with that, once."""
@@ -139,10 +139,12 @@ def load_all(bench: Bench, large: Delivery) -> Pair:
     return Pair(bench.etl(large.logs, large.songs), load_logs(bench, large).other)
 
 
-def load_against(script: str, needs: str, bench: Bench, large: Delivery, *, joined: bool = False) -> Pair:
+def load_against(
+    script: str, needs: str, bench: Bench, large: Delivery, *, joined: bool = False, way: str = "load"
+) -> Pair:
     """Load logs and catalogue, against a rival's five tables."""
     songs = bench.source.joined(large.songs) if joined else large.songs
-    return Pair(bench.etl(large.logs, large.songs), bench.rival(script, needs, large.logs, songs))
+    return Pair(bench.etl(large.logs, large.songs), bench.rival(script, needs, large.logs, songs, way))
 
 
 def load_four_times(bench: Bench, large: Delivery) -> Pair:
@@ -233,9 +235,17 @@ CASES = (
         of_rival=True,
     ),
     Case(
+        "dlt-arrow",
+        "first load",
+        "dlt into DuckDB, given Arrow tables by a reader of one's own",
+        partial(load_against, "dlt_star.py", "dlt", way="load-arrow"),
+        of_rival=True,
+        turns=2,
+    ),
+    Case(
         "dlt",
         "first load",
-        "dlt into DuckDB",
+        "dlt into DuckDB, with its own reader",
         partial(load_against, "dlt_star.py", "dlt"),
         slower(80),
         of_rival=True,

@@ -51,8 +51,9 @@ Made by `make bench` on {raw["date"]}; nothing here is written by hand.{small}
 The large set: {data["log bytes"] / 1e6:,.0f} MB of logs in {data["log files"]} files, and {data["song files"]:,} song
 files of one song each. Whole processes, cold start included, files warm, ours and the other in turn, the order swapped
 every turn; medians of {raw["runs"]} turns (of fewer where one takes long). A ratio is the median of the turns' ratios,
-so it need not be the ratio of the medians. Compare within a line only; differences under 15 % are noise. Peak memory is
-that of all processes of a run together.
+so it need not be the ratio of the medians. Compare within a line only; differences under 15 % are noise. Seconds are
+from start to end, *cores' s* the processor time of all cores; it and the peak memory are those of all processes of a
+run together.
 
 {table(raw)}
 
@@ -73,8 +74,8 @@ def table(raw: Raw) -> str:
     """Return the cases as a table."""
     known = {case.name: case for case in CASES}
     rows = [
-        "| ours | s | peak MB | against | s | peak MB | ratio | target | met |",
-        "|---|--:|--:|---|--:|--:|--:|---|---|",
+        "| ours | s | cores' s | peak MB | against | s | cores' s | peak MB | ratio | target | met |",
+        "|---|--:|--:|--:|---|--:|--:|--:|--:|---|---|",
     ]
     return "\n".join([*rows, *(row(known[one["name"]], one, raw) for one in raw["cases"])])
 
@@ -104,7 +105,7 @@ def row(case: Case, measured: Raw, raw: Raw) -> str:
     told = " and ".join(wanted(target, case) for target in case.targets)
     against = case.other.replace("|", r"\|")  # or it would end the cell
     if reason := unmeasured(measured):
-        return f"| {case.ours} | | | {against} | | | | {told} | {reason} |"
+        return f"| {case.ours} | | | | {against} | | | | | {told} | {reason} |"
     values = figures(case, measured, raw)
     met = ", ".join(verdict(target, values) for target in case.targets)
     ratio = shown_ratio(values["ratio"]) if "ratio" in values else ""
@@ -137,11 +138,11 @@ def unmeasured(measured: Raw) -> str:
 
 
 def pair(values: dict[str, float], name: str) -> str:
-    """Return the time and the memory of one side, as two cells."""
-    if f"{name}seconds" not in values:
-        return " | "
-    peak = values.get(f"{name}peak")
-    return f"{values[f'{name}seconds']:,.2f} | {f'{peak / 1e6:,.0f}' if peak else ''}"
+    """Return the time, the processor time of all cores and the memory of one side, as three cells."""
+    if f"{name}peak" not in values:
+        return f"{values[f'{name}seconds']:,.2f} | | " if f"{name}seconds" in values else "| | "
+    seconds, processor, peak = (values[f"{name}{part}"] for part in ("seconds", "processor", "peak"))
+    return f"{seconds:,.2f} | {processor:,.2f} | {peak / 1e6:,.0f}"
 
 
 def figures(case: Case, measured: Raw, raw: Raw) -> dict[str, float]:
@@ -226,16 +227,18 @@ def grown(series: Series, measured: Raw) -> str:
     """Return one series."""
     if reason := unmeasured(measured):
         return f"## {series.title}\n\n{reason}"
-    seconds = [median(cost["seconds"] for cost in costs) for costs in measured["ours"]]
-    peaks = [median(cost["peak"] for cost in costs) for costs in measured["ours"]]
+    seconds, processor, peaks = (
+        [median(cost[part] for cost in costs) for costs in measured["ours"]]
+        for part in ("seconds", "processor", "peak")
+    )
     rows = "\n".join(
-        f"| {size:,.0f} | {took:.2f} | {peak / 1e6:,.0f} |"
-        for size, took, peak in zip(measured["sizes"], seconds, peaks, strict=True)
+        f"| {size:,.0f} | {took:.2f} | {busy:.2f} | {peak / 1e6:,.0f} |"
+        for size, took, busy, peak in zip(measured["sizes"], seconds, processor, peaks, strict=True)
     )
     return f"""## {series.title}
 
-| {series.unit} | s | peak MB |
-|--:|--:|--:|
+| {series.unit} | s | cores' s | peak MB |
+|--:|--:|--:|--:|
 {rows}
 
 {growth(series, measured["sizes"], seconds)}"""
@@ -250,7 +253,7 @@ def growth(series: Series, sizes: list[float], seconds: list[float]) -> str:
         )
     first = (seconds[-2] - seconds[0]) / (sizes[-2] - sizes[0])
     last = (seconds[-1] - seconds[-2]) / (sizes[-1] - sizes[-2])
-    if first <= 0:
+    if first <= 0 or last <= 0:
         return "Too small to tell: at these sizes the data costs less than the noise."
     ratio = last / first
     return f"The last to the first: {ratio:.2f}. {'Linear.' if ratio <= LINEAR else '**Faster than linear.**'}"

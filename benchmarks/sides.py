@@ -73,6 +73,7 @@ class Rival:
     logs: Path
     songs: Path
     out: Path
+    way: str = "load"  # what the script calls it
 
     def prepare(self) -> None:
         """Remove what the turn before has made."""
@@ -80,7 +81,8 @@ class Rival:
 
     def command(self) -> list[str]:
         """Return the command."""
-        return [self.python, str(HERE / "rivals" / self.script), "load", *map(str, (self.logs, self.songs, self.out))]
+        places = map(str, (self.logs, self.songs, self.out))
+        return [self.python, str(HERE / "rivals" / self.script), self.way, *places]
 
     def count(self) -> Counts:
         """Let the rival count."""
