@@ -20,7 +20,7 @@ def describe() -> dict[str, str]:
     return {
         "processor": f"{found[1].strip() if found else platform.machine()}, {os.cpu_count()} cores",
         "memory": f"{memory / 2**30:.0f} GiB",
-        "system": f"{platform.system()} {platform.release()}",
+        "system": f"{platform.system()} {platform.release().partition('-')[0]}",
     }
 
 

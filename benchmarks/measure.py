@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import tempfile
 import threading
@@ -49,7 +50,11 @@ def measure(command: Sequence[str], *, folder: Path, environment: dict[str, str]
         ) as process:
             sampler = _Sampler(process.pid)
             sampler.start()
-            _, status, usage = os.wait4(process.pid, 0)
+            try:
+                _, status, usage = os.wait4(process.pid, 0)
+            except KeyboardInterrupt:  # which a session of its own does not hear of
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
             seconds = time.perf_counter() - started
             process.returncode = os.waitstatus_to_exitcode(status)
         sampler.stop()

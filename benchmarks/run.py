@@ -56,10 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.scale, options.runs, days = SMOKE_SCALE, 1, SMOKE_DAYS
     options.scratch.mkdir(parents=True, exist_ok=True)
     bench = Bench(options.scratch.resolve(), scale=options.scale, days=days)
-    raw = measure_all(bench, cases, series, options.runs, warm=not options.smoke)
-    if options.out:
-        (options.out / "results.json").write_text(json.dumps(raw, indent=1) + "\n")
-        report.write(raw, options.out)
+
+    def keep(raw: Raw) -> None:
+        if options.out:
+            (options.out / "results.json").write_text(json.dumps(raw, indent=1) + "\n")
+            report.write(raw, options.out)
+
+    raw = measure_all(bench, cases, series, options.runs, warm=not options.smoke, keep=keep)
     print(report.lines(raw))
     return report.is_wrong(raw)
 
@@ -76,8 +79,16 @@ def chosen(
     return [known[name] for name in names]
 
 
-def measure_all(bench: Bench, cases: Sequence[Case], series: Sequence[Series], runs: int, *, warm: bool = True) -> Raw:
-    """Measure cases and series in one session."""
+def measure_all(
+    bench: Bench,
+    cases: Sequence[Case],
+    series: Sequence[Series],
+    runs: int,
+    *,
+    warm: bool = True,
+    keep: Callable[[Raw], None] = lambda _: None,
+) -> Raw:
+    """Measure cases and series in one session; `keep` what there is after each."""
     large = bench.source.large()
     raw: Raw = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
@@ -97,9 +108,11 @@ def measure_all(bench: Bench, cases: Sequence[Case], series: Sequence[Series], r
         print(f"{case.name} …", file=sys.stderr, flush=True)
         found = attempt(measure_slow if case.sizes else measure_case, bench, case, min(runs, case.turns or runs), warm)
         raw["cases"].append({"name": case.name, **found})
+        keep(raw)
     for one in series:
         print(f"{one.name}, step by step …", file=sys.stderr, flush=True)
         raw["series"].append({"name": one.name, **attempt(measure_series, bench, one, min(runs, 3))})
+        keep(raw)
     return raw
 
 
