@@ -10,7 +10,7 @@ TOP_SONGS := select t.title, t.artist_name, count(*) as plays \
 	group by t.title, t.artist_name order by plays desc, t.title, t.artist_name limit 5
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint types clean
+.PHONY: help install run test lint types bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,9 @@ lint: $(INSTALLED) ## Check style and format
 
 types: $(INSTALLED) ## Check types
 	@$(BIN)/mypy
+
+bench: $(INSTALLED) ## Measure against the rivals: benchmarks/RESULTS.md (SCALE=0.1 for a tenth of the data)
+	@$(BIN)/python -m benchmarks.run --scale $(or $(SCALE),1) --out benchmarks $(ARGS)
 
 clean: ## Remove the environment, builds and caches; data/ and the warehouse stay
 	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -72,7 +72,9 @@ def _without_bindings(statement: str) -> str:
 
 def _depends_on_what_is_found(statement: str) -> bool:
     """Tell whether a statement is only needed where records contradict each other, or tables have grown."""
-    return any(word in statement for word in ("settled_", "delete from tracks where", "analyze ", "comment on", "view "))
+    return any(
+        word in statement for word in ("settled_", "delete from tracks where", "analyze ", "comment on", "view ")
+    )
 
 
 @on_redshift
