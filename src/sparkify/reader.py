@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -128,23 +128,50 @@ class Reader:
         return taken
 
     def _take(self, group: list[Numbered], contents: Contents) -> Iterator[int]:
-        """Take a group of files whole; of one that fails, half by half, the files that are without fault."""
-        if not group:
-            return
+        """Take files whole, each that is without fault; however many are not, no file is read more than a few times."""
         paths = {contents.path(file): number for number, file in group}
-        try:
-            [may_hold_controls] = self._run(_look(list(paths))).fetchone() or [True]
-            [count] = self._run(direct_insert(EVENTS, list(paths), files=_numbers(paths))).fetchone() or [0]
-        except duckdb.Error:
-            middle = len(group) // 2
-            for half in (group[:middle], group[middle:]) if middle else ():
-                yield from self._take(half, contents)
-        else:
-            self._may_hold_controls |= may_hold_controls
-            self._progress(sum(file.size for _, file in group), count)
-            for number, file in group:
+        lines = self._look(paths)
+        count = self._insert(paths, lines)
+        if count is None:  # a line is no JSON: find out in which files, and leave them out
+            whole = {path for (path,) in self._run(_whole(list(lines))).fetchall()} if lines else set()
+            lines = {path: number for path, number in lines.items() if path in whole}
+            count = self._insert(paths, lines)
+        if not count:
+            return
+        rows = dict(self._run("select file_id, count(*) from staging_events group by file_id").fetchall())
+        for number, file in group:
+            path = contents.path(file)
+            if path in lines and rows.get(number, 0) == lines[path]:
+                self._progress(file.size, lines[path])
                 contents.drop(file)
                 yield number
+            elif number in rows:  # a record was refused, or a line held none or several
+                self._run("delete from staging_events where file_id = ?", [number])
+
+    def _look(self, paths: Mapping[str, int]) -> dict[str, int]:
+        """Return the files of which nothing is odd to look at, each with its number of lines."""
+        if not paths:
+            return {}
+        try:
+            found = self._run(_look(list(paths))).fetchall()
+        except duckdb.Error:  # one of them is no text, or has a line without end
+            middle = len(paths) // 2
+            halves = (dict(islice(paths.items(), middle)), dict(islice(paths.items(), middle, None)))
+            return {path: lines for half in halves for path, lines in self._look(half).items()} if middle else {}
+        self._may_hold_controls |= any(controls for _, _, controls, _ in found)
+        return {path: lines for path, suspect, _, lines in found if not suspect}
+
+    def _insert(self, paths: Mapping[str, int], wanted: Iterable[str]) -> int | None:
+        """Insert the records of some files that keep the contract; return how many, or None if a line is no JSON."""
+        numbered = {path: paths[path] for path in wanted}
+        if not numbered:
+            return 0
+        statement = direct_insert(EVENTS, list(numbered), files=_numbers(numbered), refuse="false")
+        try:
+            [count] = self._run(statement).fetchone() or [0]
+        except duckdb.Error:
+            return None
+        return int(count)
 
     def _read_exactly(self, spool: Spool, rules: Contract, found: Reading) -> None:
         """Take the records of a spool that keep the contract, and refuse the others with their reasons."""
@@ -343,11 +370,16 @@ def _same(given: Any, staged: Any) -> bool:
 
 
 def direct_insert(
-    rules: Contract, paths: Sequence[str], layout: str = "newline_delimited", files: str = "staging_files"
+    rules: Contract,
+    paths: Sequence[str],
+    layout: str = "newline_delimited",
+    files: str = "staging_files",
+    refuse: str = "error('refused')",
 ) -> str:
-    """Return the statement that reads files into staging as they stand, or fails; by default of one object a line.
+    """Return the statement that reads files into staging as they stand, by default of one object a line.
 
-    `files` is the SQL of a relation of path on disk, file_id and source.
+    `files` is the SQL of a relation of path on disk, file_id and source; `refuse` says what becomes of a record that
+    breaks the contract: false leaves it out.
     """
     types = ", ".join(f"'{column.name}': 'varchar'" for column in rules.fields)
     names = ", ".join(quoted(column.name) for column in rules.fields)
@@ -361,7 +393,7 @@ def direct_insert(
         f"insert into {rules.table} select {names}, files.file_id{position}, false"
         f" from ({contract.judged(rules, source, 'filename', nul=False)}) as records"
         f" join {files} as files on files.path = records.filename and files.source = '{rules.kind}'"
-        " where case when problem is null then true else error('refused') end"
+        f" where case when problem is null then true else {refuse} end"
     )
 
 
@@ -395,25 +427,41 @@ def _texts(spool: Spool, rules: Contract, values: Values) -> str:
 
 
 def _look(paths: Sequence[str]) -> str:
-    """Return the SELECT that fails on a line that read_json may take although it is to be refused.
+    """Return the SELECT of what can be seen of files without parsing them: path, whether it is suspect, whether a text
+    may hold a control character, which JSON writes as an escape, and the number of lines that are not blank.
 
-    That is a line with what may be a trailing comma; with a value that is an object, a list, a truth value or a NaN,
-    any of which read_json turns into text; with a NUL; or with too long a record. Where there is none, the answer is
-    whether a text may hold a control character, which JSON writes as an escape.
+    Suspect is a line that read_json may take although it is to be refused: with what may be a trailing comma; with a
+    value that is an object, a list, a truth value or a NaN, any of which read_json turns into text; with a NUL; with too
+    long a record. And one that does not begin and end with a bracket, for read_json would fail.
     """
     # A value that is a list or an object is suspect anyway: so a comma can only trail at the end of the line. Most
     # lines end in the bracket, right behind a value, and to see that costs a quarter of the pattern.
     odd_ends = " and ".join(f"not ends_with(line, {literal(before + '}')})" for before in ", \t\r")
     suspect = (
-        f"strlen(line) > {MAX_RECORD}"
-        f" or case when contains(line, '\\u00') then contains(line, '\\u0000') else false end"
-        f" or case when ends_with(line, '}}') and {odd_ends} then false else regexp_matches(line, '{_COMMA}') end"
+        f"strlen(line) > {MAX_RECORD} or not starts_with(line, '{{')"
+        " or case when contains(line, '\\u00') then contains(line, '\\u0000') else false end"
+        f" or case when ends_with(line, '}}') and {odd_ends} then false"
+        f" else not regexp_matches(line, '[}}]\\s*$') or regexp_matches(line, '{_COMMA}') end"
         f" or case when regexp_matches(line, '{_ODD}') then regexp_matches(line, '\"\\s*{_ODD}') else false end"
     )
     return (
-        f"select coalesce(bool_or(case when {suspect} then error('suspect') else contains(line, '\\u001') end), false)"
-        f" from read_csv([{', '.join(map(literal, paths))}], columns = {{'line': 'varchar'}}, auto_detect = false,"
-        " header = false, delim = '\x1f', quote = '', escape = '', compression = 'none',"
+        f"select filename, bool_or({suspect}), bool_or(contains(line, '\\u001')), count(*)"
+        f" from {_lines(paths)} where starts_with(line, '{{') or trim(line) <> '' group by filename"
+    )
+
+
+def _whole(paths: Sequence[str]) -> str:
+    """Return the SELECT of the files of which every line is JSON."""
+    return (
+        f"select filename from {_lines(paths)} group by filename having bool_and(json_valid(line) or trim(line) = '')"
+    )
+
+
+def _lines(paths: Sequence[str]) -> str:
+    """Return the SQL of the lines of files, each with its path."""
+    return (
+        f"read_csv([{', '.join(map(literal, paths))}], columns = {{'line': 'varchar'}}, auto_detect = false,"
+        " filename = true, header = false, delim = '\x1f', quote = '', escape = '', compression = 'none',"
         f" max_line_size = {2 * MAX_RECORD})"
     )
 
