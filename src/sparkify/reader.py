@@ -431,8 +431,8 @@ def _look(paths: Sequence[str]) -> str:
     may hold a control character, which JSON writes as an escape, and the number of lines that are not blank.
 
     Suspect is a line that read_json may take although it is to be refused: with what may be a trailing comma; with a
-    value that is an object, a list, a truth value or a NaN, any of which read_json turns into text; with a NUL; with too
-    long a record. And one that does not begin and end with a bracket, for read_json would fail.
+    value that is an object, a list, a truth value or a NaN, any of which read_json turns into text; with a NUL; with
+    too long a record. And one that does not begin and end with a bracket, for read_json would fail.
     """
     # A value that is a list or an object is suspect anyway: so a comma can only trail at the end of the line. Most
     # lines end in the bracket, right behind a value, and to see that costs a quarter of the pattern.
