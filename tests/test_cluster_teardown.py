@@ -176,6 +176,25 @@ def test_bucket_that_cannot_be_emptied_does_not_keep_the_warehouse(cluster: Clus
     assert cluster("teardown", "--yes")[:2] == (0, NOTHING)
 
 
+def test_what_may_not_be_asked_hides_nothing_else(cluster: Cluster) -> None:
+    """Without the permission to list roles and to list the stage, all else is deleted, told and listed."""
+    cluster.setup()
+    cluster.cloud.denied |= {"iam:ListRoles": "", "s3:ListObjectVersions": ""}
+    cluster.cloud.formation.fails["delete", "Network"] = REASON
+    said = cluster("teardown", "--yes")
+    assert said.code == 1
+    assert "whatever is in the stage: you may not list it" in said.err
+    for words in ("You lack iam:ListRoles", "You lack s3:ListObjectVersions", f"Network (AWS::EC2::VPC): {REASON}"):
+        assert words in said.err
+    assert "AWS::EC2::VPC vpc-" in said.out
+    cluster.cloud.formation.fails.clear()
+    said = cluster("teardown", "--yes")
+    assert (said.code, said.out) == (
+        1,
+        "Nothing is known to be left of sparkify, but not everything could be asked.\n",
+    )
+
+
 # What is left
 
 
