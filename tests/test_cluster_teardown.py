@@ -254,6 +254,15 @@ def test_interrupted_teardown_is_gone_on_with(cluster: Cluster, after: int) -> N
     assert cluster.cloud.everything() == before
 
 
+def test_interrupted_teardown_takes_its_snapshot_once(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A teardown that goes on with another's deletion does not ask a half-deleted cluster for a second snapshot."""
+    monkeypatch.setenv("SPARKIFY_DWH_KIND", "provisioned")
+    cluster.setup()
+    assert cluster.interrupted(1, "teardown", "--yes").code == 130
+    assert cluster("teardown", "--yes").code == 0
+    assert len([thing for thing in cluster.cloud.everything() if thing.startswith("snapshot")]) == 1
+
+
 def test_setup_after_an_interrupted_teardown_begins_anew(cluster: Cluster) -> None:
     """A setup waits for what is being deleted, and makes it new."""
     cluster.setup()

@@ -90,6 +90,8 @@ def _look(account: Account, found: Stack, snapshot: bool | None) -> Doomed:
     bucket = _own_bucket(members)
     warehouse = _warehouse(members)
     wanted = found.kind == PROVISIONED if snapshot is None else snapshot
+    if found.status == "DELETE_IN_PROGRESS":  # taken, or done without, before that began
+        wanted = False
     return Doomed(
         stack=found.name,
         region=account.region,
