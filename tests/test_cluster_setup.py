@@ -17,7 +17,7 @@ from tests.cloud.commands import Cluster
 from tests.realdata import REPOSITORY
 
 from sparkify import config
-from sparkify.cluster import outputs, template
+from sparkify.cluster import dwh_cfg, outputs, template
 from sparkify.errors import ClusterError
 
 REASON = "Resource handler returned message: The service is busy (Service: Any, Status Code: 500)"
@@ -62,6 +62,17 @@ def test_limit_that_somebody_took_away_is_set_again(cluster: Cluster) -> None:
     """A stack without its limit, as an interruption leaves it, has it after the next setup."""
     cluster.setup()
     cluster.cloud.serverless.limits.clear()
+    cluster.setup()
+    assert len(cluster.cloud.serverless.limits) == 1
+
+
+def test_missing_limit_is_told_loudly(cluster: Cluster) -> None:
+    """A warehouse that stands without a limit of its spend is a failure, and says so."""
+    cluster.cloud.denied["redshift-serverless:CreateUsageLimit"] = ""
+    said = cluster("setup", "--yes")
+    assert said.code == 1
+    assert "sparkify: stands, but nothing limits what it costs." in said.err
+    cluster.cloud.denied.clear()
     cluster.setup()
     assert len(cluster.cloud.serverless.limits) == 1
 
@@ -120,7 +131,11 @@ def test_setup_asks_before_it_makes_anything(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "key", "value"),
-    [("provisioned", "DWH_DB", "another"), ("provisioned", "DWH_DB_USER", "another")],
+    [
+        ("provisioned", "DWH_DB", "another"),
+        ("provisioned", "DWH_DB_USER", "another"),
+        ("serverless", "DWH_DB", "another"),
+    ],
 )
 def test_change_that_would_lose_the_data_is_refused(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, kind: str, key: str, value: str
@@ -132,7 +147,9 @@ def test_change_that_would_lose_the_data_is_refused(
     monkeypatch.setenv(f"SPARKIFY_DWH_{key}", value)
     said = cluster("setup", "--yes")
     assert said.code == 1
-    assert "cannot be changed without a new cluster, and the data would go with the old one" in said.err
+    assert re.search(
+        "cannot be changed without a new (cluster|namespace), and the data would go with the old one", said.err
+    )
     assert cluster.cloud.everything() == before
 
 
@@ -357,6 +374,26 @@ def test_write_config_fills_dwh_cfg_in_and_leaves_the_rest(cluster: Cluster) -> 
     assert "; the role\n" in text
     assert found.secret_arn not in text
     assert Path("dwh.cfg").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[CLUSTER]\n    HOST =\n    DB_USER =\n[S3]\n    STAGE =\n    LOG_DATA = logs\n",
+        "[S3]\n  LOG_DATA = logs\n\n[CLUSTER]\n",
+        "[s3]\r\nstage: ''\r\n[S3]\r\nLOG_DATA = logs",
+    ],
+)
+def test_config_of_any_form_can_be_filled_in(tmp_path: Path, text: str) -> None:
+    """Whatever dwh.cfg looks like, the keys are in it afterwards, and the file can still be read."""
+    file = tmp_path / "dwh.cfg"
+    file.write_text(text)
+    dwh_cfg.write(file, {("S3", "STAGE"): "s3://b/stage", ("CLUSTER", "HOST"): "host", ("DWH", "REGION"): "r"})
+    loaded = config.load(file, environ={})
+    assert (loaded.stage, loaded.cluster.host, loaded.dwh.region) == ("s3://b/stage", "host", "r")
+    assert loaded.log_data == ("logs" if "logs" in text else "data/log_data")
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_written_config_calls_for_no_change(cluster: Cluster) -> None:

@@ -176,6 +176,25 @@ def test_bucket_that_cannot_be_emptied_does_not_keep_the_warehouse(cluster: Clus
     assert cluster("teardown", "--yes")[:2] == (0, NOTHING)
 
 
+def test_what_may_not_be_asked_hides_nothing_else(cluster: Cluster) -> None:
+    """Without the permission to list roles and to list the stage, all else is deleted, told and listed."""
+    cluster.setup()
+    cluster.cloud.denied |= {"iam:ListRoles": "", "s3:ListObjectVersions": ""}
+    cluster.cloud.formation.fails["delete", "Network"] = REASON
+    said = cluster("teardown", "--yes")
+    assert said.code == 1
+    assert "whatever is in the stage: you may not list it" in said.err
+    for words in ("You lack iam:ListRoles", "You lack s3:ListObjectVersions", f"Network (AWS::EC2::VPC): {REASON}"):
+        assert words in said.err
+    assert "AWS::EC2::VPC vpc-" in said.out
+    cluster.cloud.formation.fails.clear()
+    said = cluster("teardown", "--yes")
+    assert (said.code, said.out) == (
+        1,
+        "Nothing is known to be left of sparkify, but not everything could be asked.\n",
+    )
+
+
 # What is left
 
 
@@ -233,6 +252,15 @@ def test_interrupted_teardown_is_gone_on_with(cluster: Cluster, after: int) -> N
     assert "what is not costs on. Run `sparkify cluster teardown` again" in said.err
     assert cluster("teardown", "--no-snapshot")[:2] == (0, NOTHING)
     assert cluster.cloud.everything() == before
+
+
+def test_interrupted_teardown_takes_its_snapshot_once(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A teardown that goes on with another's deletion does not ask a half-deleted cluster for a second snapshot."""
+    monkeypatch.setenv("SPARKIFY_DWH_KIND", "provisioned")
+    cluster.setup()
+    assert cluster.interrupted(1, "teardown", "--yes").code == 130
+    assert cluster("teardown", "--yes").code == 0
+    assert len([thing for thing in cluster.cloud.everything() if thing.startswith("snapshot")]) == 1
 
 
 def test_setup_after_an_interrupted_teardown_begins_anew(cluster: Cluster) -> None:

@@ -6,6 +6,7 @@ same calls that AWS would see.
 
     server         takes the requests, and hands each to whom it is for
     formation      CloudFormation: stacks that advance one event with every look, and fail where they are told to
+    stacks         what it keeps of a stack, and reads out of a template
     intrinsics     Ref, Fn::Sub and the other functions of a template
     resources      how a resource of each type is made, changed and deleted
     serverless     Redshift Serverless: namespaces, workgroups, usage limits, snapshots

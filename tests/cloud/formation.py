@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,49 +12,13 @@ import yaml
 from botocore.exceptions import ClientError
 from tests.cloud.intrinsics import Scope, references
 from tests.cloud.refused import Refused
-from tests.cloud.resources import MAKERS, Made
+from tests.cloud.resources import MAKERS
+from tests.cloud.stacks import Live, Stack, Thing, change, in_order, values
 
 if TYPE_CHECKING:
     from tests.cloud.server import Cloud
 
-Thing = dict[str, Any]
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
-
-
-@dataclass
-class Live:
-    """A resource of a stack, and how it stands."""
-
-    name: str
-    type: str
-    properties: Thing
-    status: str = "CREATE_IN_PROGRESS"
-    physical: str = ""
-    attributes: Thing = field(default_factory=dict)
-    arn: str = ""
-
-    def became(self, made: Made) -> None:
-        """Take over what was made."""
-        self.physical, self.attributes, self.arn = made
-
-
-@dataclass
-class Stack:
-    """A stack, and what is under way with it."""
-
-    id: str
-    name: str
-    template: Thing
-    parameters: dict[str, str]
-    tags: list[dict[str, str]]
-    status: str
-    live: dict[str, Live] = field(default_factory=dict)
-    gone: list[Live] = field(default_factory=list)
-    outputs: dict[str, str] = field(default_factory=dict)
-    events: list[Thing] = field(default_factory=list)  # oldest first
-    under_way: Iterator[None] = field(default_factory=lambda: iter(()))
-    change_sets: dict[str, Thing] = field(default_factory=dict)
-    created: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 class Formation:
@@ -99,7 +62,7 @@ class Formation:
             id=f"arn:aws:cloudformation:us-east-1:{self.cloud.account}:stack/{StackName}/{uuid.uuid4()}",
             name=StackName,
             template=yaml.safe_load(TemplateBody),
-            parameters=_values(TemplateBody, Parameters),
+            parameters=values(TemplateBody, Parameters),
             tags=[{"Key": tag["Key"], "Value": tag["Value"]} for tag in Tags],
             status="CREATE_IN_PROGRESS",
         )
@@ -186,7 +149,7 @@ class Formation:
             text = f"Stack:{stack.id} is in {stack.status} state and can not be updated."
             raise Refused("ValidationError", text)
         arn = f"arn:aws:cloudformation:us-east-1:{self.cloud.account}:changeSet/{ChangeSetName}/{uuid.uuid4()}"
-        template, parameters = yaml.safe_load(TemplateBody), _values(TemplateBody, Parameters)
+        template, parameters = yaml.safe_load(TemplateBody), values(TemplateBody, Parameters)
         changes = self._changes(stack, template, parameters)
         stack.change_sets[arn] = {
             "template": template,
@@ -281,7 +244,7 @@ class Formation:
 
     def _create(self, stack: Stack) -> Iterator[None]:
         scope = self._scope(stack, stack.template, stack.parameters)
-        names = _in_order(stack.template, scope)
+        names = in_order(stack.template, scope)
         for place, name in enumerate(names):
             declared = stack.template["Resources"][name]
             live = Live(
@@ -358,13 +321,13 @@ class Formation:
     def _changes(self, stack: Stack, template: Thing, parameters: dict[str, str]) -> list[Thing]:
         """Compare what stands with what a template says now."""
         scope = self._scope(stack, template, parameters)
-        wanted = _in_order(template, scope)
-        changes = [_change("Remove", live.name, live.type) for live in stack.live.values() if live.name not in wanted]
+        wanted = in_order(template, scope)
+        changes = [change("Remove", live.name, live.type) for live in stack.live.values() if live.name not in wanted]
         replaced: set[str] = set()
         for name in wanted:
             declared = template["Resources"][name]
             if name not in stack.live:
-                changes.append(_change("Add", name, declared["Type"]))
+                changes.append(change("Add", name, declared["Type"]))
                 replaced.add(name)
                 continue
             needs = references(declared.get("Properties")) & replaced
@@ -377,12 +340,11 @@ class Formation:
             )
             if differing:
                 again = bool(differing & MAKERS[declared["Type"]].replaced_by)
-                changes.append(_change("Modify", name, declared["Type"], differing, again=again))
+                changes.append(change("Modify", name, declared["Type"], differing, again=again))
         return changes
 
     def _update(self, stack: Stack, change_set: Thing) -> Iterator[None]:
         before = {name: (live.properties, live.status) for name, live in stack.live.items()}
-        old_template, old_parameters = stack.template, stack.parameters
         yield  # the status is still the one from before
         self._event(stack, stack, "UPDATE_IN_PROGRESS", "User Initiated")
         yield
@@ -390,15 +352,15 @@ class Formation:
         doomed: list[Live] = []
         undo: list[tuple[Live, Thing]] = []
         added: list[Live] = []
-        for change in change_set["changes"]:
-            name, type_of = change["LogicalResourceId"], change["ResourceType"]
-            if change["Action"] == "Remove":
+        for step in change_set["changes"]:
+            name, type_of = step["LogicalResourceId"], step["ResourceType"]
+            if step["Action"] == "Remove":
                 doomed.append(stack.live[name])
                 continue
             properties = scope.resolve(change_set["template"]["Resources"][name].get("Properties", {}))
-            adds = change["Action"] == "Add" or change.get("Replacement") == "True"
+            adds = step["Action"] == "Add" or step.get("Replacement") == "True"
             live = Live(name, type_of, properties) if adds else stack.live[name]
-            verb = "CREATE" if change["Action"] == "Add" else "UPDATE"
+            verb = "CREATE" if step["Action"] == "Add" else "UPDATE"
             self._event(stack, live, f"{verb}_IN_PROGRESS")
             yield
             reason = self._told_to_fail("update", name)
@@ -429,8 +391,6 @@ class Formation:
             if standing is not None and standing is not live:
                 stack.live[live.name] = standing
         self._set_outputs(stack)
-        assert old_template is not None
-        assert old_parameters is not None
         yield from self._end(stack, "UPDATE_COMPLETE")
 
     def _undo(
@@ -448,39 +408,3 @@ class Formation:
                 stack.live[name].status = status
         stuck = self._told_to_fail("rollback", "")
         yield from self._end(stack, "UPDATE_ROLLBACK_FAILED" if stuck else "UPDATE_ROLLBACK_COMPLETE")
-
-
-def _values(template: str, given: list[Thing]) -> dict[str, str]:
-    declared = yaml.safe_load(template)["Parameters"]
-    values = {name: str(of["Default"]) for name, of in declared.items() if "Default" in of}
-    values |= {parameter["ParameterKey"]: parameter.get("ParameterValue", "") for parameter in given}
-    unknown, missing = values.keys() - declared.keys(), declared.keys() - values.keys()
-    if unknown or missing:
-        raise Refused("ValidationError", f"Parameters: {sorted(unknown)} unknown, {sorted(missing)} missing")
-    return values
-
-
-def _in_order(template: Thing, scope: Scope) -> list[str]:
-    """Return the resources whose condition holds, each after those that it needs."""
-    declared = {
-        name: of for name, of in template["Resources"].items() if "Condition" not in of or scope.holds(of["Condition"])
-    }
-    order: list[str] = []
-
-    def visit(name: str) -> None:
-        if name in declared and name not in order:
-            for needed in sorted(references(declared[name].get("Properties")) | {declared[name].get("DependsOn", "")}):
-                visit(needed)
-            order.append(name)
-
-    for name in declared:
-        visit(name)
-    return order
-
-
-def _change(action: str, name: str, type_of: str, properties: set[str] = frozenset(), *, again: bool = False) -> Thing:  # type: ignore[assignment]
-    details = [{"Target": {"Attribute": "Properties", "Name": key}} for key in sorted(properties)]
-    change: Thing = {"Action": action, "LogicalResourceId": name, "ResourceType": type_of, "Details": details}
-    if action == "Modify":
-        change["Replacement"] = str(again)
-    return change

@@ -104,7 +104,7 @@ def teardown(options: argparse.Namespace) -> int:
     if dwh_cfg.take_out(config.path, result.outputs):
         say(f"Took what named the warehouse out of {config.path}.")
     _show_remains(stack_name(config.dwh), result.remains)
-    return 1 if result.remains.left or result.problems else 0
+    return 1 if result.remains.left or result.remains.unknown or result.problems else 0
 
 
 def _configuration(options: argparse.Namespace) -> Config:
@@ -175,8 +175,9 @@ def _show_doomed(doomed: Doomed) -> None:
     say("Data that goes with it:")
     say(f"  the database {doomed.database}, with every table")
     if doomed.staged:
-        size = formats.size(doomed.staged.bytes)
-        say(f"  the stage's {doomed.staged.objects:,} objects, {size}")
+        say(f"  the stage's {doomed.staged.objects:,} objects, {formats.size(doomed.staged.bytes)}")
+    elif any(member.type == "AWS::S3::Bucket" for member in doomed.members):
+        say("  whatever is in the stage: you may not list it")
     if doomed.snapshot:
         say(f"Kept: a final snapshot, {doomed.snapshot} (--no-snapshot for none).")
     else:
@@ -184,6 +185,8 @@ def _show_doomed(doomed: Doomed) -> None:
 
 
 def _show_remains(stack: str, remains: Remains) -> None:
+    for unknown in remains.unknown:
+        say(f"sparkify: {unknown}")
     for kept in remains.kept:
         print(f"Kept on purpose: {kept}")
     if remains.left:
@@ -191,6 +194,8 @@ def _show_remains(stack: str, remains: Remains) -> None:
         for left in remains.left:
             print(f"  {left}")
         say("sparkify: not all is gone, and it may cost. Run `sparkify cluster teardown` again.")
+    elif remains.unknown:
+        print(f"Nothing is known to be left of {stack}, but not everything could be asked.")
     else:
         print(f"Nothing is left of {stack}.")
 

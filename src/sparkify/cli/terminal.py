@@ -70,7 +70,11 @@ def confirmed(question: str, *, yes: bool) -> bool:
     if not sys.stdin.isatty():
         raise ConfigError(f"{question} Pass --yes to say so.")
     say(f"{question} [y/N] ", end="")
-    if sys.stdin.readline().strip().lower() in ("y", "yes"):
+    try:
+        answer = sys.stdin.readline()
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("Nothing was changed.") from None
+    if answer.strip().lower() in ("y", "yes"):
         return True
     say("Nothing was changed.")
     return False

@@ -75,19 +75,26 @@ def write(path: Path, values: Mapping[Place, str]) -> None:
 
 
 def _set(lines: list[str], section: str, key: str, line: str) -> None:
-    """Put a line in the place of a key's, or at the end of its section, or below a new one."""
-    at, last = "", -1
+    """Put a line in the place of a key's, or at the end of its section, or below a new one.
+
+    It is indented as the lines beside it: one that is indented further than the key above would not be read.
+    """
+    at, last, indent = "", -1, ""
     for number, text in enumerate(lines):
         content = text.strip()
         if header := config.HEADER.fullmatch(content):
             at = header[1].upper()
         if at == section:
             if (pair := config.PAIR.fullmatch(content)) and pair[1].upper() == key:
-                lines[number] = line
+                lines[number] = _indent(text) + line
                 return
             if content:
-                last = number
+                last, indent = number, _indent(text)
     if last < 0:
         lines += [*([""] if lines and lines[-1] else []), f"[{section}]"]
         last = len(lines) - 1
-    lines.insert(last + 1, line)
+    lines.insert(last + 1, indent + line)
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]

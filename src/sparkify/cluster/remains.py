@@ -7,12 +7,12 @@ could not. What costs money or opens a door (warehouse, role, secret) is asked f
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 
 from sparkify.cluster import stack as stacks
-from sparkify.cluster.account import KEPT, PROJECT, Account, code
+from sparkify.cluster.account import KEPT, PROJECT, Account, code, told
 from sparkify.cluster.stack import GONE
 
 LOOKS = 12  # at the Tagging API, which lags: a minute
@@ -21,36 +21,62 @@ REMEMBERED = 3  # deleted stacks of the name: what older ones left, their own te
 
 @dataclass(frozen=True)
 class Remains:
-    """What still stands, and what was kept on purpose; both by ARN, or by type and id."""
+    """What still stands, what was kept on purpose, both by ARN or by type and id; and what could not be asked."""
 
     left: tuple[str, ...]
     kept: tuple[str, ...]
+    unknown: tuple[str, ...]
 
 
 def of(account: Account, name: str, secret: str = "", kept: str = "") -> Remains:
-    """Return what is left of a stack, live or deleted; `secret` is asked for as well, `kept` is on purpose."""
-    past = [
-        member
-        for stack_id in stacks.deleted(account, name)[:REMEMBERED]
-        for member in stacks.members(account, stack_id)
-        if member.id
-    ]
-    live = stacks.find(account, name)
-    standing = [m for m in stacks.members(account, live.id) if m.status != GONE and m.id] if live else []
+    """Return what is left of a stack, live or deleted; `secret` is asked for as well, `kept` is on purpose.
+
+    A witness that may not be asked does not silence the others.
+    """
+    unknown: list[str] = []
+
+    def ask(witness: Callable[[], list[str]]) -> list[str]:
+        from botocore.exceptions import ClientError
+
+        try:
+            return witness()
+        except ClientError as error:
+            unknown.append(str(told(error)))
+            return []
+
     left = [
-        *(f"AWS::CloudFormation::Stack {live.name}: {live.status}" for live in ([live] if live else [])),
-        *(f"{member.type} {member.id}" for member in standing),
-        *(f"{member.type} {member.id}" for member in past if member.status != GONE),
-        *_warehouses(account, name),
-        *_roles(account, name),
-        *([secret] if secret and _secret_stands(account, secret) else []),
+        *ask(lambda: _standing(account, name)),
+        *ask(lambda: _warehouses(account, name)),
+        *ask(lambda: _roles(account, name)),
+        *ask(lambda: [secret] if secret and _secret_stands(account, secret) else []),
     ]
-    gone = {member.id for member in past if member.status == GONE}
-    tagged, kept_too = _tagged(account, name, gone)
+    gone = set(ask(lambda: _gone(account, name)))
+    kept_too: list[str] = []
+    tagged = ask(lambda: _tagged(account, name, gone, kept_too))
     return Remains(
         left=tuple(dict.fromkeys([*left, *(arn for arn in tagged if not _told(arn, left))])),
         kept=tuple(dict.fromkeys([*([kept] if kept else []), *kept_too])),
+        unknown=tuple(dict.fromkeys(unknown)),
     )
+
+
+def _standing(account: Account, name: str) -> list[str]:
+    """Return the stack and its resources, where it is still there."""
+    live = stacks.find(account, name)
+    if live is None:
+        return []
+    standing = [member for member in stacks.members(account, live.id) if member.status != GONE and member.id]
+    return [f"AWS::CloudFormation::Stack {name}", *(f"{member.type} {member.id}" for member in standing)]
+
+
+def _gone(account: Account, name: str) -> list[str]:
+    """Return the ids of what CloudFormation has deleted with the last stacks of the name."""
+    return [
+        member.id
+        for stack_id in stacks.deleted(account, name)[:REMEMBERED]
+        for member in stacks.members(account, stack_id)
+        if member.status == GONE
+    ]
 
 
 def _told(arn: str, left: Iterable[str]) -> bool:
@@ -62,10 +88,9 @@ def _id(arn: str) -> str:
     return arn.rpartition(":")[2].rpartition("/")[2]
 
 
-def _tagged(account: Account, name: str, gone: set[str]) -> tuple[list[str], list[str]]:
-    """Return what carries the project's tag and is not known to be gone; and what carries it and is to be kept."""
+def _tagged(account: Account, name: str, gone: set[str], kept: list[str]) -> list[str]:
+    """Return what carries the project's tag and is not known to be gone; note what carries it and is to be kept."""
     left: list[str] = []
-    kept: list[str] = []
     for _ in islice(account.looks("the tags"), LOOKS):
         pages = account.client("resourcegroupstaggingapi").get_paginator("get_resources")
         found = [
@@ -73,12 +98,12 @@ def _tagged(account: Account, name: str, gone: set[str]) -> tuple[list[str], lis
             for page in pages.paginate(TagFilters=[{"Key": PROJECT, "Values": [name]}])
             for resource in page["ResourceTagMappingList"]
         ]
-        kept = [r["ResourceARN"] for r in found if any(tag["Key"] == KEPT for tag in r["Tags"])]
+        kept[:] = [r["ResourceARN"] for r in found if any(tag["Key"] == KEPT for tag in r["Tags"])]
         left = [r["ResourceARN"] for r in found if r["ResourceARN"] not in kept and _id(r["ResourceARN"]) not in gone]
         left = [arn for arn in left if ":redshift-serverless:" not in arn or _serverless_stands(account, arn)]
         if not left:
             break
-    return left, kept
+    return left
 
 
 def _serverless_stands(account: Account, arn: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from sparkify.cluster import endpoint, limits, prices, stage, template
 from sparkify.cluster import stack as stacks
-from sparkify.cluster.account import Account, plain_errors
+from sparkify.cluster.account import Account, plain_errors, told
 from sparkify.cluster.endpoint import Outputs
 from sparkify.cluster.plan import SERVERLESS, Plan
 from sparkify.cluster.stack import Change, Outcome, Say, Stack
@@ -17,6 +17,8 @@ from sparkify.errors import ClusterError
 
 # Whoever replaces one of these loses what is in it.
 HOLDS_DATA = ("AWS::RedshiftServerless::Namespace", "AWS::Redshift::Cluster")
+# UpdateNamespace cannot change it, though CloudFormation does not say so beforehand.
+FIXED = "DbName"
 
 # Zones by their ids, which mean the same in every account: the first of us-east-1 lacks what is newer than itself.
 OUTDATED_ZONES = ("use1-az3",)
@@ -47,10 +49,23 @@ def setup(
         changed = _create(account, plan, say, agree) if found is None else _change(account, found, plan, say, agree)
         if changed is None:
             return None
-        if plan.kind == SERVERLESS and (done := limits.set_limit(account, plan.name, plan.rpu_hours)):
+        if plan.kind == SERVERLESS and (done := _limited(account, plan)):
             say(done)
             changed = True
         return Result(endpoint.of(account, endpoint.standing(account, plan.stack)), changed)
+
+
+def _limited(account: Account, plan: Plan) -> str:
+    """Set the limit of the spend; raise ClusterError where that is refused: the warehouse stands without it."""
+    from botocore.exceptions import ClientError
+
+    try:
+        return limits.set_limit(account, plan.name, plan.rpu_hours)
+    except ClientError as error:
+        raise ClusterError(
+            f"{plan.stack}: stands, but nothing limits what it costs.\n{told(error)}\n"
+            "Put that right, then run `sparkify cluster setup` again."
+        ) from error
 
 
 def settled(account: Account, name: str, say: Say) -> Stack | None:
@@ -147,7 +162,8 @@ def _change(
 
 def _refuse_loss(plan: Plan, changes: Sequence[Change]) -> None:
     for change in changes:
-        if change.type in HOLDS_DATA and (change.replaces or change.action == "Remove"):
+        loses = change.replaces or change.action == "Remove" or FIXED in change.properties
+        if change.type in HOLDS_DATA and loses:
             what = ", ".join(change.properties) or "what dwh.cfg now says"
             raise ClusterError(
                 f"{plan.stack}: {what} cannot be changed without a new {change.resource.lower()}, and the data would go"

@@ -209,9 +209,10 @@ def members(account: Account, stack_id: str) -> list[Member]:
 
 
 def deleted(account: Account, name: str) -> list[str]:
-    """Return the ids of the stacks of a name that have been deleted; CloudFormation remembers 90 days."""
+    """Return the ids of the deleted stacks of a name, newest first; CloudFormation remembers 90 days."""
     pages = account.client("cloudformation").get_paginator("list_stacks").paginate(StackStatusFilter=[GONE])
-    return [stack["StackId"] for page in pages for stack in page["StackSummaries"] if stack["StackName"] == name]
+    found = [stack for page in pages for stack in page["StackSummaries"] if stack["StackName"] == name]
+    return [stack["StackId"] for stack in sorted(found, key=lambda stack: stack["CreationTime"], reverse=True)]
 
 
 # Following

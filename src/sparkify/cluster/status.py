@@ -10,7 +10,7 @@ from sparkify.cluster import endpoint, limits, prices
 from sparkify.cluster.account import Account, code, plain_errors
 from sparkify.cluster.endpoint import Outputs
 from sparkify.cluster.plan import SERVERLESS, stack_name
-from sparkify.cluster.stack import Say, Stack
+from sparkify.cluster.stack import Say, Stack, interruptible
 from sparkify.config import Config
 from sparkify.errors import ClusterError
 
@@ -133,9 +133,10 @@ def _turn(config: Config, say: Say, call: str, before: str, after: str, under_wa
         if state == before:
             _order(account, call, name)
         say(f"{name} is {under_way}.")
-        for _ in account.looks(name):
-            if cluster(account, stack)["ClusterStatus"] == after:
-                break
+        with interruptible(f"{name} goes on {under_way}: `sparkify cluster status` shows when it is {after}."):
+            for _ in account.looks(name):
+                if cluster(account, stack)["ClusterStatus"] == after:
+                    break
         return f"{name} is {after}."
 
 

@@ -28,7 +28,7 @@ class Doomed:
     kind: str
     database: str
     members: tuple[Member, ...]
-    staged: stage.Held | None  # None where the stage is not the stack's own
+    staged: stage.Held | None  # None where the stage is not the stack's own, or may not be listed
     snapshot: str  # the name of the final snapshot; "" for none
 
 
@@ -90,15 +90,24 @@ def _look(account: Account, found: Stack, snapshot: bool | None) -> Doomed:
     bucket = _own_bucket(members)
     warehouse = _warehouse(members)
     wanted = found.kind == PROVISIONED if snapshot is None else snapshot
+    if found.status == "DELETE_IN_PROGRESS":  # taken, or done without, before that began
+        wanted = False
     return Doomed(
         stack=found.name,
         region=account.region,
         kind=found.kind,
         database=found.parameters.get("DatabaseName", ""),
         members=members,
-        staged=stage.held(account, bucket) if bucket else None,
+        staged=_staged(account, bucket),
         snapshot=snapshots.name_of_final(warehouse) if wanted and warehouse else "",
     )
+
+
+def _staged(account: Account, bucket: str) -> stage.Held | None:
+    try:
+        return stage.held(account, bucket) if bucket else None
+    except _client_error():  # to count is no condition for deleting
+        return None
 
 
 def _own_bucket(members: tuple[Member, ...]) -> str:
