@@ -9,13 +9,16 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import psycopg
 import pytest
 from tests import deliveries
 from tests.conftest import Warehouse
+from tests.postgres import Server
 from tests.redshift import Standin
 from tests.redshift.faults import Cut
 from tests.s3 import S3
@@ -241,7 +244,9 @@ class _Aws(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        if "X-Amz-Target" in self.headers:
+        if self.headers.get("X-Amz-Target") == "secretsmanager.GetSecretValue":
+            answer = json.dumps({"SecretString": json.dumps({"username": "sparkify", "password": "Str0ng-enough"})})
+        elif "X-Amz-Target" in self.headers:
             assert json.loads(asked)["workgroupName"] == "mine"
             answer = json.dumps({"dbUser": "IAM:tester", "dbPassword": "temporary-1", "expiration": 1.0})
         else:
@@ -266,7 +271,7 @@ def aws(stage: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  # noqa: 
     """Give temporary logins at a loopback address."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Aws) as serving:
         Thread(target=serving.serve_forever).start()
-        for service in ("REDSHIFT", "REDSHIFT_SERVERLESS"):
+        for service in ("REDSHIFT", "REDSHIFT_SERVERLESS", "SECRETS_MANAGER"):
             monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", f"http://127.0.0.1:{serving.server_port}")
         yield
         serving.shutdown()
@@ -287,9 +292,9 @@ def test_login_is_by_iam_unless_there_is_a_password(redshift: Standin, whose: st
 @pytest.mark.usefixtures("aws")
 @on_redshift
 def test_url_without_a_host_is_the_stack_that_setup_made(
-    delivered: Warehouse, redshift: Standin, monkeypatch: pytest.MonkeyPatch
+    delivered: Warehouse, redshift: Standin, postgres: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After `sparkify cluster setup`, host, role and staging area come from the stack: nothing is copied by hand."""
+    """After `sparkify cluster setup`, host, role and staging area come from the stack; a new user gets its right."""
     redshift.logins["IAM:tester"] = "temporary-1"
     known = endpoint.Outputs(
         stack="sparkify",
@@ -302,11 +307,15 @@ def test_url_without_a_host_is_the_stack_that_setup_made(
         role_arn="arn:aws:iam::123456789012:role/dwhRole",
         stage="s3://stage/of-the-stack",
         region="us-east-1",
-        secret_arn="",
+        secret_arn="arn:aws:secretsmanager:us-east-1:123456789012:secret:of-the-stack",
     )
+    redshift.faults.fail("create schema", "permission denied for database dwh", "42501")
+    with psycopg.connect(postgres.url, autocommit=True) as behind, suppress(psycopg.errors.DuplicateObject):
+        behind.execute('create role "iam:tester"')  # whom the stand-in lets in as somebody else
     monkeypatch.setattr(endpoint, "outputs", lambda _: known)
     direct, delivered.url, delivered.environ = delivered.url, "redshift://", {}
     assert delivered.etl().run.counts.songplays > 0
+    assert any(said.startswith("grant create on database") and '"IAM:tester"' in said for said in redshift.log)
     delivered.url = direct
     assert delivered.failed_checks() == []
 

@@ -427,8 +427,10 @@ def _texts(spool: Spool, rules: Contract, values: Values) -> str:
 
 
 def _look(paths: Sequence[str]) -> str:
-    """Return the SELECT of what can be seen of files without parsing them: path, whether it is suspect, whether a text
-    may hold a control character, which JSON writes as an escape, and the number of lines that are not blank.
+    """Return the SELECT of what can be seen of files without parsing them.
+
+    That is: path, whether it is suspect, whether a text may hold a control character, which JSON writes as an escape,
+    and the number of lines that are not blank.
 
     Suspect is a line that read_json may take although it is to be refused: with what may be a trailing comma; with a
     value that is an object, a list, a truth value or a NaN, any of which read_json turns into text; with a NUL; with

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from sparkify import s3
 from sparkify.config import Aws, Config
-from sparkify.errors import ClusterError, ConfigError
+from sparkify.errors import ClusterError, ConfigError, SourceError
 
 if TYPE_CHECKING:
     import boto3
@@ -26,12 +27,9 @@ KEPT = "sparkify:kept"  # the tag of a snapshot that outlives the stack on purpo
 def session(aws: Aws, region: str = "") -> boto3.Session:
     """Return a session with the keys of dwh.cfg, or with what boto3 finds (environment, profile, SSO, role)."""
     try:
-        import boto3
-    except ModuleNotFoundError:
-        raise ClusterError(
-            "boto3 is not installed, and the cluster's commands need it. pip install 'sparkify-warehouse[aws]'"
-        ) from None
-    return boto3.Session(aws.key or None, aws.secret or None, region_name=region or None)
+        return s3.session(aws, region or None)
+    except SourceError as error:
+        raise ClusterError(str(error)) from error
 
 
 class Account:

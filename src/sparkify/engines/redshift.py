@@ -55,6 +55,8 @@ _PASSING = {
 _ENDING = {"57P01", "57P02", "08000", "08003", "08006"}
 """SQLSTATEs with which the server ends the connection."""
 
+_DENIED = "(42501)"  # the SQLSTATE of a missing right, as our messages show it
+
 _CONFLICT = "1023"  # how Redshift begins the message of a serializable isolation violation, under SQLSTATE XX000
 
 _LOCKED_TABLE = """
@@ -167,7 +169,7 @@ class Redshift(Server):
     lock: ClassVar[str] = "lock staging_files"
 
     def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:
-        self._address, config = _found(url, config)
+        self._address, config, self._secret = _found(url, config)
         self._name = f"{self._address.host}/{self._address.database}/{config.schema}"
         self._connection: Connection | None = None
         self._is_lost = False
@@ -183,15 +185,33 @@ class Redshift(Server):
         self._process = int(self.value("select pg_backend_pid()"))
         self._enter_schema()
 
-    def _open(self) -> Connection:
-        """Return a connection, with a temporary login by IAM unless a password is configured."""
+    def _enter_schema(self) -> None:
+        try:
+            super()._enter_schema()
+        except WarehouseError as error:
+            if _DENIED not in str(error) or self._read_only:
+                raise
+            # Who logs in by IAM for the first time is a new user, who may not make a schema.
+            grant = f"grant create on database {quoted(self._address.database)} to {quoted(self._user)}"
+            if not self._secret:
+                raise WarehouseError(f"{error} Have the administrator run once: {grant}") from error
+            administrator = self._open(*_administrator(self._secret, self._address, self._config.aws))
+            with self._plainly():
+                administrator.cursor().execute(grant)
+                administrator.close()
+            super()._enter_schema()
+
+    def _open(self, user: str = "", password: str = "") -> Connection:
+        """Return a connection, by default with a temporary login by IAM unless a password is configured."""
         try:
             import redshift_connector
         except ModuleNotFoundError as error:
             raise WarehouseError("redshift://… needs the AWS clients: pip install 'sparkify-warehouse[aws]'") from error
         at = self._address
-        user, password = (at.user, at.password) if at.password else _login(at, self._config.aws)
-        self.label = f"redshift://{user}@{at.host}:{at.port}/{at.database} (schema {self._schema})"
+        if not password:
+            user, password = (at.user, at.password) if at.password else _login(at, self._config.aws)
+            self._user = user
+            self.label = f"redshift://{user}@{at.host}:{at.port}/{at.database} (schema {self._schema})"
         with self._plainly():
             connection = redshift_connector.connect(
                 host=at.host,
@@ -472,16 +492,36 @@ def _row(path: Path, line: int) -> dict[str, Any]:
         return row
 
 
-def _found(url: str, config: Config) -> tuple[Address, Config]:
-    """Return where a URL leads, and the configuration with what its stack knows: the role of COPY, where to stage."""
+def _found(url: str, config: Config) -> tuple[Address, Config, str]:
+    """Return where a URL leads, and what its stack knows.
+
+    That is, in the configuration, the role of COPY and where to stage; and where the administrator's password is kept.
+    """
     if url.partition(":")[2].strip("/"):
-        return Address.of(url), config
+        return Address.of(url), config, ""
     from sparkify.cluster import endpoint
 
     known = endpoint.outputs(config)
     kind = "workgroup" if known.kind == "serverless" else "cluster"
     config = replace(config, iam_role_arn=config.iam_role_arn or known.role_arn, stage=config.stage or known.stage)
-    return Address.of(f"{known.url}?{kind}={known.name}&region={known.region}"), config
+    return Address.of(f"{known.url}?{kind}={known.name}&region={known.region}"), config, known.secret_arn
+
+
+def _administrator(secret: str, at: Address, aws: Aws) -> tuple[str, str]:
+    """Return the administrator's login, which Secrets Manager keeps."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from sparkify import s3
+
+    try:
+        client = s3.session(aws, at.region or None).client("secretsmanager")
+        kept = json.loads(client.get_secret_value(SecretId=secret)["SecretString"])
+        return str(kept["username"]), str(kept["password"])
+    except (BotoCoreError, ClientError) as error:
+        raise WarehouseError(
+            f"{at.host}: your login may not make a schema, and the administrator's cannot be had to allow it ({error})."
+            f" Allow secretsmanager:GetSecretValue on {secret}, once."
+        ) from error
 
 
 def _login(at: Address, aws: Aws) -> tuple[str, str]:
