@@ -25,7 +25,7 @@ from tests.s3 import S3
 
 from sparkify import cli, config, engines, pipeline, queries
 from sparkify.cluster import endpoint
-from sparkify.engines.redshift import Address
+from sparkify.engines.redshift_login import Address
 from sparkify.errors import CommitUnknown, ConfigError, WarehouseError
 from sparkify.statements import script
 

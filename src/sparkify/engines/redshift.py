@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
-from urllib.parse import parse_qs, unquote, urlsplit
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sparkify import export, tables
-from sparkify.config import Aws, Config
+from sparkify.config import Config
 from sparkify.contract import CONTRACTS, Contract, literal, quoted
+from sparkify.engines import redshift_login
 from sparkify.engines.base import Row
 from sparkify.engines.server import Server
 from sparkify.engines.staging_area import StagingArea
-from sparkify.errors import ConfigError, Transient, WarehouseError
+from sparkify.errors import Transient, WarehouseError
 from sparkify.reader import STAGING, Progress, Reading, locate, scratch_folder
 from sparkify.sources import Kind, SourceFile
 
@@ -56,6 +54,8 @@ _ENDING = {"57P01", "57P02", "08000", "08003", "08006"}
 """SQLSTATEs with which the server ends the connection."""
 
 _DENIED = "(42501)"  # the SQLSTATE of a missing right, as our messages show it
+
+_UNREACHED = " Check host and port, who may connect (its security group), and that the cluster is not paused."
 
 _CONFLICT = "1023"  # how Redshift begins the message of a serializable isolation violation, under SQLSTATE XX000
 
@@ -102,56 +102,6 @@ order by 1
 """
 
 
-class Address(NamedTuple):
-    """Where a warehouse is, and how to log in."""
-
-    host: str
-    port: int
-    database: str
-    user: str
-    password: str  # a secret
-    cluster: str  # of a provisioned cluster, to log in by IAM
-    workgroup: str  # of a Serverless one
-    region: str
-
-    @classmethod
-    def of(cls, url: str) -> Address:
-        """Read a URL such as ``redshift://host:5439/dbname``; the host's own name says what it belongs to.
-
-        Where it does not (a tunnel, a name of your own), ``?cluster=NAME&region=R`` or ``?workgroup=…`` does.
-        """
-        try:
-            parts = urlsplit(url)
-            port = parts.port or 5439
-            given = {key: values[-1] for key, values in parse_qs(parts.query, strict_parsing=bool(parts.query)).items()}
-        except ValueError:
-            raise ConfigError(_NO_URL) from None
-        if not parts.hostname or not parts.path.strip("/") or not given.keys() <= {"cluster", "workgroup", "region"}:
-            raise ConfigError(_NO_URL)
-        named = _HOST.fullmatch(parts.hostname)
-        kind = "workgroup" if named and named["kind"] == "redshift-serverless" else "cluster"
-        found = {kind: named["name"], "region": named["region"]} if named else {}
-        found |= given
-        return cls(
-            parts.hostname,
-            port,
-            unquote(parts.path.strip("/")),
-            unquote(parts.username or ""),
-            unquote(parts.password or ""),
-            *(found.get(key, "") for key in ("cluster", "workgroup", "region")),
-        )
-
-
-_HOST = re.compile(
-    r"(?P<name>[a-z0-9-]+)\.[a-z0-9-]+\.(?P<region>[a-z0-9-]+)\.(?P<kind>redshift|redshift-serverless)"
-    r"\.amazonaws\.com(\.cn)?"
-)
-_NO_URL = (
-    "[WAREHOUSE] URL or --warehouse: not a URL of Redshift. Write it like redshift://host:5439/dbname; in a user or"
-    " password, @ is written %40 and % is written %25."
-)
-
-
 class Redshift(Server):
     """A schema of a Redshift database: ``redshift://host:5439/dbname``, or the cluster of [CLUSTER] in dwh.cfg.
 
@@ -169,7 +119,7 @@ class Redshift(Server):
     lock: ClassVar[str] = "lock staging_files"
 
     def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:
-        self._address, config, self._secret = _found(url, config)
+        self._address, config, self._secret = redshift_login.found(url, config)
         self._name = f"{self._address.host}/{self._address.database}/{config.schema}"
         self._connection: Connection | None = None
         self._is_lost = False
@@ -195,7 +145,7 @@ class Redshift(Server):
             grant = f"grant create on database {quoted(self._address.database)} to {quoted(self._user)}"
             if not self._secret:
                 raise WarehouseError(f"{error} Have the administrator run once: {grant}") from error
-            administrator = self._open(*_administrator(self._secret, self._address, self._config.aws))
+            administrator = self._open(*redshift_login.administrator(self._secret, self._address, self._config.aws))
             with self._plainly():
                 administrator.cursor().execute(grant)
                 administrator.close()
@@ -209,10 +159,10 @@ class Redshift(Server):
             raise WarehouseError("redshift://… needs the AWS clients: pip install 'sparkify-warehouse[aws]'") from error
         at = self._address
         if not password:
-            user, password = (at.user, at.password) if at.password else _login(at, self._config.aws)
+            user, password = (at.user, at.password) if at.password else redshift_login.temporary(at, self._config.aws)
             self._user = user
             self.label = f"redshift://{user}@{at.host}:{at.port}/{at.database} (schema {self._schema})"
-        with self._plainly():
+        with self._plainly(_UNREACHED):
             connection = redshift_connector.connect(
                 host=at.host,
                 port=at.port,
@@ -416,7 +366,8 @@ class Redshift(Server):
 
     def _run(self, sql: str, parameters: Sequence[Any]) -> Cursor:
         with self._plainly():
-            assert self._connection
+            if self._connection is None:
+                raise WarehouseError(f"{self.label}: the connection was ended. Run again.")
             cursor = self._connection.cursor()
             cursor.paramstyle = "qmark"
             try:
@@ -436,7 +387,7 @@ class Redshift(Server):
             ending.close()
 
     @contextmanager
-    def _plainly(self) -> Iterator[None]:
+    def _plainly(self, advice: str = "") -> Iterator[None]:
         """Say what the server says as a WarehouseError: a Transient one where another try may go well."""
         from redshift_connector.error import Error
 
@@ -451,7 +402,7 @@ class Redshift(Server):
                 self._is_lost = True
             can_pass = state in _PASSING or said.startswith(_CONFLICT)
             kind = Transient if can_pass and not self._is_rebuilding else WarehouseError
-            raise kind(f"{self.label}: {said} ({state}).") from error
+            raise kind(f"{self.label}: {said} ({state}).{advice}") from error
 
 
 _KINDS: dict[str, Kind] = {rules.table: kind for kind, rules in CONTRACTS.items()}
@@ -490,65 +441,3 @@ def _row(path: Path, line: int) -> dict[str, Any]:
     with gzip.open(path, "rt", encoding="utf-8") as rows:
         row: dict[str, Any] = json.loads(next(islice(rows, line - 1, None)))
         return row
-
-
-def _found(url: str, config: Config) -> tuple[Address, Config, str]:
-    """Return where a URL leads, and what its stack knows.
-
-    That is, in the configuration, the role of COPY and where to stage; and where the administrator's password is kept.
-    """
-    if url.partition(":")[2].strip("/"):
-        return Address.of(url), config, ""
-    from sparkify.cluster import endpoint
-
-    known = endpoint.outputs(config)
-    kind = "workgroup" if known.kind == "serverless" else "cluster"
-    config = replace(config, iam_role_arn=config.iam_role_arn or known.role_arn, stage=config.stage or known.stage)
-    return Address.of(f"{known.url}?{kind}={known.name}&region={known.region}"), config, known.secret_arn
-
-
-def _administrator(secret: str, at: Address, aws: Aws) -> tuple[str, str]:
-    """Return the administrator's login, which Secrets Manager keeps."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    from sparkify import s3
-
-    try:
-        client = s3.session(aws, at.region or None).client("secretsmanager")
-        kept = json.loads(client.get_secret_value(SecretId=secret)["SecretString"])
-        return str(kept["username"]), str(kept["password"])
-    except (BotoCoreError, ClientError) as error:
-        raise WarehouseError(
-            f"{at.host}: your login may not make a schema, and the administrator's cannot be had to allow it ({error})."
-            f" Allow secretsmanager:GetSecretValue on {secret}, once."
-        ) from error
-
-
-def _login(at: Address, aws: Aws) -> tuple[str, str]:
-    """Get a temporary login by IAM: a user and a password for a connection that is made within minutes."""
-    if not (at.cluster or at.workgroup):
-        raise ConfigError(
-            f"{at.host}: names no cluster to log in to by IAM. Set [CLUSTER] DB_USER and DB_PASSWORD, or add"
-            " ?cluster=NAME&region=REGION or ?workgroup=NAME&region=REGION to the URL."
-        )
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    from sparkify import s3
-
-    action = "redshift-serverless:GetCredentials" if at.workgroup else "redshift:GetClusterCredentialsWithIAM"
-    try:
-        session = s3.session(aws, at.region or None)
-        if at.workgroup:
-            given = session.client("redshift-serverless").get_credentials(
-                workgroupName=at.workgroup, dbName=at.database
-            )
-            return given["dbUser"], given["dbPassword"]
-        given = session.client("redshift").get_cluster_credentials_with_iam(
-            ClusterIdentifier=at.cluster, DbName=at.database
-        )
-        return given["DbUser"], given["DbPassword"]
-    except (BotoCoreError, ClientError) as error:
-        raise WarehouseError(
-            f"{at.host}: AWS gives no login by IAM ({error}). Allow {action} to who you are logged in to AWS as, or"
-            " set [CLUSTER] DB_USER and DB_PASSWORD."
-        ) from error
