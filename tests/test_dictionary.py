@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from tests.conftest import Warehouse
 from tests.listening import deliver
+from tests.postgres import Server
 from tools import write_docs
 
 from sparkify import cli, dictionary, engines, tables
@@ -27,6 +29,18 @@ def test_every_table_view_and_column_has_its_comment(warehouse: Warehouse) -> No
         assert found[name, ""].startswith(said[name, ""]), name
         for column in dictionary.entry(name).columns:
             assert found[name, column.name] == said[name, column.name], (name, column)
+
+
+def test_staging_is_described_where_it_lasts(postgres: Server, tmp_path: Path) -> None:
+    """On a server, where staging tables stay, they have their comments, however the server spells their columns."""
+    with postgres.database() as url:
+        warehouse = Warehouse(url, tmp_path / "warehouse")
+        deliver(warehouse)
+        found = comments(warehouse)
+    assert found["staging_events", "firstname"] == "Given name."
+    assert {text for (table, _), text in found.items() if table.startswith("staging_")} >= {
+        text for (table, _), text in dictionary.texts().items() if table.startswith("staging_")
+    }
 
 
 def test_comment_that_is_lost_or_old_is_written_anew(warehouse: Warehouse) -> None:

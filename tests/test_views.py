@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from tests import deliveries
 from tests.conftest import Row, Warehouse
 from tests.deliveries import START, view, write
 from tests.listening import DAY, EVENTS, deliver
+from tests.postgres import Server
 
 from sparkify import dictionary, engines, pipeline, queries, tables, views
 from sparkify.errors import WarehouseError
@@ -270,6 +272,37 @@ def test_view_that_is_defined_otherwise_is_made_anew(warehouse: Warehouse) -> No
     assert warehouse.query("select * from sessions") == []
     warehouse.etl()
     assert len(warehouse.query("select * from sessions")) == len(EXPECTED["sessions"])
+
+
+OLD = (
+    "create view sessions as select user_id as who, count(*) as events from songplays group by user_id",
+    "comment on view sessions is 'One row per session. (sparkify 00000000)'",
+)
+
+
+def test_view_of_other_columns_is_made_anew(warehouse: Warehouse) -> None:
+    """A run replaces a view of ours that had other columns in an older version."""
+    deliver(warehouse)
+    with engines.connect(warehouse.url) as engine:
+        views.drop(engine)
+        for statement in OLD:
+            engine.execute(statement)
+    warehouse.etl()
+    assert len(warehouse.query("select * from sessions")) == len(EXPECTED["sessions"])
+
+
+def test_analysts_view_that_stands_in_the_way_is_told(postgres: Server, tmp_path: Path) -> None:
+    """Where a server cannot replace a view since somebody's stands on it, the run says which, and changes nothing."""
+    with postgres.database() as url:
+        warehouse = Warehouse(url, tmp_path / "warehouse")
+        deliver(warehouse)
+        with engines.connect(url) as engine:
+            views.drop(engine)
+            for statement in (*OLD, "create view mine as select who from sessions"):
+                engine.execute(statement)
+        with pytest.raises(WarehouseError, match=r"view mine depends on view sessions(?s:.*)Drop what stands on them"):
+            warehouse.etl()
+        assert len(warehouse.query("select who from mine")) == 4
 
 
 @pytest.mark.parametrize("kind", ["table", "view"])

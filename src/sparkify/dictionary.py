@@ -116,13 +116,13 @@ def entry(name: str) -> Entry:
 
 def comment(engine: Engine) -> int:
     """Write the dictionary into the warehouse's comments, where they say something else; return how many."""
-    standing = engine.comments()
-    views = {(view, "") for view in tables.VIEWS}  # theirs are written with them
-    wrong = {
-        place: text
-        for place, text in texts().items()
-        if place in standing and standing[place] != text and place not in views
-    }
+    said = {(table, column.lower()): text for (table, column), text in texts().items()}  # as a server spells it
+    wrong = {}
+    for (table, column), stands in engine.comments().items():
+        text = said.get((table, column.lower()))
+        is_view = table in tables.VIEWS and not column  # whose comment is written with it
+        if text and text != stands and not is_view:
+            wrong[table, column] = text
     if wrong:
         with engine.transaction():
             for (table, column), text in wrong.items():

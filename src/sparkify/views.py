@@ -7,6 +7,7 @@ A view's file in ``sql/views`` is its definition, wherever it is used: `create_m
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from hashlib import sha256
@@ -118,13 +119,27 @@ def _values(conditions: Conditions) -> list[Any]:
 def create_missing(engine: Engine) -> None:
     """Make the views that are missing in the warehouse or are defined otherwise, with a comment on each.
 
-    Raise WarehouseError where something of somebody else's has the name of one.
+    Raise WarehouseError where something of somebody else's has the name of one, or stands on one that has to go.
     """
-    if _missing(engine):
-        with engine.transaction():
-            engine.lock_ledger()  # two runs at once would make them twice
-            if _missing(engine):
-                create(engine)
+    if not _missing(engine):
+        return
+    try:
+        _make(engine, create)
+    except WarehouseError:  # a server replaces no view by one of other columns
+        try:
+            _make(engine, drop, create)
+        except WarehouseError as error:
+            raise WarehouseError(
+                f"{error}\nOur views are defined anew. Drop what stands on them, run again, and make it anew."
+            ) from error
+
+
+def _make(engine: Engine, *steps: Callable[[Engine], None]) -> None:
+    with engine.transaction():
+        engine.lock_ledger()  # two runs at once would make them twice
+        if _missing(engine):
+            for step in steps:
+                step(engine)
 
 
 def _missing(engine: Engine) -> bool:

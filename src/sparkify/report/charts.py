@@ -23,6 +23,9 @@ _SVG = "http://www.w3.org/2000/svg"
 _COLOURS = ("var(--first)", "var(--second)", "var(--third)")
 _A_YEAR = 300  # days, from which on months are written
 _FEW = 10  # days, each of which has its label
+_FEW_STEPS = 4  # from 0 up, each of which has its label
+_WHOLE = ",d"
+_STRONG = 0.72  # a cell from this share of the strongest on has its text in the colour of the page
 
 
 def svg(spec: Spec, name: str, label: str) -> str:
@@ -100,12 +103,15 @@ def _days(values: Rows, width: int) -> Spec:
     return {"field": "when", "type": "temporal", "scale": {"type": "utc"}, "axis": axis}
 
 
-def _amount(value: str, form: str) -> Spec:
-    axis = {"title": None, "tickCount": 4, "format": form, "tickMinStep": 0.01 if form.endswith("%") else 1}
-    return {"field": value, "type": "quantitative", "axis": axis, "scale": {"zero": True, "nice": True}}
+def _amount(values: Rows, form: str) -> Spec:
+    """Return the axis of amounts, from 0 on; small whole numbers are all written, and no halves between them."""
+    most = max((value["value"] for value in values), default=0)
+    axis: Spec = {"title": None, "format": form}
+    axis |= {"values": list(range(most + 1))} if form == _WHOLE and most < _FEW_STEPS else {"tickCount": 4}
+    return {"field": "value", "type": "quantitative", "axis": axis, "scale": {"zero": True, "nice": True}}
 
 
-def lines(rows: Rows, when: str, series: dict[str, str], form: str = ",d", unit: str = "") -> Chart:
+def lines(rows: Rows, when: str, series: dict[str, str], form: str = _WHOLE, unit: str = "") -> Chart:
     """Draw amounts over days, a line for each series: column → what it is called."""
     values = [
         {
@@ -128,7 +134,7 @@ def lines(rows: Rows, when: str, series: dict[str, str], form: str = ",d", unit:
         }
         encoding = {
             "x": _days(values, width),
-            "y": _amount("value", form),
+            "y": _amount(values, form),
             "color": colour,
         }
         layers: list[Spec] = [{"mark": {"type": "line", "strokeWidth": 2.5, "strokeJoin": "round"}}]
@@ -155,6 +161,7 @@ def stack(rows: Rows, when: str, series: dict[str, str]) -> Chart:
         for place, (column, called) in enumerate(series.items())
         for row in rows
     ]
+    wholes = [{"value": sum(row[column] for column in series)} for row in rows]
 
     def chart(width: int) -> Spec:
         return {
@@ -164,7 +171,7 @@ def stack(rows: Rows, when: str, series: dict[str, str]) -> Chart:
             "mark": {"type": "area", "interpolate": "step-after", "opacity": 1},
             "encoding": {
                 "x": _days(values, width),
-                "y": _amount("value", ",d"),
+                "y": _amount(wholes, _WHOLE),
                 "order": {"field": "order"},
                 "color": {
                     "field": "series",
@@ -219,7 +226,7 @@ def columns(rows: Rows, when: str, value: str, unit: str) -> Chart:
     if len(rows) > _POINTS:
         return lines(rows, when, {value: unit})
     values = [
-        {"when": row[when], "value": row[value], "tip": f"{_day(row[when])}: {_said(row[value], ',d')} {unit}"}
+        {"when": row[when], "value": row[value], "tip": f"{_day(row[when])}: {_said(row[value], _WHOLE)} {unit}"}
         for row in rows
     ]
 
@@ -232,7 +239,7 @@ def columns(rows: Rows, when: str, value: str, unit: str) -> Chart:
             "mark": mark,
             "encoding": {
                 "x": _days(values, width) | {"timeUnit": "utcyearmonthdate"},
-                "y": _amount("value", ",d"),
+                "y": _amount(values, _WHOLE),
                 "description": {"field": "tip"},
             },
         }
@@ -277,7 +284,7 @@ def grid(
             }
         ]
         if written and few:
-            strong = {"test": "datum.share > 0.55", "value": "var(--card)"}
+            strong = {"test": f"datum.share > {_STRONG}", "value": "var(--card)"}
             colour = {"condition": strong, "value": "var(--ink)"}
             layers.append({"mark": {"type": "text"}, "encoding": {"text": {"field": "written"}, "color": colour}})
         return {
