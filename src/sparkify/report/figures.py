@@ -98,7 +98,7 @@ class Answers:
     def _ask(self, view: str, selection: Selection, rest: str) -> Rows:
         question = (view, selection, rest)
         if question not in self._asked:
-            names, rows = self.engine.query(*views.select(*question))
+            names, rows = self.engine.query(*views.select(self.engine.name, *question))
             self._asked[question] = [dict(zip(names, row, strict=True)) for row in rows]
         return self._asked[question]
 
