@@ -116,6 +116,17 @@ def test_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_who_reads_the_old_file_reads_on(warehouse: Warehouse, tmp_path: Path) -> None:
+    """A file is replaced in one moment: who has opened the old one sees all of it, and none of the new."""
+    deliver(warehouse)
+    path = tmp_path / "users.csv"
+    path.write_text("old")
+    with path.open() as opened, engines.connect(warehouse.url, read_only=True) as engine:
+        export.export(engine, tmp_path, "csv", ["users"], force=True)
+        assert opened.read() == "old"
+    assert path.read_text(encoding="utf-8") != "old"
+
+
 def test_name_that_is_no_table_is_told(warehouse: Warehouse, tmp_path: Path) -> None:
     """Only tables and views of ours are exported: nothing else gets into a statement."""
     deliver(warehouse)

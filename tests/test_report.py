@@ -60,6 +60,7 @@ def test_page_says_the_numbers_of_the_fortnight(warehouse: Warehouse) -> None:
     assert "1 of 5 users are paid at the end." in said
     assert "1 of 4 free users became paid (25%)." in said
     assert "“Heard” by Known: 5 plays." in said
+    assert "33% of the listeners of the week before did not play in the week of 5 November 2018." in said
     assert "1 of 6 pages ended in an error (16.7%)." in said
     assert "read 17 records and refused 1" in said
     assert "not valid JSON" in said

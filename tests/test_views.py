@@ -212,7 +212,7 @@ def test_views_of_an_empty_warehouse_are_empty(name: str, warehouse: Warehouse) 
 def ask(warehouse: Warehouse, name: str, selection: Selection) -> list[Row]:
     """Return the rows of a view over a selection."""
     with engines.connect(warehouse.url, read_only=True) as engine:
-        return sorted(engine.rows(*views.select(name, selection)), key=str)
+        return sorted(engine.rows(*views.select(engine.name, name, selection)), key=str)
 
 
 def test_whole_selection_is_the_view(warehouse: Warehouse) -> None:

@@ -100,7 +100,7 @@ def _version(engine: Engine) -> str:
 
 def _offered(engine: Engine) -> dict[str, Any]:
     """Return what the form suggests."""
-    artists, values = views.select("top_artists", rest=f"order by place, artist_name limit {_OFFERED}")
+    artists, values = views.select(engine.name, "top_artists", rest=f"order by place, artist_name limit {_OFFERED}")
     [(first, last)] = engine.rows("select min(start_time), max(start_time) from time")
     return {
         "artists": [row[1] for row in engine.rows(artists, values)],

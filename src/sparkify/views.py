@@ -55,13 +55,14 @@ def reads(sql: str) -> list[str]:
     return list(dict.fromkeys(name for name in re.findall(r"\b(?:from|join)\s+(\w+)", code) if name in known))
 
 
-def select(name: str, selection: Selection = EVERYTHING, rest: str = "") -> tuple[str, list[Any]]:
+def select(engine: str, name: str, selection: Selection = EVERYTHING, rest: str = "") -> tuple[str, list[Any]]:
     """Return the SELECT of a view, or of another file named ``folder/name``, over a selection, and the values to bind.
 
-    `rest` is what follows ``select * from <view>``: an ``order by``, a ``limit``.
+    `engine` is the name of the engine that it is for; `rest` is what follows ``select * from <view>``: an ``order by``,
+    a ``limit``.
     """
     view = name.rpartition("/")[2]
-    files = _with_what_it_reads(name)
+    files = _with_what_it_reads(engine, name)
     when = WHEN.get(view)
     counted = replace(selection, since=None, until=None) if when else selection
     ctes, values = [], []
@@ -75,17 +76,14 @@ def select(name: str, selection: Selection = EVERYTHING, rest: str = "") -> tupl
     return f"with {', '.join(ctes)}\nselect * from {view} {where}{rest}", values + _values(rows)
 
 
-def _with_what_it_reads(name: str) -> dict[str, str]:
+def _with_what_it_reads(engine: str, name: str) -> dict[str, str]:
     """Return the SQL of a file after that of the views that it reads, by name."""
-    files = {name.rpartition("/")[2]: queries.read(name if "/" in name else f"views/{name}", _PORTABLE)}
+    files = {name.rpartition("/")[2]: queries.read(name if "/" in name else f"views/{name}", engine)}
     for earlier in reversed(tables.VIEWS):
         if earlier not in files and any(earlier in reads(sql) for sql in files.values()):
-            files = {earlier: queries.read(f"views/{earlier}", _PORTABLE), **files}
+            files = {earlier: queries.read(f"views/{earlier}", engine), **files}
     return files
 
-
-_PORTABLE = "none"
-"""No view needs a hint line: asked without, a file is the same on every engine."""
 
 Conditions = dict[str, list[Any]]
 """Conditions, each with the values to bind."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from sparkify import views
@@ -98,7 +98,7 @@ class Answers:
     def _ask(self, view: str, selection: Selection, rest: str) -> Rows:
         question = (view, selection, rest)
         if question not in self._asked:
-            names, rows = self.engine.query(*views.select(*question))
+            names, rows = self.engine.query(*views.select(self.engine.name, *question))
             self._asked[question] = [dict(zip(names, row, strict=True)) for row in rows]
         return self._asked[question]
 
@@ -115,11 +115,12 @@ def headline(answers: Answers) -> list[Number]:
     [total] = answers.ask("report/headline")
     days = answers.ask("daily_listeners", "order by day")
     week = days[-1]["listeners_7d"] if days else 0
-    mean = sum(row["stickiness"] for row in days) / len(days) if days else 0.0
+    latest = [row["stickiness"] for row in days[-7:]]
+    mean = sum(latest) / len(latest) if latest else 0.0
     numbers = [
         Number(f"{total['plays']:,}", "songs played", f"{total['hours']:,.0f} hours of music"),
         Number(f"{total['listeners']:,}", "listeners", f"{week:,} of them in the last 7 days"),
-        Number(f"{mean:.0%}", "stickiness", "of a month’s listeners come on a day"),
+        Number(f"{mean:.0%}", "stickiness", "of a month’s listeners come on a day, of the last 7"),
     ]
     if answers.selection.artist is None:
         levels = answers.ask("daily_levels", "order by day")
@@ -297,12 +298,12 @@ def retention(answers: Answers) -> Figure:
 def churn(answers: Answers) -> Figure:
     """Who comes, who comes back, and who does not."""
     rows = answers.ask("weekly_churn", "order by week")
-    known = [row for row in rows if row["churn"] is not None]
-    says = (
-        f"{known[-1]['churn']:.0%} of the listeners of the week before did not play in the last week."
-        if known
-        else ("One week alone loses nobody." if rows else NOTHING)
-    )
+    days = answers.ask("daily_listeners", "order by day")
+    over = [row for row in rows if row["churn"] is not None and row["week"] + timedelta(days=6) <= days[-1]["day"]]
+    says = "No two weeks are over." if rows else NOTHING
+    if over:
+        lost, week = f"{over[-1]['churn']:.0%}", day(over[-1]["week"])
+        says = f"{lost} of the listeners of the week before did not play in the week of {week}."
     series = {"listeners": "listeners", "new_listeners": "new", "lost_listeners": "lost"}
     return Figure(
         "weekly_churn",
