@@ -10,7 +10,6 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -168,9 +167,7 @@ def run(unload: Unload, query: str, backend: Backend, s3: Any) -> int:
     there = storage.listed(s3, unload.url)
     if there and not unload.options.keys() & {"allowoverwrite", "cleanpath"}:
         raise Refusal(f"Specified unload destination on S3 is not empty: {unload.url}", "XX000")
-    with _whole_doubles(backend):
-        rows = backend.run(query)
-    kinds = _kinds(backend.columns)
+    kinds, rows = _result(query, backend)
     if "cleanpath" in unload.options:
         for url in there:
             storage.remove(s3, url)
@@ -194,20 +191,23 @@ def _files(unload: Unload, rows: Sequence[Row]) -> Iterator[tuple[str, Sequence[
     return ((name, part) for name, part in parts.items() if part)
 
 
-@contextmanager
-def _whole_doubles(backend: Backend) -> Iterator[None]:
-    """Have doubles told with all their digits, whatever the session's own setting: Parquet holds them as they are."""
+def _result(query: str, backend: Backend) -> tuple[dict[str, str], list[Row]]:
+    """Run the query; return the types of its columns for DuckDB, by name, and its rows.
+
+    Doubles come with all their digits, whatever the session's own setting: Parquet holds them as they are.
+    """
     [[digits]] = backend.run("select current_setting('extra_float_digits')")
     backend.run("select set_config('extra_float_digits', '3', false)")
     try:
-        yield
+        rows = backend.run(query)
+        return _kinds(backend.columns), rows
     finally:
         if backend.status != b"E":  # a rollback will bring back what was set
             backend.run(f"select set_config('extra_float_digits', '{digits}', false)")
 
 
 def _kinds(columns: Sequence[Described]) -> dict[str, str]:
-    """Return the types of a result for DuckDB, by column; Refusal for those that the stand-in does not write.
+    """Return the types of columns for DuckDB, by name; Refusal for those that the stand-in does not write.
 
     Names that are given twice are refused: said of JSON ("UNLOAD": FORMAT), held of Parquet too.
     """
