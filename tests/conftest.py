@@ -6,7 +6,7 @@ import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from tests.s3 import CREDENTIALS, S3, serving
 
 from sparkify import checks, config, engines, pipeline, tables
 from sparkify import s3 as s3_client
+from sparkify.engines.base import Engine
 from sparkify.pipeline import Options, Summary
 
 if TYPE_CHECKING:  # loaded by the tests that need a browser, or an account
@@ -76,9 +77,17 @@ class Warehouse:
         finally:
             self.said = narrator.lines
 
+    @contextmanager
+    def reading(self) -> Iterator[Engine]:
+        """Open the warehouse as configured, to read what it holds."""
+        with engines.connect(self.url, config.load(environ=self.environ), read_only=True) as engine:
+            if engine.name == "redshift":
+                engine.execute("set extra_float_digits to 2")  # or it shows 15 digits of a number
+            yield engine
+
     def query(self, sql: str) -> list[Row]:
         """Run a SELECT."""
-        with engines.connect(self.url, read_only=True) as engine:
+        with self.reading() as engine:
             return engine.rows(sql)
 
     def execute(self, sql: str) -> int:
@@ -91,9 +100,7 @@ class Warehouse:
         selects = {table: f"select * from {table}" for table in tables.ALL if table != "etl_runs"}
         selects["etl_files"] = "select source, path from etl_files"
         selects["rejected_records"] = "select source, file, line, reason, record from rejected_records"
-        with engines.connect(self.url, read_only=True) as engine:
-            if engine.name == "redshift":
-                engine.execute("set extra_float_digits to 2")  # or it shows 15 digits of a number
+        with self.reading() as engine:
             return {table: sorted(engine.rows(select), key=repr) for table, select in selects.items()}
 
     def kept(self, record: str) -> str:
@@ -103,7 +110,7 @@ class Warehouse:
 
     def failed_checks(self) -> list[str]:
         """Return the names of the checks that fail on the whole warehouse."""
-        with engines.connect(self.url, read_only=True) as engine:
+        with self.reading() as engine:
             checks.set_period(engine)
             return list(checks.offences(engine))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -13,25 +12,26 @@ from tests.conftest import Row, Warehouse
 from tests.deliveries import play, write
 from tests.listening import deliver
 
-from sparkify import cli, engines, export, tables
+from sparkify import cli, dictionary, engines, export, tables
 from sparkify.errors import ConfigError, WarehouseError
 from sparkify.export import FORMATS, Format
 
 EVERYTHING = (*tables.ALL, *tables.VIEWS)
 
+_CSV = "read_csv(?, header = true, all_varchar = true, allow_quoted_nulls = false)"
+
 
 def exported(warehouse: Warehouse, folder: Path, form: Format, *names: str) -> dict[str, Path]:
     """Export tables and views of a warehouse."""
-    with engines.connect(warehouse.url, read_only=True) as engine:
+    with warehouse.reading() as engine:
         return export.export(engine, folder, form, names or tables.ALL)
 
 
 def read(path: Path, like: list[Row]) -> list[Row]:
     """Return the rows of a file, those of a CSV as the kinds of a table's."""
-    reader = "read_csv(?, header = true, all_varchar = true, allow_quoted_nulls = false)"
     with duckdb.connect() as connection:
         rows = connection.execute(
-            f"from {reader if path.suffix == '.csv' else 'read_parquet(?)'}", [str(path)]
+            f"from {_CSV if path.suffix == '.csv' else 'read_parquet(?)'}", [str(path)]
         ).fetchall()
     return rows if path.suffix == ".parquet" else [_as_text(row) for row in rows] if like else rows
 
@@ -49,6 +49,18 @@ def _plain(value: object) -> str:
         return text.rstrip("0") if ":" in text and "." in text else text
 
 
+def kinds(path: Path) -> list[tuple[str, str]]:
+    """Return the columns of a Parquet file, with their types."""
+    with duckdb.connect() as connection:
+        columns = connection.execute("describe from read_parquet(?)", [str(path)]).fetchall()
+    return [(name, kind) for name, kind, *_ in columns]
+
+
+def described(name: str) -> list[tuple[str, str]]:
+    """Return the columns of a table or view as the dictionary has them."""
+    return [(column.name, column.type.upper()) for column in dictionary.entry(name).columns]
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_files_hold_what_tables_and_views_hold(form: Format, warehouse: Warehouse, tmp_path: Path) -> None:
     """Every table and view can be exported, and a file has its rows: values, nulls and all."""
@@ -62,18 +74,54 @@ def test_files_hold_what_tables_and_views_hold(form: Format, warehouse: Warehous
         assert sorted(read(path, rows), key=repr) == sorted(wanted, key=repr), name
 
 
-def test_parquet_of_both_engines_has_the_same_kinds(make_warehouse: Callable[[], Warehouse], tmp_path: Path) -> None:
-    """A column is of the kind that the dictionary says, on every engine."""
-    from sparkify import dictionary
-
-    warehouse = make_warehouse()
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_engine_exports_what_duckdb_exports(form: Format, warehouse: Warehouse, tmp_path: Path) -> None:
+    """Of the same delivery, the files of every engine hold the same rows; only runs and their times are their own."""
+    write(warehouse.log_data / "odd.json", play(7, song='"a", \n\\ b;', artist="Zoë 🎵  ", length=0.1 + 0.2))
     deliver(warehouse)
-    files = exported(warehouse, tmp_path / "out", "parquet", *EVERYTHING)
+    embedded = Warehouse(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+    embedded.etl(warehouse.log_data, warehouse.song_data)
+    of_it = exported(warehouse, tmp_path / "one", form, *EVERYTHING)
+    of_duckdb = exported(embedded, tmp_path / "other", form, *EVERYTHING)
+    for name in EVERYTHING:
+        assert comparable(of_it[name]) == comparable(of_duckdb[name]), name
+
+
+def comparable(path: Path) -> list[Row]:
+    """Return the rows of an exported file, in order, without what tells which run loaded them, and when."""
+    own = {"run_id", "loaded_at", "last_loaded_at"}
+    if path.stem == "etl_runs":
+        own |= {"started_at", "finished_at"}
+    reader = _CSV if path.suffix == ".csv" else "read_parquet(?)"
     with duckdb.connect() as connection:
-        for name, path in files.items():
-            kinds = connection.execute("describe from read_parquet(?)", [str(path)]).fetchall()
-            wanted = [(column.name, column.type.upper()) for column in dictionary.entry(name).columns]
-            assert [row[:2] for row in kinds] == wanted, name
+        found = connection.execute(f"from {reader}", [str(path)])
+        shared = [number for number, (name, *_) in enumerate(found.description or []) if name not in own]
+        return sorted((tuple(row[number] for number in shared) for row in found.fetchall()), key=repr)
+
+
+def test_parquet_of_every_engine_has_the_same_kinds(warehouse: Warehouse, tmp_path: Path) -> None:
+    """A column is of the kind that the dictionary says, on every engine."""
+    deliver(warehouse)
+    for name, path in exported(warehouse, tmp_path / "out", "parquet", *EVERYTHING).items():
+        assert kinds(path) == described(name), name
+
+
+def test_table_without_rows_is_exported_with_its_columns(warehouse: Warehouse, tmp_path: Path) -> None:
+    """An empty table or view becomes a file too, which has the columns, and no rows."""
+    warehouse.etl()
+    for name, path in exported(warehouse, tmp_path / "one", "parquet", *EVERYTHING).items():
+        assert kinds(path) == described(name), name
+        assert len(read(path, [])) == warehouse.query(f"select count(*) from {name}")[0][0], name
+    [path] = exported(warehouse, tmp_path / "other", "csv", "users").values()
+    assert path.read_text(encoding="utf-8-sig").split() == [",".join(column for column, _ in described("users"))]
+
+
+def test_place_that_cannot_be_written_to_is_told(warehouse: Warehouse, tmp_path: Path) -> None:
+    """Whatever stops the writing of a file ends in an error that names the file."""
+    deliver(warehouse)
+    path = tmp_path / "gone" / "users.csv"
+    with warehouse.reading() as engine, pytest.raises(WarehouseError, match=f"{path}: cannot be written"):
+        engine.export({"users": path}, "csv")
 
 
 def test_csv_opens_in_a_spreadsheet(warehouse: Warehouse, tmp_path: Path) -> None:
@@ -95,7 +143,7 @@ def test_file_that_is_there_is_replaced_only_when_forced(warehouse: Warehouse, t
         exported(warehouse, tmp_path, "csv", "songs", "users")
     assert not (tmp_path / "songs.csv").exists()
     assert (tmp_path / "users.csv").read_text() == "mine"
-    with engines.connect(warehouse.url, read_only=True) as engine:
+    with warehouse.reading() as engine:
         export.export(engine, tmp_path, "csv", ["users"], force=True)
     assert (tmp_path / "users.csv").read_text(encoding="utf-8") != "mine"
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from sparkify import tables
+from sparkify import dictionary, tables
 from sparkify.contract import literal, quoted
 from sparkify.engines.base import Engine
 from sparkify.errors import ConfigError, WarehouseError
@@ -48,7 +48,12 @@ def export(
 
 
 def copy_out(connection: duckdb.DuckDBPyConnection, relation: str, path: Path, form: str) -> None:
-    """Write what can be selected from a relation of an embedded database to a file."""
+    """Write what can be selected from a relation of an embedded database to a file.
+
+    Raise WarehouseError for a place that cannot be written to.
+    """
+    from duckdb import Error
+
     if form == "csv":
         columns = [column for column, *_ in connection.execute(f"describe select * from {relation}").fetchall()]
         named = [quoted(column) for column in columns]
@@ -57,7 +62,16 @@ def copy_out(connection: duckdb.DuckDBPyConnection, relation: str, path: Path, f
     else:
         select, options = f"select * from {relation}", "format parquet, compression zstd"
     with whole(path) as beside:
-        connection.execute(f"copy ({select}) to {literal(str(beside))} ({options})")
+        try:
+            connection.execute(f"copy ({select}) to {literal(str(beside))} ({options})")
+        except Error as error:
+            raise WarehouseError(f"{path}: cannot be written ({error}). Name another place with --out.") from error
+
+
+def empty(name: str) -> str:
+    """Return a relation that has the columns of a table or view, and no rows."""
+    columns = [f"cast(null as {column.type}) as {quoted(column.name)}" for column in dictionary.entry(name).columns]
+    return f"(select {', '.join(columns)} where false)"
 
 
 @contextmanager

@@ -38,13 +38,17 @@ where p.amprocfamily = y.oid and y.opfmethod = m.oid and m.amname = f.method and
     and y.opfname = 'text_ops' and p.amproclefttype = 'text'::regtype and p.amprocrighttype = 'text'::regtype;
 """
 
-# The relay tells a session what its COPY commands did, by settings of the session: they outlive a rollback, as the
-# views of Redshift do ("Isolation levels in Amazon Redshift": system tables are not part of a transaction).
+# The relay tells a session what its COPY and UNLOAD commands did, by settings of the session: they outlive a rollback,
+# as the views of Redshift do ("Isolation levels in Amazon Redshift": system tables are not part of a transaction).
 _FUNCTIONS = """
 create function pg_catalog.pg_last_copy_id() returns integer language sql stable
 as $$ select coalesce(nullif(current_setting('redshift.last_copy_id', true), ''), '-1')::integer $$;
 create function pg_catalog.pg_last_copy_count() returns bigint language sql stable
 as $$ select coalesce(nullif(current_setting('redshift.last_copy_count', true), ''), '0')::bigint $$;
+create function pg_catalog.pg_last_unload_id() returns integer language sql stable
+as $$ select coalesce(nullif(current_setting('redshift.last_unload_id', true), ''), '-1')::integer $$;
+create function pg_catalog.pg_last_unload_count() returns bigint language sql stable
+as $$ select coalesce(nullif(current_setting('redshift.last_unload_count', true), ''), '0')::bigint $$;
 create function pg_catalog.pg_last_query_id() returns integer language sql stable
 as $$ select coalesce(nullif(current_setting('redshift.last_query_id', true), ''), '-1')::integer $$;
 create function pg_catalog.getdate() returns timestamp language sql stable

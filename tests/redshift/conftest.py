@@ -102,6 +102,16 @@ class Bucket:
         self._s3.put_object(Bucket=self.name, Key=key, Body=stored)
         return f"s3://{self.name}/{key}"
 
+    def keys(self, prefix: str = "") -> list[str]:
+        """Return what there is under a prefix, in order, without it."""
+        found = self._s3.list_objects_v2(Bucket=self.name, Prefix=prefix).get("Contents", [])
+        return [entry["Key"].removeprefix(prefix) for entry in found]
+
+    def get(self, key: str) -> bytes:
+        """Return what an object holds."""
+        stored: bytes = self._s3.get_object(Bucket=self.name, Key=key)["Body"].read()
+        return stored
+
     def manifest(self, *urls: str, mandatory: bool | None = True, key: str = "manifest.json") -> str:
         """Store a manifest of some objects; return its URL."""
         entries = [{"url": url} if mandatory is None else {"url": url, "mandatory": mandatory} for url in urls]

@@ -15,9 +15,10 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from tests.redshift import storage
 from tests.redshift.ddl import qualified
 from tests.redshift.protocol import Backend, Refusal
 from tests.redshift.records import Column, Conversion, LoadError, Source, encoded, rows_of
@@ -34,10 +35,6 @@ _NOT_WITH_JSON = (
 _NOT_HERE = ("avro", "encrypted", "explicit_ids", "lzop", "orc", "parquet", "shapefile", "ssh", "zstd")
 """What Redshift takes and the stand-in does not load."""
 _MOST_ERRORS = 100_000
-_ROLE = re.compile(
-    r"arn:aws(-[a-z]+)*:iam::\d{12}:role/[\w+=,.@/-]+(,arn:aws(-[a-z]+)*:iam::\d{12}:role/[\w+=,.@/-]+)*"
-)
-_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _TOGETHER = 16  # objects that are fetched at once
 
 
@@ -123,20 +120,6 @@ def _with_option(copy: Copy, reader: Reader) -> Copy:
     return replace(copy, options={**copy.options, name: value})
 
 
-def _text(reader: Reader) -> str:
-    return reader.take("string").value
-
-
-def _role(reader: Reader) -> str:
-    """IAM_ROLE default, or a role's ARN; several, separated by commas, are a chain ("Authorization parameters")."""
-    if reader.skips("default"):
-        return "default"
-    arn = _text(reader)
-    if not _ROLE.fullmatch(arn):
-        raise Refusal(f"Invalid IAM role ARN: {arn}", "22023")
-    return arn
-
-
 def _number(reader: Reader) -> str:
     """Return a whole number."""
     token = reader.take("number")
@@ -149,49 +132,34 @@ def _replacement(reader: Reader) -> str:
     """ACCEPTINVCHARS ['c']: one ASCII character but NUL; a question mark if none is given."""
     if reader.next is None or reader.next.kind != "string":
         return "?"
-    character = _text(reader)
+    character = storage.text(reader)
     if len(character) != 1 or not "\0" < character < "\x80":
         raise Refusal("ACCEPTINVCHARS takes one ASCII character", "22023")
     return character
 
 
-def _switch(reader: Reader) -> str:
-    """COMPUPDATE and STATUPDATE: ON, TRUE, OFF, FALSE, or nothing."""
-    return next((word for word in ("on", "true", "off", "false") if reader.skips(word)), "on")
-
-
 def _compression(reader: Reader) -> str:
     """COMPUPDATE: also PRESET."""
-    return "preset" if reader.skips("preset") else _switch(reader)
+    return "preset" if reader.skips("preset") else reader.switch()
 
 
 def _layout(reader: Reader) -> str:
     """JSON ['auto' | 'auto ignorecase' | 'noshred' | 's3://jsonpaths']: 'auto' is the default."""
-    return _text(reader) if reader.next is not None and reader.next.kind == "string" else "auto"
+    return storage.text(reader) if reader.next is not None and reader.next.kind == "string" else "auto"
 
 
 _ARGUMENTS: dict[str, Callable[[Reader], str]] = {
-    "json": _layout, "iam_role": _role, "credentials": _text, "access_key_id": _text, "secret_access_key": _text,
-    "session_token": _text, "region": _text, "maxerror": _number, "ignoreheader": _number, "comprows": _number,
-    "acceptinvchars": _replacement, "dateformat": _text, "timeformat": _text, "compupdate": _compression,
-    "statupdate": _switch, "encoding": lambda reader: reader.take("word", "string").value,
+    **storage.ARGUMENTS, "json": _layout, "maxerror": _number, "ignoreheader": _number, "comprows": _number,
+    "acceptinvchars": _replacement, "dateformat": storage.text, "timeformat": storage.text,
+    "compupdate": _compression, "statupdate": Reader.switch,
+    "encoding": lambda reader: reader.take("word", "string").value,
 }  # fmt: skip
-_AUTHORIZATIONS = ("iam_role", "credentials", "access_key_id")
-
-
-def _authorized(given: dict[str, str]) -> None:
-    """Authorization is required, and in one way only ("Authorization parameters")."""
-    ways = [name for name in _AUTHORIZATIONS if name in given]
-    if not ways or ("access_key_id" in given) != ("secret_access_key" in given):
-        raise Refusal("COPY requires authorization: specify IAM_ROLE, or ACCESS_KEY_ID and SECRET_ACCESS_KEY", "XX000")
-    if len(ways) > 1 or ("session_token" in given and "access_key_id" not in given):
-        raise Refusal(f"conflicting or redundant options: {', '.join(ways)}", "42601")
 
 
 def _checked(copy: Copy) -> Copy:
     """Refuse options that do not go together."""
     given = copy.options
-    _authorized(given)
+    storage.authorized("COPY", given)
     layout = given.get("json", "")
     if layout in ("", "noshred"):
         raise Refusal("the stand-in loads JSON only, and has no SUPER column to load a whole object into", "0A000")
@@ -201,8 +169,6 @@ def _checked(copy: Copy) -> Copy:
         raise Refusal(f"MAXERROR must be between 0 and {_MOST_ERRORS}", "22023")
     if "maxerror" in given and "ignoreallerrors" in given:
         raise Refusal("IGNOREALLERRORS cannot be used with MAXERROR", "42601")
-    if "region" in given and not _REGION.fullmatch(given["region"]):
-        raise Refusal(f"Invalid region: {given['region']}", "22023")
     if given.get("encoding", "utf8").lower() != "utf8":
         raise Refusal("the stand-in reads UTF-8 only", "0A000")
     if "gzip" in given and "bzip2" in given:
@@ -263,10 +229,12 @@ def _sources(copy: Copy, s3: Any) -> Iterator[tuple[Source, int]]:
 
     COPY ends if it finds no file at all, whatever is mandatory ("Using a manifest to specify data files").
     """
-    entries = _manifest(copy, s3) if "manifest" in copy.options else _listed(copy, s3)
+    is_manifest = "manifest" in copy.options
+    entries = _manifest(copy, s3) if is_manifest else [(url, False) for url in storage.listed(s3, copy.url)]
+    fetch = partial(storage.fetched, s3)
     found = False
     with ThreadPoolExecutor(_TOGETHER) as pool:
-        for (url, is_mandatory), stored in zip(entries, pool.map(lambda e: _object(s3, e[0]), entries), strict=True):
+        for (url, is_mandatory), stored in zip(entries, pool.map(fetch, [url for url, _ in entries]), strict=True):
             if stored is None and is_mandatory:
                 raise Refusal(f"S3ServiceException: the specified key does not exist: {url} (mandatory)", "XX000")
             if stored is not None:
@@ -283,7 +251,7 @@ def _manifest(copy: Copy, s3: Any) -> list[tuple[str, bool]]:
     A file that is listed twice is loaded twice; other keys are let be ("COPY from Amazon S3", "Using a manifest to
     specify data files": the key meta is for columnar formats).
     """
-    stored = _object(s3, copy.url)
+    stored = storage.fetched(s3, copy.url)
     if stored is None:
         raise Refusal(f"S3ServiceException: the manifest does not exist: {copy.url}", "XX000")
     try:
@@ -300,30 +268,6 @@ def _manifest(copy: Copy, s3: Any) -> list[tuple[str, bool]]:
             # Load error 8001 ("Load error reference").
             raise Refusal(f"COPY with MANIFEST parameter requires full path of an S3 object: {url}", "XX000")
     return entries
-
-
-def _listed(copy: Copy, s3: Any) -> list[tuple[str, bool]]:
-    """List the objects whose keys begin as the path does ("COPY from Amazon S3")."""
-    bucket, _, prefix = copy.url.removeprefix("s3://").partition("/")
-    try:
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        return [(f"s3://{bucket}/{entry['Key']}", False) for page in pages for entry in page.get("Contents", [])]
-    except (ClientError, BotoCoreError) as error:
-        raise Refusal(f"S3ServiceException: {error}", "XX000") from None
-
-
-def _object(s3: Any, url: str) -> bytes | None:
-    """Fetch an object; None if there is none."""
-    bucket, _, key = url.removeprefix("s3://").partition("/")
-    try:
-        stored: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchKey":
-            return None
-        raise Refusal(f"S3ServiceException: {error}: {url}", "XX000") from None
-    except BotoCoreError as error:
-        raise Refusal(f"S3ServiceException: {error}: {url}", "XX000") from None
-    return stored
 
 
 def _decompressed(stored: bytes, url: str, options: dict[str, str]) -> bytes:
@@ -347,7 +291,7 @@ def _jsonpaths(copy: Copy, s3: Any, columns: int) -> list[list[str | int]]:
     if not copy.options["json"].startswith("s3://"):
         return []
     url = copy.options["json"]
-    stored = _object(s3, url)
+    stored = storage.fetched(s3, url)
     if stored is None:
         raise Refusal(f"S3ServiceException: the JSONPaths file does not exist: {url}", "XX000")
     try:

@@ -10,6 +10,7 @@ import socket
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from typing import NamedTuple
 
 import psycopg
 from psycopg import pq
@@ -18,6 +19,14 @@ _CHUNK = 1 << 18  # bytes that are read at once
 _HEADER = struct.Struct("!cI")
 
 Row = tuple[str | None, ...]
+
+
+class Described(NamedTuple):
+    """A column of a result."""
+
+    name: str
+    type: int  # the number of its type, in pg_type
+    modifier: int  # its width or precision, as the type writes it; -1 for none
 
 
 class Refusal(Exception):
@@ -155,6 +164,8 @@ class Backend(Channel):
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.pid = self._login.backend_pid
         self.status = b"I"
+        self.columns: list[Described] = []
+        """Those of the rows that came last."""
 
     def parameters(self) -> dict[str, str]:
         """Return what the server says of itself at the start."""
@@ -174,6 +185,8 @@ class Backend(Channel):
         for kind, body in self.messages():
             if kind == b"D":
                 rows.append(_row(body))
+            elif kind == b"T":
+                self.columns = _described(body)
             elif kind == b"E":
                 refused = refusal_in(body)
             elif kind == b"Z":
@@ -200,6 +213,18 @@ class Backend(Channel):
         """End the session."""
         self._login.finish()  # says goodbye on its own copy of the socket
         super().close()
+
+
+def _described(body: bytes) -> list[Described]:
+    """Read the body of a RowDescription."""
+    columns: list[Described] = []
+    at = 2
+    for _ in range(struct.unpack_from("!H", body)[0]):
+        end = body.index(b"\0", at)
+        _, _, kind, _, modifier, _ = struct.unpack_from("!IhIhih", body, end + 1)
+        columns.append(Described(body[at:end].decode(), kind, modifier))
+        at = end + 1 + struct.calcsize("!IhIhih")
+    return columns
 
 
 def _row(body: bytes) -> Row:

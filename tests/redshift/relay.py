@@ -12,7 +12,7 @@ import ssl
 import struct
 from typing import TYPE_CHECKING
 
-from tests.redshift import catalogue, copying, ddl, rules
+from tests.redshift import catalogue, copying, ddl, rules, unloading
 from tests.redshift.faults import Cut
 from tests.redshift.protocol import Backend, Channel, Refusal, completed, info, message, ready, refusal_in
 from tests.redshift.rules import Action, Statement
@@ -41,7 +41,7 @@ class Session:
         self._statements: dict[str, Statement] = {}
         self._portals: dict[str, Statement] = {}
         self._database = ""
-        self._last_copy: dict[str, int] = {}
+        self._last: dict[str, int] = {}
 
     def interrupt(self) -> None:
         """End the conversation from another thread."""
@@ -197,9 +197,9 @@ class Session:
             raise Refusal(f'prepared statement "{name.decode()}" does not exist', "26000") from None
 
     def _refresh_views(self, backend: Backend, statement: Statement) -> None:
-        """Tell the server what COPY commands did, where a statement asks: it keeps that outside any transaction."""
+        """Tell the server what COPY and UNLOAD did, where a statement asks: it keeps that outside any transaction."""
         if backend.status != b"E" and statement.mentions("sys_load_", "pg_last_"):
-            calls = [catalogue.setting(f"redshift.{name}", str(value)) for name, value in self._last_copy.items()]
+            calls = [catalogue.setting(f"redshift.{name}", str(value)) for name, value in self._last.items()]
             calls += self._standin.copies.told(self._database)
             backend.run("select " + ", ".join(calls))
 
@@ -210,6 +210,8 @@ class Session:
             if backend.status == b"T":
                 backend.run("commit")
             return completed("TRUNCATE TABLE")
+        if statement.action is Action.UNLOAD:
+            return self._unloaded(backend, unloading.parsed(statement.tokens))
         return self._copied(backend, copying.parsed(statement.tokens))
 
     def _copied(self, backend: Backend, copy: copying.Copy) -> bytes:
@@ -221,7 +223,7 @@ class Session:
             copies.remember(database, query, backend.pid, failed.loaded, has_failed=True)
             raise
         copies.remember(database, query, backend.pid, loaded, has_failed=False)
-        self._last_copy = {"last_copy_id": query, "last_copy_count": loaded.rows, "last_query_id": query}
+        self._last |= {"last_copy_id": query, "last_copy_count": loaded.rows, "last_query_id": query}
         said = info(f"Load into table '{loaded.table}' completed, {loaded.rows} record(s) loaded successfully.")
         if loaded.errors:
             said += info(
@@ -229,6 +231,18 @@ class Session:
                 " Check 'sys_load_error_detail' system table for details."
             )
         return said + completed("COPY")
+
+    def _unloaded(self, backend: Backend, unload: unloading.Unload) -> bytes:
+        """Run an UNLOAD.
+
+        One that fails while it unloads leaves a count of 0; one that does not get so far, that of the one before
+        ("PG_LAST_UNLOAD_COUNT", "PG_LAST_UNLOAD_ID").
+        """
+        query = unloading.selected(rules.judged(unload.query, serverless=self._standin.serverless))
+        number = next(self._standin.query_ids)
+        self._last |= {"last_unload_id": number, "last_unload_count": 0, "last_query_id": number}
+        self._last["last_unload_count"] = rows = unloading.run(unload, query, backend, self._standin.s3())
+        return info(f"UNLOAD completed, {rows} record(s) unloaded successfully.") + completed("UNLOAD")
 
     def _relay(self, client: Channel, backend: Backend) -> None:
         """Pass on the server's answer."""

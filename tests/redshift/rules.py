@@ -24,6 +24,8 @@ class Action(Enum):
     """Hand it to the server."""
     COPY = auto()
     """Load files from S3 itself."""
+    UNLOAD = auto()
+    """Run its query, and write the rows to S3 itself."""
     TRUNCATE = auto()
     """Hand it to the server, then commit."""
 
@@ -249,7 +251,7 @@ _QUERIES = frozenset(
         "create local temporary table",
     }
 )  # fmt: skip
-_ACTIONS = {"copy": Action.COPY, "truncate": Action.TRUNCATE}
+_ACTIONS = {"copy": Action.COPY, "unload": Action.UNLOAD, "truncate": Action.TRUNCATE}
 
 COMMANDS: dict[str, Callable[[Sequence[Token], str], str]] = {
     "select": folded,
@@ -259,7 +261,7 @@ COMMANDS: dict[str, Callable[[Sequence[Token], str], str]] = {
     "delete": folded,
     "merge": _merge,
     "copy": folded,
-    "unload": _not_here,  # its place: beside copying.py, as an Action of its own
+    "unload": folded,
     "truncate": _truncate,
     "begin": _begin,
     "start transaction": _begin,

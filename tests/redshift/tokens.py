@@ -126,6 +126,10 @@ class Reader:
             raise syntax_error(token)
         return token.word
 
+    def switch(self) -> str:
+        """Read ON, TRUE, OFF or FALSE; ON if none of them is there."""
+        return next((word for word in ("on", "true", "off", "false") if self.skips(word)), "on")
+
     def names(self) -> list[str]:
         """Read names in parentheses, with commas between them."""
         self.expect("(")

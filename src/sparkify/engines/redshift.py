@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import uuid4
 
 from sparkify import export, tables
 from sparkify.config import Config
@@ -21,7 +22,7 @@ from sparkify.contract import CONTRACTS, Contract, literal, quoted
 from sparkify.engines import redshift_login
 from sparkify.engines.base import Row
 from sparkify.engines.server import Server
-from sparkify.engines.staging_area import StagingArea
+from sparkify.engines.staging_area import StagingArea, copy_statement, unload_statement
 from sparkify.errors import Transient, WarehouseError
 from sparkify.reader import STAGING, Progress, Reading, locate, scratch_folder
 from sparkify.sources import Kind, SourceFile
@@ -30,7 +31,6 @@ if TYPE_CHECKING:  # loaded when a warehouse is opened
     from redshift_connector.core import Connection
     from redshift_connector.cursor import Cursor
 
-_MAX_ERRORS = 100_000  # the most that MAXERROR takes ("Data load operations", the guide)
 _ROWS_AN_OBJECT = 500_000  # about 20 MB compressed: the guide wants 1 MB to 1 GB ("Loading data files")
 _ROWS_WORTH_DIVIDING = 10_000
 _SLICES_UNKNOWN = 8  # of Serverless, which does not show its slices
@@ -202,12 +202,29 @@ class Redshift(Server):
         return {(table, column): text for table, column, text in rows}
 
     def export(self, files: Mapping[str, Path], form: str) -> None:
-        """Write tables or views to files: by UNLOAD into the staging area, and from there into their form here."""
-        with self.transaction(), scratch_folder() as folder, self._area() as area:
+        """Write tables or views to files: by UNLOAD into S3, and from there into their form here.
+
+        An export keeps no run out: its files lie in an area of its own, which no run clears.
+        """
+        area = StagingArea.of(self._config, owner=f"{self._name}/export/{uuid4().hex}")
+        with self.transaction(), scratch_folder() as folder, area:
             for name, path in files.items():
-                self.execute(unload_statement(name, area.folder(name), area.region, self._config.iam_role_arn))
-                parts = [str(part) for part in area.get(name, Path(folder))]
-                export.copy_out(self._read, f"read_parquet([{', '.join(map(literal, parts))}])", path, form)
+                export.copy_out(self._read, self._unload(name, area, Path(folder)), path, form)
+
+    def _unload(self, name: str, area: StagingArea, folder: Path) -> str:
+        """Have the cluster write a table or view to the area, and fetch it; return the relation of its rows here."""
+        self.execute(unload_statement(name, area.folder(name), area.region, self._config.iam_role_arn))
+        rows = int(self.value("select pg_last_unload_count()"))
+        parts = area.get(name, folder)
+        # Of nothing, the cluster may write no file: github.com/aws/aws-sdk-pandas/issues/2052.
+        relation = f"read_parquet([{', '.join(literal(str(part)) for part in parts)}])" if parts else export.empty(name)
+        [found] = self._read.execute(f"select count(*) from {relation}").fetchone() or [0]
+        if found != rows:
+            raise WarehouseError(
+                f"{self.label}: UNLOAD wrote {rows:,} rows of {name}, and {found:,} are in {area.folder(name)}. Export"
+                " again; if that ends alike, see whether something else removes files below [S3] STAGE."
+            )
+        return relation
 
     @property
     def is_lost(self) -> bool:
@@ -413,27 +430,6 @@ _COLUMNS = {
         " || ' … (' || strlen(record) || ' bytes in all)' else record end as record)"
     ),
 }
-
-
-def copy_statement(table: str, manifest: str, region: str, role: str) -> str:
-    """Return the COPY of a staging table from the files that a manifest in S3 names.
-
-    Every file is compressed JSON, one object a row. No option is given that would drop or cut a value in silence;
-    MAXERROR only has all refused rows listed, which are then quarantined, or fail the run.
-    """
-    authorised = "default" if role == "default" else literal(role)
-    source = literal(manifest.replace("\\", "\\\\"))  # in a literal of Redshift's, a backslash escapes
-    return (
-        f"copy {table} from {source}\niam_role {authorised}\nmanifest\nformat json 'auto ignorecase'\n"
-        f"gzip\nregion {literal(region)}\ncompupdate off\nstatupdate on\nmaxerror {_MAX_ERRORS}"
-    )
-
-
-def unload_statement(name: str, folder: str, region: str, role: str) -> str:
-    """Return the UNLOAD of a table or view into Parquet files in a folder of S3: one at least, even if it is empty."""
-    authorised = "default" if role == "default" else literal(role)
-    select = literal(f"select * from {quoted(name)}")
-    return f"unload ({select})\nto {literal(folder)}\niam_role {authorised}\nformat parquet\nregion {literal(region)}"
 
 
 def _row(path: Path, line: int) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The folder in S3 from which Redshift's COPY takes a batch: what is put there goes when the batch has been copied."""
+"""The folder in S3 from which Redshift's COPY takes a batch, and into which its UNLOAD writes tables.
+
+What is put there goes when the batch has been copied, or the tables have been fetched.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,13 @@ from uuid import uuid4
 
 from sparkify import s3
 from sparkify.config import Config
+from sparkify.contract import literal, quoted
 from sparkify.errors import ConfigError, SourceError
 
 if TYPE_CHECKING:
     from sparkify.s3 import Bucket
 
+_MAX_ERRORS = 100_000  # the most that MAXERROR takes ("Data load operations", the guide)
 _AT_ONCE = 8  # files on their way to S3
 _ROLE = re.compile(r"default|arn:aws[a-z-]*:iam::\d{12}:role/\S+")
 
@@ -87,3 +92,32 @@ class StagingArea:
 
     def _clear(self, prefix: str) -> None:
         self._bucket.delete([key for key, _, _ in self._bucket.list(prefix)])
+
+
+def copy_statement(table: str, manifest: str, region: str, role: str) -> str:
+    """Return the COPY of a staging table from the files that a manifest in S3 names.
+
+    Every file is compressed JSON, one object a row. No option is given that would drop or cut a value in silence;
+    MAXERROR only has all refused rows listed, which are then quarantined, or fail the run.
+    """
+    return (
+        f"copy {table} from {_text(manifest)}\niam_role {_authorised(role)}\nmanifest\nformat json 'auto ignorecase'\n"
+        f"gzip\nregion {literal(region)}\ncompupdate off\nstatupdate on\nmaxerror {_MAX_ERRORS}"
+    )
+
+
+def unload_statement(name: str, folder: str, region: str, role: str) -> str:
+    """Return the UNLOAD of a table or view into Parquet files in a folder of S3."""
+    return (
+        f"unload ({_text(f'select * from {quoted(name)}')})\nto {_text(folder)}\niam_role {_authorised(role)}\n"
+        f"format parquet\nregion {literal(region)}"
+    )
+
+
+def _text(value: str) -> str:
+    """Quote a text for Redshift, in whose literals a backslash escapes."""
+    return literal(value.replace("\\", "\\\\"))
+
+
+def _authorised(role: str) -> str:
+    return "default" if role == "default" else literal(role)
