@@ -12,7 +12,7 @@ from tests.conftest import Row, Warehouse
 from tests.deliveries import play, write
 from tests.listening import deliver
 
-from sparkify import cli, dictionary, engines, export, tables
+from sparkify import cli, config, dictionary, engines, export, tables
 from sparkify.errors import ConfigError, WarehouseError
 from sparkify.export import FORMATS, Format
 
@@ -169,7 +169,10 @@ def test_who_reads_the_old_file_reads_on(warehouse: Warehouse, tmp_path: Path) -
     deliver(warehouse)
     path = tmp_path / "users.csv"
     path.write_text("old")
-    with path.open() as opened, engines.connect(warehouse.url, read_only=True) as engine:
+    with (
+        path.open() as opened,
+        engines.connect(warehouse.url, config.load(environ=warehouse.environ), read_only=True) as engine,
+    ):
         export.export(engine, tmp_path, "csv", ["users"], force=True)
         assert opened.read() == "old"
     assert path.read_text(encoding="utf-8") != "old"
