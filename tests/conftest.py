@@ -34,6 +34,13 @@ NO_REAL_DATA = "the tests of the real data, which is not here: put it into ../sh
 Row = tuple[Any, ...]
 
 
+ON_REDSHIFT = {
+    "SPARKIFY_S3_STAGE": "s3://stage/area",
+    "SPARKIFY_IAM_ROLE_ARN": "arn:aws:iam::123456789012:role/dwhRole",
+}
+"""What a run on Redshift needs to be told."""
+
+
 class Silent:
     """A narrator that only remembers what it was told."""
 
@@ -179,15 +186,25 @@ def redshift(postgres: Server) -> Iterator[Standin]:
 
 
 @pytest.fixture(scope="session")
-def stage() -> Iterator[S3]:
-    """Run one server of S3 for the staging areas of all tests, known to every client of AWS."""
-    with serving() as running, pytest.MonkeyPatch.context() as environment:
+def staging() -> Iterator[S3]:
+    """Run one server of S3 for the staging areas of all tests."""
+    with serving() as running:
         running.add_bucket("stage")
-        for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": running.url}.items():
-            environment.setenv(name, value)
-        environment.setenv("SPARKIFY_S3_STAGE", "s3://stage/area")
-        environment.setenv("SPARKIFY_IAM_ROLE_ARN", "arn:aws:iam::123456789012:role/dwhRole")
         yield running
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest, staging: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
+    """Let every client of AWS and the configuration find a staging area: in the test's own S3, if it has one."""
+    for name, value in ON_REDSHIFT.items():
+        monkeypatch.setenv(name, value)
+    if "s3" in request.fixturenames:
+        own: S3 = request.getfixturevalue("s3")
+        own.add_bucket("stage")
+        return own
+    for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": staging.url}.items():
+        monkeypatch.setenv(name, value)
+    return staging
 
 
 @pytest.fixture(scope="session")
@@ -207,9 +224,7 @@ def make_warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[C
     environ = {}
     if request.param == "redshift":
         request.getfixturevalue("stage")
-        if "s3" in request.fixturenames:
-            request.getfixturevalue("s3").add_bucket("stage")
-        environ = {name: value for name, value in os.environ.items() if name.startswith("SPARKIFY_")}
+        environ = ON_REDSHIFT
     with ExitStack() as made:
         numbers = itertools.count(1)
 
