@@ -28,7 +28,8 @@ def test_every_query_in_the_docs_has_an_answer(warehouse: Warehouse) -> None:
     asked = statements("sql")
     assert len(asked) == 3
     for sql in asked:
-        assert warehouse.query(sql), sql
+        on_redshift = warehouse.url.startswith("redshift:")  # where the docs say what to write for the time
+        assert warehouse.query(sql.replace("current_timestamp", "getdate()") if on_redshift else sql), sql
 
 
 def test_role_of_the_docs_can_read_and_nothing_else(postgres: Server) -> None:

@@ -265,6 +265,7 @@ def test_profile_that_does_not_exist_is_told(server: S3, told: Told, monkeypatch
     assert server.requests == []
 
 
+@pytest.mark.parametrize("make_warehouse", ["duckdb", "postgresql"], indirect=True)  # Redshift has its own reader of S3
 def test_profile_gives_credentials_region_and_endpoint(
     server: S3, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -337,6 +338,7 @@ def test_address_is_as_aws_wants_it(name: str, endpoint: str, address: tuple[str
     assert s3._address(name, endpoint) == address
 
 
+@pytest.mark.parametrize("make_warehouse", ["duckdb", "postgresql"], indirect=True)
 def test_keys_of_the_configuration_come_first(
     server: S3, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
