@@ -72,7 +72,7 @@ def parsed(tokens: Sequence[Token]) -> Unload:
     reader.expect(")", "to")
     url = reader.take("string").value
     if not re.fullmatch(r"s3://[^/]+/.*", url):
-        raise Refusal(f"UNLOAD destination is not supported. (Hint: only S3 based unload is allowed): {url}", "0A000")
+        raise Refusal(f"UNLOAD writes to S3 only, not to {url!r}", "0A000")
     unload = Unload(query, url, {})
     while reader.next is not None:
         unload = _with_option(unload, reader)
