@@ -138,7 +138,8 @@ def _take_snapshot(account: Account, doomed: Doomed, say: Say) -> str:
 def _client_error() -> type[Exception]:
     from botocore.exceptions import ClientError
 
-    return ClientError
+    kind: type[Exception] = ClientError
+    return kind
 
 
 def _secret(account: Account, found: Stack) -> str:
