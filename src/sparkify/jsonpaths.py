@@ -16,7 +16,7 @@ from pathlib import Path
 from sparkify import s3
 from sparkify.config import Config
 from sparkify.contract import EVENTS
-from sparkify.errors import ConfigError
+from sparkify.errors import ConfigError, SourceError, SourceUnreachable
 
 _DOTS = re.compile(r"\$(?:\.[^.'\[\]]+(?:\[\d+\])*)+")
 _BRACKETS = re.compile(r"\$(?:\['[^']+'\](?:\[\d+\])*)+")
@@ -56,6 +56,10 @@ def load(config: Config) -> JsonPaths | None:
             content = Path(where).read_bytes()
     except OSError as error:
         raise ConfigError(f"{where}: cannot be read ({error.strerror}). Set [S3] LOG_JSONPATH.") from error
+    except SourceUnreachable:
+        raise
+    except SourceError as error:
+        raise ConfigError(f"{where}: cannot be read. Set [S3] LOG_JSONPATH to an object that is there.") from error
     paths = parsed(content, where)
     usual = tuple(JsonPath((field.name,)) for field in EVENTS.fields)
     return None if paths == usual else paths

@@ -130,6 +130,7 @@ def list_sources(config: Config, narrator: Narrator) -> list[SourceFile]:
 
 def plan(config: Config, options: Options, narrator: Narrator) -> list[SourceFile]:
     """Return the files that a run would load. Changes nothing, and makes no warehouse where there is none."""
+    jsonpaths.load(config)
     files = list_sources(config, narrator)
     if options.full_refresh or not engines.exists(config.warehouse_url):
         return files

@@ -17,14 +17,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
 from sparkify import contract, jsonpaths, queries, text
-from sparkify.config import Aws, Config
+from sparkify.config import Config
 from sparkify.contents import Contents, Numbered
-from sparkify.contract import CONTRACTS, EVENTS, Contract, Required, Type, literal, quoted
+from sparkify.contract import CONTRACTS, EVENTS, Contract, Type, literal, quoted
 from sparkify.errors import SourceChanged, SourceError
 from sparkify.fields import Values, at_paths, by_name, unknown
 from sparkify.sources import MAX_RECORD, Kind, Piece, SourceFile, cut, reading
@@ -319,7 +318,7 @@ class Spool:
             for number, file in ahead:
                 starts, position = (records.tell(), flaws.tell()), self._position
                 try:
-                    self._write_file(number, _pieces(file, contents), records, flaws)
+                    self._write_file(number, pieces(file, contents), records, flaws)
                 except SourceError as error:
                     if not (skip_bad_files or isinstance(error, SourceChanged)):
                         raise
@@ -347,26 +346,6 @@ class Spool:
                 if b"\n" in text or b"\r" in text:
                     text = text.replace(b"\r\n", _NEW_LINE).replace(b"\n", _NEW_LINE).replace(b"\r", _NEW_LINE)
                 records.write(b"%d\x1f%d\x1f%d\x1f%b\n" % (number, piece.line, self._position, text))
-
-
-def locate(file: SourceFile, rules: Contract, row: Mapping[str, Any], aws: Aws) -> Piece | None:
-    """Find the record of a file that became a row of staging, by the fields that are required of every record."""
-    names = {field.name.lower(): field for field in rules.fields if field.required is Required.ALWAYS}
-    with scratch_folder() as folder:
-        contents = Contents(Path(folder), aws)
-        contents.copy([file])
-        for piece in _pieces(file, contents):
-            try:
-                record = {key.lower(): value for key, value in json.loads(piece.text).items()}
-                if all(_same(record.get(name), row[field.name]) for name, field in names.items()):
-                    return piece
-            except (ValueError, AttributeError, RecursionError):
-                continue
-    return None
-
-
-def _same(given: Any, staged: Any) -> bool:
-    return str(given) == str(staged) or float(given or "nan") == staged
 
 
 def direct_insert(
@@ -510,7 +489,8 @@ def _groups(files: Sequence[Numbered]) -> Iterator[list[Numbered]]:
         yield group
 
 
-def _pieces(file: SourceFile, contents: Contents) -> Iterator[Piece]:
+def pieces(file: SourceFile, contents: Contents) -> Iterator[Piece]:
+    """Yield the records of a file, and what should have been records; raise SourceError if it cannot be read."""
     with reading(file.path), contents.open(file) as stream:
         yield from cut(stream)
 

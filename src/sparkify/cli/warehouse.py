@@ -126,7 +126,8 @@ def rejects(options: argparse.Namespace) -> None:
         return print_json(found)
     for reject in found:
         record = formats.printable(reject["record"].replace("\n", " "))
-        print(f"{formats.printable(reject['file'])}:{reject['line']}: {reject['reason']}")
+        line = "" if reject["line"] is None else f":{reject['line']}"
+        print(f"{formats.printable(reject['file'])}{line}: {reject['reason']}")
         print(f"    {record if len(record) <= 76 else record[:75] + '…'}")
     say(f"{len(found):,} rejected records." if found else "No rejected records.")
     return None

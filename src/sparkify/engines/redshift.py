@@ -24,7 +24,8 @@ from sparkify.engines.base import Row
 from sparkify.engines.server import Server
 from sparkify.engines.staging_area import StagingArea, copy_statement, unload_statement
 from sparkify.errors import Transient, WarehouseError
-from sparkify.reader import STAGING, Progress, Reading, locate, scratch_folder
+from sparkify.origin import locate
+from sparkify.reader import STAGING, Progress, Reading, scratch_folder
 from sparkify.sources import Kind, SourceFile
 
 if TYPE_CHECKING:  # loaded when a warehouse is opened
@@ -55,7 +56,9 @@ _ENDING = {"57P01", "57P02", "08000", "08003", "08006"}
 
 _DENIED = "(42501)"  # the SQLSTATE of a missing right, as our messages show it
 
-_UNREACHED = " Check host and port, who may connect (its security group), and that the cluster is not paused."
+_NO_LOGIN = {"28000", "28P01"}
+_CONNECTED_WITHIN = 15  # seconds: a firewall that drops what we send says nothing
+_UNREACHED = "Check host and port, who may connect (its security group), that it is not paused; then run again."
 
 _CONFLICT = "1023"  # how Redshift begins the message of a serializable isolation violation, under SQLSTATE XX000
 
@@ -73,7 +76,7 @@ where relation = ? and lock_mode = 'AccessExclusiveLock' and granted = 't'
 """
 
 _LOAD_ERRORS = """
-select trim(file_name), line_number, trim(column_name), trim(error_message)
+select trim(file_name), line_number, trim(column_name), trim(error_message), trim(column_length)
 from sys_load_error_detail
 where query_id = pg_last_copy_id()
 order by file_name, line_number
@@ -162,8 +165,9 @@ class Redshift(Server):
             user, password = (at.user, at.password) if at.password else redshift_login.temporary(at, self._config.aws)
             self._user = user
             self.label = f"redshift://{user}@{at.host}:{at.port}/{at.database} (schema {self._schema})"
-        with self._plainly(_UNREACHED):
+        with self._plainly():
             connection = redshift_connector.connect(
+                timeout=_CONNECTED_WITHIN,
                 host=at.host,
                 port=at.port,
                 database=at.database,
@@ -173,6 +177,7 @@ class Redshift(Server):
                 sslmode="verify-full",
                 application_name="sparkify",
             )
+        connection._usock.settimeout(None)  # or it would cut a COPY that takes longer
         connection.autocommit = True  # transactions begin and end by statements of ours
         return connection
 
@@ -320,22 +325,31 @@ class Redshift(Server):
         refused = rows - int(self.value("select pg_last_copy_count()"))
         if refused:
             errors = self.rows(_LOAD_ERRORS)
-            if len(errors) != refused or table not in _KINDS:
-                told = "".join(f"\n  {file}:{line}: {column}: {said}" for file, line, column, said in errors[:5])
+            # The view keeps 256 characters of a file's address (SYS_LOAD_ERROR_DETAIL, the guide).
+            named = {address[:256]: part for address, part in named.items()}
+            known = all(file in named for file, *_ in errors)
+            if len(errors) != refused or table not in _KINDS or not known:
+                told = "".join(f"\n  {file}:{line}: {column}: {said}" for file, line, column, said, _ in errors[:5])
                 raise WarehouseError(
                     f"{self.label}: COPY refused {refused:,} of {rows:,} rows of {table}. See sys_load_error_detail;"
                     f" nothing of this batch is published.{told}"
                 )
-            for file, line, column, said in errors:
-                self._quarantine(CONTRACTS[_KINDS[table]], _row(named[file], line), column, said)
+            passed: set[tuple[int, bytes]] = set()  # records that are quarantined already
+            for file, line, column, said, length in errors:
+                row = _row(named[file], line)
+                self._quarantine(CONTRACTS[_KINDS[table]], row, column, _reason(said, length), passed)
 
-    def _quarantine(self, rules: Contract, row: dict[str, Any], column: str, said: str) -> None:
+    def _quarantine(
+        self, rules: Contract, row: dict[str, Any], column: str, said: str, passed: set[tuple[int, bytes]]
+    ) -> None:
         """Move a row that the reader accepted and COPY refused to the rejected records, as it stands in its file."""
         found = self._read.execute(
             "select path, version, size from staging_files where file_id = ?", [row["file_id"]]
         ).fetchone()
         assert found  # every row came from a file of the batch
-        piece = locate(SourceFile(rules.kind, *found), rules, row, self._config.aws)
+        piece = locate(SourceFile(rules.kind, *found), rules, row, self._config, passed)
+        if piece:
+            passed.add((piece.line, piece.text))
         field = next((field.name for field in rules.fields if field.name.lower() == column.lower()), column)
         record = piece.text.decode(errors="backslashreplace") if piece else json.dumps(row)
         self._read.execute(
@@ -404,7 +418,7 @@ class Redshift(Server):
             ending.close()
 
     @contextmanager
-    def _plainly(self, advice: str = "") -> Iterator[None]:
+    def _plainly(self) -> Iterator[None]:
         """Say what the server says as a WarehouseError: a Transient one where another try may go well."""
         from redshift_connector.error import Error
 
@@ -412,14 +426,23 @@ class Redshift(Server):
             yield
         except (Error, OSError, struct.error) as error:
             fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-            state, said = fields.get("C", ""), fields.get("M") or str(error)
-            if not fields:
-                self._is_lost, state = True, "08006"
-            elif state in _ENDING:
+            if not fields:  # the driver lost the server, or did not find it
                 self._is_lost = True
+                reason = next((each for each in error.args if isinstance(each, OSError)), error)
+                kind = WarehouseError if self._is_rebuilding else Transient
+                raise kind(f"{self.label}: {_plain(reason)}. {_UNREACHED}") from error
+            state, said = fields.get("C", ""), fields.get("M", "")
+            self._is_lost |= state in _ENDING
             can_pass = state in _PASSING or said.startswith(_CONFLICT)
             kind = Transient if can_pass and not self._is_rebuilding else WarehouseError
+            advice = " Check [CLUSTER] DB_USER and DB_PASSWORD." if state in _NO_LOGIN else ""
             raise kind(f"{self.label}: {said} ({state}).{advice}") from error
+
+
+def _plain(error: BaseException) -> str:
+    """Return what an error of the network says, without the driver's guesses."""
+    said = getattr(error, "strerror", None) or str(error)
+    return "the connection was lost" if "server socket closed" in said else said.rstrip(".")
 
 
 _KINDS: dict[str, Kind] = {rules.table: kind for kind, rules in CONTRACTS.items()}
@@ -430,6 +453,17 @@ _COLUMNS = {
         " || ' … (' || strlen(record) || ' bytes in all)' else record end as record)"
     ),
 }
+
+
+def _reason(said: str, length: str | None) -> str:
+    """Say what COPY says as the reader would have said it ("Load error reference", the guide)."""
+    if "exceeds DDL length" in said:
+        return f"longer than {length} bytes"
+    if "Invalid digit" in said:
+        return "not a whole number"
+    if "Overflow" in said:
+        return "out of range"
+    return said
 
 
 def _row(path: Path, line: int) -> dict[str, Any]:

@@ -52,10 +52,12 @@ class StagingArea:
             )
         name, prefix = s3.split(config.stage)
         mark = sha256(owner.encode()).hexdigest()[:12]
-        return cls(s3.bucket(name, config.aws), f"{prefix.rstrip('/')}/sparkify-{mark}/".lstrip("/"))
+        # Names that begin with _ are skipped when sources are listed: the area may lie below one of them.
+        return cls(s3.bucket(name, config.aws), f"{prefix.rstrip('/')}/_sparkify-{mark}/".lstrip("/"))
 
     def __enter__(self) -> Self:
-        """Remove what runs that were killed have left."""
+        """Remove what runs that were killed have left; raise SourceError where nothing may be written or removed."""
+        self._bucket.put(f"{self._prefix}begun", b"")
         self._clear(self._owned)
         return self
 
