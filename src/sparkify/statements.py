@@ -8,6 +8,7 @@ from typing import Any
 from sparkify import engines, pipeline, queries, star, tables
 from sparkify.config import Config
 from sparkify.engines.base import Engine, Row
+from sparkify.engines.server import Server
 from sparkify.ledger import Run
 from sparkify.reader import STAGING, Reading
 
@@ -47,6 +48,7 @@ def script(config: Config) -> list[str]:
     kind = engines.kind(config.warehouse_url)
     recorded: type[_Recorder] = type("Recorded", (_Recorder, kind), {})
     with recorded(config.warehouse_url, config) as engine:
+        engine.enter()
         pipeline.create_missing_tables(engine)
         pipeline.load_batch(engine, [], {}, pipeline.Options(), _Quiet(), pipeline.Progress(Run()))
         return engine.said
@@ -63,6 +65,12 @@ class _Recorder(Engine):
         self._schema = config.schema
         self._grown: set[str] = set()
         self._is_rebuilding = False
+        self._read_only = False
+
+    def enter(self) -> None:
+        """Say what opens a session."""
+        if isinstance(self, Server):
+            self._enter_schema()
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         del parameters

@@ -1,3 +1,9 @@
+set timezone to 'UTC';
+
+create schema if not exists "sparkify";
+
+set search_path to "sparkify";
+
 -- staging_events: one row per accepted event of the batch, under the source's own names.
 -- artist: Name of the artist of the song played.
 -- auth: Logged In or Logged Out.

@@ -57,7 +57,7 @@ class StagingArea:
 
     def __enter__(self) -> Self:
         """Remove what runs that were killed have left; raise SourceError where nothing may be written or removed."""
-        self._bucket.put(f"{self._prefix}begun", b"")
+        self._bucket.delete([f"{self._prefix}none"])  # which is not there, but may not be forbidden
         self._clear(self._owned)
         return self
 
