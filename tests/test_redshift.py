@@ -80,10 +80,8 @@ def _plain(statement: str) -> str:
 
 def _depends_on_what_is_found(statement: str) -> bool:
     """Tell whether a statement is only needed where records contradict each other, or tables have grown."""
-    return statement.startswith("analyze ") or any(
-        word in statement
-        for word in ("settled_", "contested_keys using", "delete from tracks where", "using contested_keys")
-    )
+    words = ("settled_", "using contested_keys", "delete from tracks where")
+    return statement.startswith("analyze ") or any(word in statement for word in words)
 
 
 @on_redshift
@@ -443,6 +441,14 @@ def test_url_without_a_host_is_the_stack_that_setup_made(
     assert any(said.startswith("grant create on database") and '"IAM:tester"' in said for said in redshift.log)
     delivered.url = direct
     assert delivered.failed_checks() == []
+
+
+def test_gathering_cannot_be_switched_off() -> None:
+    """COPY takes what the reader has judged and gathered, never the source's own files: who asks for it is told why."""
+    for allowed in ("auto", "always"):
+        assert config.load(environ={"SPARKIFY_S3_COMPACT": allowed}).compact == allowed
+    with pytest.raises(ConfigError, match=r"0010-redshift"):
+        config.load(environ={"SPARKIFY_S3_COMPACT": "never"})
 
 
 def test_silent_host_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,13 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
+def gathered(text: str) -> str:
+    """Read how files are gathered for COPY: always, by either name."""
+    if text not in ("auto", "always"):
+        raise ValueError("must be auto or always: no file is copied as it stands (docs/decisions/0010-redshift.md)")
+    return text
+
+
 @dataclass(frozen=True)
 class Aws:
     """The keys of an AWS account, where boto3's own sources do not serve."""
@@ -90,6 +97,7 @@ class Config:
     song_data: str = setting("S3", "SONG_DATA", "data/song_data")
     log_jsonpath: str = setting("S3", "LOG_JSONPATH")
     stage: str = setting("S3", "STAGE")
+    compact: str = setting("S3", "COMPACT", "auto", parse=gathered)  # nobody has to ask: there is one way
     url: str = setting("WAREHOUSE", "URL", secret=True)  # may hold a password
     schema: str = setting("WAREHOUSE", "SCHEMA", "sparkify")
     iam_role_arn: str = setting("IAM_ROLE", "ARN")
