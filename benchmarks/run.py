@@ -59,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def keep(raw: Raw) -> None:
         if options.out:
+            options.out.mkdir(parents=True, exist_ok=True)
             (options.out / "results.json").write_text(json.dumps(raw, indent=1) + "\n")
             report.write(raw, options.out)
 
