@@ -10,6 +10,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -238,6 +239,22 @@ def test_file_that_is_missing_in_the_area_fails_the_export(delivered: Warehouse,
     with pytest.raises(WarehouseError, match=r"UNLOAD wrote 3 rows of users, and \d are in s3://stage/area/"):
         _exported(delivered, tmp_path, "users")
     assert list(tmp_path.glob("**/users*")) == []
+
+
+@on_redshift
+def test_what_a_killed_export_left_goes_after_a_day(delivered: Warehouse, stage: S3, tmp_path: Path) -> None:
+    """The files of an export that was killed are removed by one on the next day; a younger one may be at work."""
+    delivered.etl()
+    begin = len(stage.asked("PutObject"))
+    _exported(delivered, tmp_path / "one", "users")
+    ours = stage.asked("PutObject")[begin].split("/_sparkify-")[1].partition("/")[0]
+    old, young = (f"area/_sparkify-{ours}/{int(time.time()) - age}-0123/left.parquet" for age in (90_000, 1_000))
+    for key in (old, young):
+        stage.put(f"s3://stage/{key}", b"left")
+    _exported(delivered, tmp_path / "two", "users")
+    kept = set(stage.buckets["stage"].keys())
+    assert (old in kept, young in kept) == (False, True)
+    stage.remove(f"s3://stage/{young}")
 
 
 @on_redshift

@@ -14,7 +14,6 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
-from uuid import uuid4
 
 from sparkify import export, tables
 from sparkify.config import Config
@@ -57,6 +56,7 @@ _ENDING = {"57P01", "57P02", "08000", "08003", "08006"}
 _DENIED = "(42501)"  # the SQLSTATE of a missing right, as our messages show it
 
 _NO_LOGIN = {"28000", "28P01"}
+_EXPORTED_WITHIN = 86_400  # seconds: what an older export has left was killed
 _CONNECTED_WITHIN = 15  # seconds: a firewall that drops what we send says nothing
 _UNREACHED = "Check host and port, who may connect (its security group), that it is not paused; then run again."
 
@@ -209,9 +209,9 @@ class Redshift(Server):
     def export(self, files: Mapping[str, Path], form: str) -> None:
         """Write tables or views to files: by UNLOAD into S3, and from there into their form here.
 
-        An export keeps no run out: its files lie in an area of its own, which no run clears.
+        An export keeps no run out: its files lie in an area of exports, which no run clears.
         """
-        area = StagingArea.of(self._config, owner=f"{self._name}/export/{uuid4().hex}")
+        area = StagingArea.of(self._config, owner=f"{self._name}/export", others_for=_EXPORTED_WITHIN)
         with self.transaction(), scratch_folder() as folder, area:
             for name, path in files.items():
                 export.copy_out(self._read, self._unload(name, area, Path(folder)), path, form)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -31,15 +32,19 @@ _ROLE = re.compile(r"default|arn:aws[a-z-]*:iam::\d{12}:role/\S+")
 class StagingArea:
     """A folder of one run under [S3] STAGE."""
 
-    def __init__(self, bucket: Bucket, owned: str) -> None:
+    def __init__(self, bucket: Bucket, owned: str, others_for: int) -> None:
         self._bucket = bucket
-        self._owned = owned  # the prefix that is this warehouse's: under its lock, nobody else's files are there
-        self._prefix = f"{owned}{uuid4().hex}/"
+        self._owned = owned  # the prefix that is this warehouse's
+        self._others_for = others_for  # seconds for which others may be at work there
+        self._prefix = f"{owned}{int(time.time())}-{uuid4().hex}/"
         self.region = bucket.region
 
     @classmethod
-    def of(cls, config: Config, owner: str) -> StagingArea:
-        """Return the staging area of a warehouse; raise ConfigError where the configuration names none."""
+    def of(cls, config: Config, owner: str, others_for: int = 0) -> StagingArea:
+        """Return the staging area of a warehouse; raise ConfigError where the configuration names none.
+
+        `others_for` is for how many seconds somebody else may be at work in it: under the ledger's lock, nobody is.
+        """
         if not s3.is_s3(config.stage):
             raise ConfigError(
                 "[S3] STAGE: Redshift takes what it loads from S3, and no folder for that is named. Set it to one that"
@@ -53,18 +58,23 @@ class StagingArea:
         name, prefix = s3.split(config.stage)
         mark = sha256(owner.encode()).hexdigest()[:12]
         # Names that begin with _ are skipped when sources are listed: the area may lie below one of them.
-        return cls(s3.bucket(name, config.aws), f"{prefix.rstrip('/')}/_sparkify-{mark}/".lstrip("/"))
+        return cls(s3.bucket(name, config.aws), f"{prefix.rstrip('/')}/_sparkify-{mark}/".lstrip("/"), others_for)
 
     def __enter__(self) -> Self:
         """Remove what runs that were killed have left; raise SourceError where nothing may be written or removed."""
         self._bucket.delete([f"{self._prefix}none"])  # which is not there, but may not be forbidden
-        self._clear(self._owned)
+        left = [key for key, _, _ in self._bucket.list(self._owned) if self._is_left(key)]
+        self._bucket.delete(left)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Remove what was put here."""
         with suppress(SourceError):  # a run that is published is published: the next one removes it
             self._clear(self._prefix)
+
+    def _is_left(self, key: str) -> bool:
+        begun = key.removeprefix(self._owned).partition("-")[0]
+        return not begun.isdecimal() or int(begun) <= time.time() - self._others_for
 
     def put(self, parts: Sequence[Path]) -> dict[str, Path]:
         """Copy files to the area; return them by their addresses."""
