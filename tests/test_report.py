@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from datetime import date
@@ -160,6 +161,32 @@ def test_command_writes_the_page_and_names_it(
         assert cli.main(["report", "--warehouse", loaded.url, "--out", str(out)]) == 0
         assert str(out) in capsys.readouterr().err
         assert [path.name for path in out.parent.iterdir()] == ["report.html"]
+
+
+def test_nothing_but_a_page_is_replaced(loaded: Warehouse, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The warehouse's own file, another file, a folder, a pipe: each stays what it is, and is told."""
+    notes, pipe, linked = tmp_path / "notes.txt", tmp_path / "pipe", tmp_path / "linked.html"
+    notes.write_text("doctype html")
+    os.mkfifo(pipe)
+    linked.symlink_to(notes)
+    before = loaded.contents()
+    warehouse = Path(loaded.url.removeprefix("duckdb:///"))
+    for out in (warehouse, notes, linked, tmp_path, pipe, ".", ""):
+        assert cli.main(["report", "--warehouse", loaded.url, "--out", str(out)]) == 1
+        said = capsys.readouterr().err
+        assert str(Path(out)) in said
+        assert "with --out" in said
+    assert loaded.contents() == before
+    assert notes.read_text() == "doctype html"
+    assert pipe.is_fifo()
+
+
+def test_page_of_another_hand_is_replaced(loaded: Warehouse, tmp_path: Path) -> None:
+    """A file that is HTML, in whatever case it says so, gives way."""
+    out = tmp_path / "report.html"
+    out.write_text("<!DOCTYPE HTML><title>old</title>")
+    assert cli.main(["report", "--warehouse", loaded.url, "--out", str(out)]) == 0
+    assert "Sparkify" in out.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,13 @@ from markupsafe import Markup
 
 from sparkify import formats, ledger
 from sparkify.engines.base import Engine
+from sparkify.errors import WarehouseError
 from sparkify.export import whole
 from sparkify.report import charts, figures, review
 from sparkify.report.figures import Answers, Figure, Rows, Story
 from sparkify.views import Selection
+
+_DOCTYPE = b"<!doctype html"
 
 
 @dataclass(frozen=True)
@@ -75,11 +78,24 @@ def render(page: Page, template: str = "page.html.j2", **more: Any) -> str:
 
 
 def write(page: Page, path: Path) -> int:
-    """Write a page to a file, which is there whole or not at all; return its bytes."""
+    """Write a page to a file, which is there whole or not at all; return its bytes.
+
+    Raise WarehouseError for a place that cannot be written to, or a file that is there and is no page.
+    """
+    if path.is_file() and not _is_page(path):  # the warehouse's own file, say
+        raise WarehouseError(f"{path}: is there already, and is no HTML page. Name another file with --out.")
     content = render(page).encode()
     with whole(path) as beside:
         beside.write_bytes(content)
     return len(content)
+
+
+def _is_page(path: Path) -> bool:
+    try:
+        with path.open("rb") as there:
+            return there.read(len(_DOCTYPE)).lower() == _DOCTYPE
+    except OSError as error:
+        raise WarehouseError(f"{path}: cannot be read ({error.strerror}). Name another file with --out.") from error
 
 
 def draw(figure: Figure) -> Drawing:
