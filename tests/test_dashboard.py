@@ -87,6 +87,7 @@ def test_page_is_served_over_what_is_asked_for(warehouse: Warehouse) -> None:
         ({"since": "yesterday"}, "is no day"),
         ({"since": "2018-11-02", "until": "2018-11-01"}, "is after"),
         ({"user": "nobody"}, "no such user"),
+        ({"artist": "nobody"}, "no such artist"),
     ],
 )
 def test_what_cannot_be_asked_is_told(asked: dict[str, str], told: str, warehouse: Warehouse) -> None:

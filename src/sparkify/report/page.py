@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from sparkify import formats, ledger
 from sparkify.engines.base import Engine
-from sparkify.errors import WarehouseError
+from sparkify.errors import ConfigError, WarehouseError
 from sparkify.export import whole
 from sparkify.report import charts, figures, review
 from sparkify.report.figures import Answers, Figure, Rows, Story
@@ -52,8 +52,10 @@ class Drawing:
 def gather(engine: Engine, selection: Selection) -> Page:
     """Ask the warehouse for all that the page over a selection shows: of a user, their review.
 
-    Raise ConfigError if there is no such user.
+    Raise ConfigError if there is no such user or artist.
     """
+    if selection.artist is not None:
+        _require_artist(engine, selection.artist)
     answers = Answers(engine, selection)
     [fresh] = answers.ask_all("freshness")
     made_at = ledger.now()
@@ -108,12 +110,32 @@ def draw(figure: Figure) -> Drawing:
     return Drawing(figure, *drawn)
 
 
+def _require_artist(engine: Engine, artist: str) -> None:
+    """Raise ConfigError for an artist whom no play names, with the spelling that differs only in case, if any."""
+    like = "select distinct artist_name from tracks where lower(artist_name) = lower(?) order by artist_name"
+    spelt = [name for (name,) in engine.rows(like, [artist])]
+    if artist in spelt:
+        return
+    hint = f"Is it {' or '.join(spelt)}?" if spelt else "Name one by the artist_name of the table tracks."
+    raise ConfigError(f"{artist}: there is no such artist in the plays. {hint}")
+
+
 def _period(selection: Selection, fresh: dict[str, Any]) -> str:
-    """Return the days that the page is about, for people."""
+    """Return the days that the page is about, for people, and whether the data lies outside of them."""
     if fresh["oldest_event_at"] is None:
         return "no events yet"
-    first = selection.since or fresh["oldest_event_at"].date()
-    last = selection.until or fresh["newest_event_at"].date()
+    oldest, newest = fresh["oldest_event_at"].date(), fresh["newest_event_at"].date()
+    since, until = selection.since, selection.until
+    if since and since > newest:
+        days = _days(since, until) if until else f"from {figures.day(since)}"
+        return f"{days}, after the data, which ends on {figures.day(newest)}"
+    if until and until < oldest:
+        days = _days(since, until) if since else f"until {figures.day(until)}"
+        return f"{days}, before the data, which begins on {figures.day(oldest)}"
+    return _days(since or oldest, until or newest)
+
+
+def _days(first: date, last: date) -> str:
     return figures.day(first) if first == last else f"{figures.day(first)} to {figures.day(last)}"
 
 
