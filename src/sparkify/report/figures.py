@@ -277,9 +277,9 @@ def retention(answers: Answers) -> Figure:
     rows = [row for row in rows if row["cohort_week"] in shown_weeks and row["weeks_since"] < COHORTS]
     size = sum(row["cohort_listeners"] for row in rows if row["weeks_since"] == 1)
     back = sum(row["active_listeners"] for row in rows if row["weeks_since"] == 1)
-    says = (
-        f"{back / size:.0%} of new listeners played again in the week after their first." if size else _no_week(answers)
-    )
+    says = "No cohort has a second week." if rows else _no_week(answers)
+    if size:
+        says = f"{back / size:.0%} of new listeners played again in the week after their first."
     cells = [
         row | {"cohort": f"{row['cohort_week'].day} {row['cohort_week']:%b %Y} · {row['cohort_listeners']:,}"}
         for row in rows
