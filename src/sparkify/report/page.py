@@ -79,6 +79,11 @@ def render(page: Page, template: str = "page.html.j2", **more: Any) -> str:
     return _environment().get_template(template).render(page=page, sections=sections, **more)
 
 
+def waiting(why: str, seconds: int) -> str:
+    """Return a page as HTML that says why there is none yet, and asks for itself again after some seconds."""
+    return _environment().get_template("waiting.html.j2").render(why=why, seconds=seconds)
+
+
 def write(page: Page, path: Path) -> int:
     """Write a page to a file, which is there whole or not at all; return its bytes.
 
