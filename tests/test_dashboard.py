@@ -87,6 +87,7 @@ def test_page_is_served_over_what_is_asked_for(warehouse: Warehouse) -> None:
         ({"since": "yesterday"}, "is no day"),
         ({"since": "2018-11-02", "until": "2018-11-01"}, "is after"),
         ({"user": "nobody"}, "no such user"),
+        ({"artist": "nobody"}, "no such artist"),
     ],
 )
 def test_what_cannot_be_asked_is_told(asked: dict[str, str], told: str, warehouse: Warehouse) -> None:
@@ -206,7 +207,7 @@ HOLDER = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', 
 
 
 def test_while_a_run_holds_the_file_the_last_answer_is_shown(tmp_path: Path) -> None:
-    """A page that was shown before is shown again, with a notice; one that never was is answered with 503."""
+    """A page that was shown before is shown again, with a notice; one that never was says why, and tries again."""
     warehouse = Warehouse(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
     deliveries.first(warehouse.log_data, warehouse.song_data)
     warehouse.etl()
@@ -224,7 +225,29 @@ def test_while_a_run_holds_the_file_the_last_answer_is_shown(tmp_path: Path) -> 
         assert 'class="notice"' in kept.text
         assert "another process is using it" in kept.text
         assert new.status == 503
+        assert "another process is using it" in new.text
+        assert '<meta http-equiv="refresh"' in new.text
         assert 'class="notice"' not in served.get().text
+
+
+def test_page_that_had_to_wait_comes_by_itself(chromium: Browser, tmp_path: Path) -> None:
+    """Who asks while a run holds the file sees why, and then, without doing anything, what was asked for."""
+    warehouse = Warehouse(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+    deliveries.first(warehouse.log_data, warehouse.song_data)
+    warehouse.etl()
+    file = warehouse.url.removeprefix("duckdb:///")
+    with (
+        serving(warehouse) as served,
+        subprocess.Popen(
+            [sys.executable, "-c", HOLDER, file], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as holder,
+    ):
+        assert holder.stdout
+        assert holder.stdout.readline() == "held\n"
+        with look(chromium, f"{served.url}?artist=Known") as seen:
+            assert "another process is using it" in seen.page.inner_text(".notice")
+            holder.communicate("")
+            seen.page.get_by_role("heading", name="Known on Sparkify").wait_for()
 
 
 def test_port_that_is_taken_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import re
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 import pytest
 from tests.conftest import Warehouse
@@ -80,6 +89,30 @@ def test_describe_lists_tables_and_tells_one(capsys: pytest.CaptureFixture[str])
     assert cli.main(["describe", "sessions", "--json"]) == 0
     [entry] = json.loads(capsys.readouterr().out)
     assert [column["name"] for column in entry["columns"]][:2] == ["session_id", "user_id"]
+
+
+@pytest.mark.parametrize("name", ["weekly_churn", "songplays"])
+def test_describe_fits_a_terminal(name: str) -> None:
+    """On a terminal of 80 columns no line is longer: what a column is goes on below itself."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    command = [sys.executable, "-m", "sparkify", "describe", name]
+    environ = {key: value for key, value in os.environ.items() if key != "COLUMNS"} | {"TERM": "dumb"}
+    with (
+        os.fdopen(ours, "rb", buffering=0) as terminal,
+        subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environ),
+    ):
+        os.close(theirs)
+        said = b"".join(_until_hung_up(terminal)).decode()
+    lines = [re.sub(r"\x1b\[\d*m", "", line) for line in said.splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith(" " * 20) for line in lines)
+
+
+def _until_hung_up(terminal: IO[bytes]) -> Iterator[bytes]:
+    with suppress(OSError):  # how Linux says that nobody has the other end any more
+        while part := terminal.read(4096):
+            yield part
 
 
 def test_describe_of_an_unknown_table_names_the_known(capsys: pytest.CaptureFixture[str]) -> None:

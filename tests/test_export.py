@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import duckdb
@@ -176,6 +177,21 @@ def test_who_reads_the_old_file_reads_on(warehouse: Warehouse, tmp_path: Path) -
         export.export(engine, tmp_path, "csv", ["users"], force=True)
         assert opened.read() == "old"
     assert path.read_text(encoding="utf-8") != "old"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_what_is_no_file_is_never_replaced(kind: str, tmp_path: Path) -> None:
+    """A pipe, a device or a folder stays what it is, forced or not, and nothing lies beside it."""
+    path = tmp_path / "users.csv"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    before = path.stat().st_ino
+    with pytest.raises(WarehouseError, match="is a folder or device"), export.whole(path) as beside:
+        beside.write_text("new")
+    assert path.stat().st_ino == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_name_that_is_no_table_is_told(warehouse: Warehouse, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from datetime import date
@@ -73,6 +74,26 @@ def test_period_is_what_the_page_is_about(warehouse: Warehouse) -> None:
     said = text_of(rendered(warehouse, Selection(begin, end)))
     assert "9 November 2018 to 10 November 2018" in said
     assert "songs played 4" in said
+    assert "listeners 3 3 in the 7 days to its end" in said
+    assert said.count("No week begins in this period.") == 2
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "title"),
+    [
+        (date(2019, 1, 1), None, "from 1 January 2019, after the data, which ends on 13 November 2018"),
+        (None, date(2018, 1, 31), "until 31 January 2018, before the data, which begins on 1 November 2018"),
+        (date(2019, 1, 1), date(2019, 1, 1), "1 January 2019, after the data, which ends on 13 November 2018"),
+        (date(2018, 11, 10), None, "10 November 2018 to 13 November 2018"),
+        (date.min, date.max, "1 January 1 to 31 December 9999"),
+    ],
+)
+def test_title_says_the_days_in_their_order(
+    since: date | None, until: date | None, title: str, warehouse: Warehouse
+) -> None:
+    """A period outside the data is told as what it is, and the first and the last day there is are days."""
+    deliver(warehouse)
+    assert f"What Sparkify’s listeners do {title} " in text_of(rendered(warehouse, Selection(since, until)))
 
 
 def test_page_of_an_artist_and_of_a_listener(warehouse: Warehouse) -> None:
@@ -81,6 +102,8 @@ def test_page_of_an_artist_and_of_a_listener(warehouse: Warehouse) -> None:
     artist = text_of(rendered(warehouse, Selection(artist="Tardy")))
     assert "Tardy on Sparkify" in artist
     assert "“Late” by Tardy: 1 play." in artist
+    both = text_of(rendered(warehouse, Selection(artist="Known", user="1")))
+    assert "User 1’s listening, Known" in both
     listener = text_of(rendered(warehouse, Selection(user="1")))
     assert "User 1’s listening" in listener
     assert "Free since 10 November 2018." in listener
@@ -98,7 +121,8 @@ def test_what_the_warehouse_holds_is_shown_as_text(where: str, warehouse: Wareho
     }
     write(warehouse.log_data / "events.json", play(0, **said.get(where, {})), f'{{"ts": "{EVIL}"}}')
     warehouse.etl()
-    for selection in (EVERYTHING, Selection(artist=EVIL), Selection(user="1")):
+    artist = EVIL if where == "artist" else "Known"
+    for selection in (EVERYTHING, Selection(artist=artist), Selection(user="1")):
         html = rendered(warehouse, selection)
         assert "<script>alert" not in html
         assert "<svg onload" not in html
@@ -162,12 +186,40 @@ def test_command_writes_the_page_and_names_it(
         assert [path.name for path in out.parent.iterdir()] == ["report.html"]
 
 
+def test_nothing_but_a_page_is_replaced(loaded: Warehouse, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The warehouse's own file, another file, a folder, a pipe: each stays what it is, and is told."""
+    notes, pipe, linked = tmp_path / "notes.txt", tmp_path / "pipe", tmp_path / "linked.html"
+    notes.write_text("doctype html")
+    os.mkfifo(pipe)
+    linked.symlink_to(notes)
+    before = loaded.contents()
+    warehouse = Path(loaded.url.removeprefix("duckdb:///"))
+    for out in (warehouse, notes, linked, tmp_path, pipe, ".", ""):
+        assert cli.main(["report", "--warehouse", loaded.url, "--out", str(out)]) == 1
+        said = capsys.readouterr().err
+        assert str(Path(out)) in said
+        assert "with --out" in said
+    assert loaded.contents() == before
+    assert notes.read_text() == "doctype html"
+    assert pipe.is_fifo()
+
+
+def test_page_of_another_hand_is_replaced(loaded: Warehouse, tmp_path: Path) -> None:
+    """A file that is HTML, in whatever case it says so, gives way."""
+    out = tmp_path / "report.html"
+    out.write_text("<!DOCTYPE HTML><title>old</title>")
+    assert cli.main(["report", "--warehouse", loaded.url, "--out", str(out)]) == 0
+    assert "Sparkify" in out.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
         (["--since", "2018-11-31"], 2, "is no day"),
         (["--since", "2018-11-02", "--until", "2018-11-01"], 2, "is after"),
         (["--user", "nobody"], 2, "no such user"),
+        (["--artist", "nobody"], 2, "no such artist"),
+        (["--artist", "KNOWN"], 2, "Is it Known?"),
         (["--out", "/nowhere/report.html"], 1, "/nowhere/report.html"),
     ],
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests import deliveries
 from tests.conftest import Row, Warehouse
-from tests.deliveries import START, view, write
+from tests.deliveries import START, play, view, write
 from tests.listening import DAY, EVENTS, deliver
 from tests.postgres import Server
 
@@ -179,6 +179,37 @@ def test_freshness_says_until_when_and_since_when(warehouse: Warehouse) -> None:
     [(oldest, newest, newest_play, loaded, files, rejected)] = warehouse.query("select * from freshness")
     assert (oldest, newest, newest_play, files, rejected) == (at(0), at(12 * DAY), at(12 * DAY), 2, 1)
     assert [(loaded,)] == warehouse.query("select max(loaded_at) from etl_files")
+
+
+def test_week_without_a_play_loses_those_of_the_week_before(warehouse: Warehouse) -> None:
+    """Of three weeks without any play, the first has its rows: nobody came, and all of the week before are lost."""
+    write(warehouse.log_data / "events.json", play(0, "1"), play(60, "2"), play(28 * DAY, "1"))
+    warehouse.etl()
+    assert same(
+        warehouse.query("select * from weekly_churn"),
+        [(nov(-2), 2, 2, 0, 0, 0, None), (nov(5), 0, 0, 0, 0, 2, 1.0), (nov(26), 1, 0, 0, 1, 0, None)],
+    )
+    assert same(
+        warehouse.query("select * from weekly_retention"),
+        [(nov(-2), 0, 2, 2, 1.0), (nov(-2), 1, 2, 0, 0.0), (nov(-2), 4, 2, 1, 0.5)],
+    )
+
+
+KHTML = "(KHTML, like Gecko)"
+AGENTS = [
+    (f"(Linux; Android 10) AppleWebKit/537.36 {KHTML} Chrome/100 Safari/537.36 EdgA/100", ("Android", "Edge")),
+    (f"(iPhone; CPU OS 15 like Mac OS X) AppleWebKit/605 {KHTML} EdgiOS/100 Safari/604", ("iPhone", "Edge")),
+    (f"(iPad; CPU OS 15 like Mac OS X) AppleWebKit/605 {KHTML} Safari/604 OPT/3.3", ("iPad", "Opera")),
+    ("(Windows Phone 8.1; Android 4.0; Trident/7.0) like iPhone OS 7", ("Windows", "Internet Explorer")),
+]
+
+
+@pytest.mark.parametrize(("agent", "named"), AGENTS)
+def test_browser_is_named_by_its_own_name(agent: str, named: tuple[str, str], warehouse: Warehouse) -> None:
+    """A browser that names others too, for sites that ask for them, is none of those."""
+    write(warehouse.log_data / "events.json", play(0, userAgent=f"Mozilla/5.0 {agent}"))
+    warehouse.etl()
+    assert warehouse.query("select device, browser from listening_by_device") == [named]
 
 
 def test_level_changes_of_one_millisecond_are_ordered_by_their_item(warehouse: Warehouse) -> None:

@@ -1,7 +1,7 @@
 """The dashboard: the report's page, served live to this machine alone.
 
 It only reads, and holds the warehouse no longer than its questions take: a run finds it free. While a run holds a
-DuckDB file, the last answer is shown, and says so.
+DuckDB file, the last answer is shown, and says so; who asks for something new waits on a page that tries again.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ ADDRESS = "127.0.0.1"
 HOSTS = (ADDRESS, "localhost")
 _KEPT = 50  # pages
 _OFFERED = 200  # artists and listeners that the form suggests, those with the most plays
+_WAIT = 5  # seconds, until a page that could not be had is asked for again
 _NOTICE = "<!-- notice -->"
 
 _HEADERS = {
@@ -150,10 +151,17 @@ def selection(asked: Mapping[str, str]) -> Selection:
     return Selection(since, until, asked.get("artist") or None, asked.get("user") or None)
 
 
-async def _refuse(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    """Say what went wrong: 400 for what was asked, 503 for a warehouse that cannot be read just now."""
-    status = 400 if isinstance(error, ConfigError) else 503
-    return PlainTextResponse(f"{error}\n", status)
+async def _refuse(request: Request, error: Exception) -> Response:
+    """Say what went wrong: 400 for what was asked, 503 for a warehouse that cannot be read just now.
+
+    A page that cannot be had just now asks for itself again.
+    """
+    if isinstance(error, ConfigError):
+        return PlainTextResponse(f"{error}\n", 400)
+    again = {"Retry-After": str(_WAIT)}
+    if request.url.path != "/":
+        return PlainTextResponse(f"{error}\n", 503, again)
+    return HTMLResponse(page.waiting(str(error), _WAIT), 503, again)
 
 
 def serve(config: Config, port: int, say: Callable[[str], None]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -76,12 +76,18 @@ def empty(name: str) -> str:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Give a name beside a file to write to; when that has gone well, it takes the file's place in one moment."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    """Give a name beside a file to write to; when that has gone well, it takes the file's place in one moment.
+
+    Raise WarehouseError for a place that cannot be written to, such as a folder or a device.
+    """
+    beside = path.parent / f".{path.name}.{os.getpid()}"
     try:
+        if path.exists() and not path.is_file():
+            raise WarehouseError(f"{path}: is a folder or device, not a file. Name another place with --out.")
         yield beside
         beside.replace(path)
     except OSError as error:
         raise WarehouseError(f"{path}: cannot be written ({error.strerror}). Name another place with --out.") from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # a name that is too long cannot be looked for either
+            beside.unlink(missing_ok=True)

@@ -105,7 +105,7 @@ def _period(selection: Selection, column: str) -> Conditions:
     conditions: Conditions = {}
     if selection.since:
         conditions[f"{column} >= cast(? as date)"] = [selection.since]
-    if selection.until:
+    if selection.until and selection.until < date.max:  # which has no day after it
         conditions[f"{column} < cast(? as date)"] = [selection.until + timedelta(days=1)]
     return conditions
 

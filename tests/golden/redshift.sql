@@ -530,7 +530,7 @@ comment on view daily_listeners is 'One row per day, up to the last play, on whi
 create or replace view weekly_retention as
 -- weekly_retention: one row per weekly cohort of listeners and week since, from its first week on.
 -- A cohort is the users who played their first song in the same week. Those who listened before the data begins look
--- new in its first week. The last week may not be over yet.
+-- new in its first week. The last week may not be over yet. Of weeks in which nobody played, only the first has rows.
 -- cohort_week: The Monday of the week in which the cohort played its first songs.
 -- weeks_since: Whole weeks since then; 0 is the first week itself.
 -- cohort_listeners: How many the cohort are.
@@ -544,6 +544,11 @@ firsts as (
     select user_id, min(week) as cohort_week
     from weeks
     group by user_id
+),
+calendar as (
+    select week from weeks
+    union
+    select week + 7 from weeks where week < (select max(week) from weeks)
 ),
 sizes as (
     select cohort_week, count(*) as listeners
@@ -563,10 +568,10 @@ select
     coalesce(visits.listeners, 0) as active_listeners,
     cast(coalesce(visits.listeners, 0) as double precision) / sizes.listeners as retention
 from sizes
-join (select distinct week from weeks) as calendar on calendar.week >= sizes.cohort_week
+join calendar on calendar.week >= sizes.cohort_week
 left join visits on visits.cohort_week = sizes.cohort_week and visits.week = calendar.week;
 
-comment on view weekly_retention is 'One row per weekly cohort of listeners and week since, from its first week on. A cohort is the users who played their first song in the same week. Those who listened before the data begins look new in its first week. The last week may not be over yet. (sparkify 04634306)';
+comment on view weekly_retention is 'One row per weekly cohort of listeners and week since, from its first week on. A cohort is the users who played their first song in the same week. Those who listened before the data begins look new in its first week. The last week may not be over yet. Of weeks in which nobody played, only the first has rows. (sparkify 48e6241d)';
 
 create or replace view level_history as
 -- level_history: one row per user and stretch of time at one level, without gaps.
@@ -631,7 +636,8 @@ group by day;
 comment on view daily_levels is 'One row per day that has an event: how many users are free and paid at its end. A user counts from their first event on, and is never taken off: the app does not say who has left. (sparkify 8ee5dae2)';
 
 create or replace view weekly_churn as
--- weekly_churn: one row per week that has a play: who came, who came back, and who did not.
+-- weekly_churn: one row per week, up to the last play, in which or in the week before which something was played.
+-- It says who came, who came back, and who did not; of weeks without any play, only the first has a row, with its lost.
 -- Lost is who played in the week before and not in this one; they may return later. The first week loses nobody, and
 -- the last one may not be over yet.
 -- week: The Monday of the week, in UTC.
@@ -658,19 +664,25 @@ counts as (
         count(case when week_before < week - 7 then 1 end) as returned_listeners
     from visits
     group by week
+),
+calendar as (
+    select week from counts
+    union
+    select week + 7 from counts where week < (select max(week) from counts)
 )
 select
-    this.week,
-    this.listeners,
-    this.new_listeners,
-    this.kept_listeners,
-    this.returned_listeners,
-    coalesce(before.listeners, 0) - this.kept_listeners as lost_listeners,
-    cast(before.listeners - this.kept_listeners as double precision) / before.listeners as churn
-from counts as this
-left join counts as before on before.week = this.week - 7;
+    calendar.week,
+    coalesce(this.listeners, 0) as listeners,
+    coalesce(this.new_listeners, 0) as new_listeners,
+    coalesce(this.kept_listeners, 0) as kept_listeners,
+    coalesce(this.returned_listeners, 0) as returned_listeners,
+    coalesce(before.listeners, 0) - coalesce(this.kept_listeners, 0) as lost_listeners,
+    cast(before.listeners - coalesce(this.kept_listeners, 0) as double precision) / before.listeners as churn
+from calendar
+left join counts as this on this.week = calendar.week
+left join counts as before on before.week = calendar.week - 7;
 
-comment on view weekly_churn is 'One row per week that has a play: who came, who came back, and who did not. Lost is who played in the week before and not in this one; they may return later. The first week loses nobody, and the last one may not be over yet. (sparkify ecbef7c8)';
+comment on view weekly_churn is 'One row per week, up to the last play, in which or in the week before which something was played. It says who came, who came back, and who did not; of weeks without any play, only the first has a row, with its lost. Lost is who played in the week before and not in this one; they may return later. The first week loses nobody, and the last one may not be over yet. (sparkify df082606)';
 
 create or replace view upgrade_funnel as
 -- upgrade_funnel: one row per step on the way from free to paid, with the users who got that far.
@@ -840,7 +852,7 @@ comment on view listening_by_region is 'One row per state from which something w
 create or replace view listening_by_device as
 -- listening_by_device: one row per device and browser family with which something was played.
 -- Read from user_agent by the rule below: the first name that is found counts, since browsers name others too.
--- device: iPhone, iPad, Android, Windows, Mac, Linux, ChromeOS, other, or unknown where the log has none.
+-- device: Windows (its phones too, which name Android and iPhone), iPhone, iPad, Android, Mac, Linux, ChromeOS, other, or unknown where the log has none.
 -- browser: Edge, Opera, Firefox, Chrome (Chromium too), Safari, Internet Explorer, other, or unknown.
 -- plays: Songs started with it.
 -- listeners: Users who started one; who uses two is in two rows.
@@ -860,10 +872,10 @@ from (
         plays,
         case
             when user_agent is null then 'unknown'
+            when user_agent like '%Windows%' then 'Windows'
             when user_agent like '%iPhone%' or user_agent like '%iPod%' then 'iPhone'
             when user_agent like '%iPad%' then 'iPad'
             when user_agent like '%Android%' then 'Android'
-            when user_agent like '%Windows%' then 'Windows'
             when user_agent like '%Macintosh%' then 'Mac'
             when user_agent like '%CrOS%' then 'ChromeOS'
             when user_agent like '%Linux%' then 'Linux'
@@ -872,7 +884,8 @@ from (
         case
             when user_agent is null then 'unknown'
             when user_agent like '%Edg/%' or user_agent like '%Edge/%' then 'Edge'
-            when user_agent like '%OPR/%' or user_agent like '%Opera%' then 'Opera'
+            when user_agent like '%EdgA/%' or user_agent like '%EdgiOS/%' then 'Edge'
+            when user_agent like '%OPR/%' or user_agent like '%OPT/%' or user_agent like '%Opera%' then 'Opera'
             when user_agent like '%Firefox/%' or user_agent like '%FxiOS/%' then 'Firefox'
             when user_agent like '%Chrome/%' or user_agent like '%CriOS/%' then 'Chrome'
             when user_agent like '%MSIE %' or user_agent like '%Trident/%' then 'Internet Explorer'
@@ -883,7 +896,7 @@ from (
 ) as named
 group by device, browser;
 
-comment on view listening_by_device is 'One row per device and browser family with which something was played. Read from user_agent by the rule below: the first name that is found counts, since browsers name others too. (sparkify 02996c7c)';
+comment on view listening_by_device is 'One row per device and browser family with which something was played. Read from user_agent by the rule below: the first name that is found counts, since browsers name others too. (sparkify fa5ee0d1)';
 
 create or replace view page_errors as
 -- page_errors: one row per day with a page view, and how many of its pages ended in an error.

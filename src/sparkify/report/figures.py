@@ -83,6 +83,11 @@ class Answers:
         self._asked: dict[tuple[str, Selection, str], Rows] = {}
         self.selection = selection
 
+    @property
+    def has_period(self) -> bool:
+        """Tell whether a first or a last day is selected."""
+        return self.selection.since is not None or self.selection.until is not None
+
     def ask(self, view: str, rest: str = "") -> Rows:
         """Return the rows of a view, or of a file of ``sql/report``, over the selection."""
         return self._ask(view, self.selection, rest)
@@ -115,11 +120,12 @@ def headline(answers: Answers) -> list[Number]:
     [total] = answers.ask("report/headline")
     days = answers.ask("daily_listeners", "order by day")
     week = days[-1]["listeners_7d"] if days else 0
+    in_week = f"{week:,} in the 7 days to its end" if answers.has_period else f"{week:,} of them in the last 7 days"
     latest = [row["stickiness"] for row in days[-7:]]
     mean = sum(latest) / len(latest) if latest else 0.0
     numbers = [
         Number(f"{total['plays']:,}", "songs played", f"{total['hours']:,.0f} hours of music"),
-        Number(f"{total['listeners']:,}", "listeners", f"{week:,} of them in the last 7 days"),
+        Number(f"{total['listeners']:,}", "listeners", in_week),
         Number(f"{mean:.0%}", "stickiness", "of a month’s listeners come on a day, of the last 7"),
     ]
     if answers.selection.artist is None:
@@ -207,11 +213,7 @@ def hours(answers: Answers) -> Figure:
     """When people listen."""
     rows = answers.ask("listening_by_hour", "order by weekday, hour")
     best = max(rows, key=lambda row: row["plays"], default=None)
-    says = (
-        f"The busiest hour: {WEEKDAYS[best['weekday']]} from {best['hour']}:00, {best['plays']:,} plays."
-        if best
-        else NOTHING
-    )
+    says = f"The busiest hour: {WEEKDAYS[best['weekday']]} from {best['hour']}:00, {plays(best)}." if best else NOTHING
     found = {(row["weekday"], row["hour"]): row for row in rows}
     nothing = {"plays": 0, "listeners": 0}
     cells = [
@@ -275,7 +277,9 @@ def retention(answers: Answers) -> Figure:
     rows = [row for row in rows if row["cohort_week"] in shown_weeks and row["weeks_since"] < COHORTS]
     size = sum(row["cohort_listeners"] for row in rows if row["weeks_since"] == 1)
     back = sum(row["active_listeners"] for row in rows if row["weeks_since"] == 1)
-    says = f"{back / size:.0%} of new listeners played again in the week after their first." if size else NOTHING
+    says = "No cohort has a second week." if rows else _no_week(answers)
+    if size:
+        says = f"{back / size:.0%} of new listeners played again in the week after their first."
     cells = [
         row | {"cohort": f"{row['cohort_week'].day} {row['cohort_week']:%b %Y} · {row['cohort_listeners']:,}"}
         for row in rows
@@ -300,7 +304,7 @@ def churn(answers: Answers) -> Figure:
     rows = answers.ask("weekly_churn", "order by week")
     days = answers.ask("daily_listeners", "order by day")
     over = [row for row in rows if row["churn"] is not None and row["week"] + timedelta(days=6) <= days[-1]["day"]]
-    says = "No two weeks are over." if rows else NOTHING
+    says = "No two weeks are over." if rows else _no_week(answers)
     if over:
         lost, week = f"{over[-1]['churn']:.0%}", day(over[-1]["week"])
         says = f"{lost} of the listeners of the week before did not play in the week of {week}."
@@ -415,6 +419,12 @@ def page_errors(answers: Answers) -> Figure:
 
 
 NOTHING = "Nothing in this selection."
+
+
+def _no_week(answers: Answers) -> str:
+    """Say why a figure by week is empty: weeks belong to the period in which their Monday lies."""
+    is_silent = not answers.ask("daily_listeners", "order by day")
+    return NOTHING if is_silent or not answers.has_period else "No week begins in this period."
 
 
 def day(value: date) -> str:

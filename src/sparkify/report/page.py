@@ -16,10 +16,13 @@ from markupsafe import Markup
 
 from sparkify import formats, ledger
 from sparkify.engines.base import Engine
+from sparkify.errors import ConfigError, WarehouseError
 from sparkify.export import whole
 from sparkify.report import charts, figures, review
 from sparkify.report.figures import Answers, Figure, Rows, Story
 from sparkify.views import Selection
+
+_DOCTYPE = b"<!doctype html"
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,10 @@ class Drawing:
 def gather(engine: Engine, selection: Selection) -> Page:
     """Ask the warehouse for all that the page over a selection shows: of a user, their review.
 
-    Raise ConfigError if there is no such user.
+    Raise ConfigError if there is no such user or artist.
     """
+    if selection.artist is not None:
+        _require_artist(engine, selection.artist)
     answers = Answers(engine, selection)
     [fresh] = answers.ask_all("freshness")
     made_at = ledger.now()
@@ -74,12 +79,30 @@ def render(page: Page, template: str = "page.html.j2", **more: Any) -> str:
     return _environment().get_template(template).render(page=page, sections=sections, **more)
 
 
+def waiting(why: str, seconds: int) -> str:
+    """Return a page as HTML that says why there is none yet, and asks for itself again after some seconds."""
+    return _environment().get_template("waiting.html.j2").render(why=why, seconds=seconds)
+
+
 def write(page: Page, path: Path) -> int:
-    """Write a page to a file, which is there whole or not at all; return its bytes."""
+    """Write a page to a file, which is there whole or not at all; return its bytes.
+
+    Raise WarehouseError for a place that cannot be written to, or a file that is there and is no page.
+    """
+    if path.is_file() and not _is_page(path):  # the warehouse's own file, say
+        raise WarehouseError(f"{path}: is there already, and is no HTML page. Name another file with --out.")
     content = render(page).encode()
     with whole(path) as beside:
         beside.write_bytes(content)
     return len(content)
+
+
+def _is_page(path: Path) -> bool:
+    try:
+        with path.open("rb") as there:
+            return there.read(len(_DOCTYPE)).lower() == _DOCTYPE
+    except OSError as error:
+        raise WarehouseError(f"{path}: cannot be read ({error.strerror}). Name another file with --out.") from error
 
 
 def draw(figure: Figure) -> Drawing:
@@ -92,12 +115,32 @@ def draw(figure: Figure) -> Drawing:
     return Drawing(figure, *drawn)
 
 
+def _require_artist(engine: Engine, artist: str) -> None:
+    """Raise ConfigError for an artist whom no play names, with the spelling that differs only in case, if any."""
+    like = "select distinct artist_name from tracks where lower(artist_name) = lower(?) order by artist_name"
+    spelt = [name for (name,) in engine.rows(like, [artist])]
+    if artist in spelt:
+        return
+    hint = f"Is it {' or '.join(spelt)}?" if spelt else "Name one by the artist_name of the table tracks."
+    raise ConfigError(f"{artist}: there is no such artist in the plays. {hint}")
+
+
 def _period(selection: Selection, fresh: dict[str, Any]) -> str:
-    """Return the days that the page is about, for people."""
+    """Return the days that the page is about, for people, and whether the data lies outside of them."""
     if fresh["oldest_event_at"] is None:
         return "no events yet"
-    first = selection.since or fresh["oldest_event_at"].date()
-    last = selection.until or fresh["newest_event_at"].date()
+    oldest, newest = fresh["oldest_event_at"].date(), fresh["newest_event_at"].date()
+    since, until = selection.since, selection.until
+    if since and since > newest:
+        days = _days(since, until) if until else f"from {figures.day(since)}"
+        return f"{days}, after the data, which ends on {figures.day(newest)}"
+    if until and until < oldest:
+        days = _days(since, until) if since else f"until {figures.day(until)}"
+        return f"{days}, before the data, which begins on {figures.day(oldest)}"
+    return _days(since or oldest, until or newest)
+
+
+def _days(first: date, last: date) -> str:
     return figures.day(first) if first == last else f"{figures.day(first)} to {figures.day(last)}"
 
 

@@ -16,8 +16,9 @@ def review(answers: Answers) -> Story:
     name = " ".join(part for part in names[0] if part) or f"User {user}"
     since, until = answers.selection.since, answers.selection.until
     year = f"{since.year}" if since and until and since.year == until.year else "listening"
+    artist = f", {answers.selection.artist}" if answers.selection.artist is not None else ""
     return Story(
-        f"{name}’s {year}",
+        f"{name}’s {year}{artist}",
         _numbers(answers),
         [
             Section("Music", [figures.tracks(answers), figures.artists(answers)]),

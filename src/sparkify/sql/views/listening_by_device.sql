@@ -1,6 +1,6 @@
 -- listening_by_device: one row per device and browser family with which something was played.
 -- Read from user_agent by the rule below: the first name that is found counts, since browsers name others too.
--- device: iPhone, iPad, Android, Windows, Mac, Linux, ChromeOS, other, or unknown where the log has none.
+-- device: Windows (its phones too, which name Android and iPhone), iPhone, iPad, Android, Mac, Linux, ChromeOS, other, or unknown where the log has none.
 -- browser: Edge, Opera, Firefox, Chrome (Chromium too), Safari, Internet Explorer, other, or unknown.
 -- plays: Songs started with it.
 -- listeners: Users who started one; who uses two is in two rows.
@@ -20,10 +20,10 @@ from (
         plays,
         case
             when user_agent is null then 'unknown'
+            when user_agent like '%Windows%' then 'Windows'
             when user_agent like '%iPhone%' or user_agent like '%iPod%' then 'iPhone'
             when user_agent like '%iPad%' then 'iPad'
             when user_agent like '%Android%' then 'Android'
-            when user_agent like '%Windows%' then 'Windows'
             when user_agent like '%Macintosh%' then 'Mac'
             when user_agent like '%CrOS%' then 'ChromeOS'
             when user_agent like '%Linux%' then 'Linux'
@@ -32,7 +32,8 @@ from (
         case
             when user_agent is null then 'unknown'
             when user_agent like '%Edg/%' or user_agent like '%Edge/%' then 'Edge'
-            when user_agent like '%OPR/%' or user_agent like '%Opera%' then 'Opera'
+            when user_agent like '%EdgA/%' or user_agent like '%EdgiOS/%' then 'Edge'
+            when user_agent like '%OPR/%' or user_agent like '%OPT/%' or user_agent like '%Opera%' then 'Opera'
             when user_agent like '%Firefox/%' or user_agent like '%FxiOS/%' then 'Firefox'
             when user_agent like '%Chrome/%' or user_agent like '%CriOS/%' then 'Chrome'
             when user_agent like '%MSIE %' or user_agent like '%Trident/%' then 'Internet Explorer'

@@ -1,4 +1,5 @@
--- weekly_churn: one row per week that has a play: who came, who came back, and who did not.
+-- weekly_churn: one row per week, up to the last play, in which or in the week before which something was played.
+-- It says who came, who came back, and who did not; of weeks without any play, only the first has a row, with its lost.
 -- Lost is who played in the week before and not in this one; they may return later. The first week loses nobody, and
 -- the last one may not be over yet.
 -- week: The Monday of the week, in UTC.
@@ -25,14 +26,20 @@ counts as (
         count(case when week_before < week - 7 then 1 end) as returned_listeners
     from visits
     group by week
+),
+calendar as (
+    select week from counts
+    union
+    select week + 7 from counts where week < (select max(week) from counts)
 )
 select
-    this.week,
-    this.listeners,
-    this.new_listeners,
-    this.kept_listeners,
-    this.returned_listeners,
-    coalesce(before.listeners, 0) - this.kept_listeners as lost_listeners,
-    cast(before.listeners - this.kept_listeners as double precision) / before.listeners as churn
-from counts as this
-left join counts as before on before.week = this.week - 7
+    calendar.week,
+    coalesce(this.listeners, 0) as listeners,
+    coalesce(this.new_listeners, 0) as new_listeners,
+    coalesce(this.kept_listeners, 0) as kept_listeners,
+    coalesce(this.returned_listeners, 0) as returned_listeners,
+    coalesce(before.listeners, 0) - coalesce(this.kept_listeners, 0) as lost_listeners,
+    cast(before.listeners - coalesce(this.kept_listeners, 0) as double precision) / before.listeners as churn
+from calendar
+left join counts as this on this.week = calendar.week
+left join counts as before on before.week = calendar.week - 7

@@ -1,6 +1,6 @@
 -- weekly_retention: one row per weekly cohort of listeners and week since, from its first week on.
 -- A cohort is the users who played their first song in the same week. Those who listened before the data begins look
--- new in its first week. The last week may not be over yet.
+-- new in its first week. The last week may not be over yet. Of weeks in which nobody played, only the first has rows.
 -- cohort_week: The Monday of the week in which the cohort played its first songs.
 -- weeks_since: Whole weeks since then; 0 is the first week itself.
 -- cohort_listeners: How many the cohort are.
@@ -14,6 +14,11 @@ firsts as (
     select user_id, min(week) as cohort_week
     from weeks
     group by user_id
+),
+calendar as (
+    select week from weeks
+    union
+    select week + 7 from weeks where week < (select max(week) from weeks)
 ),
 sizes as (
     select cohort_week, count(*) as listeners
@@ -33,5 +38,5 @@ select
     coalesce(visits.listeners, 0) as active_listeners,
     cast(coalesce(visits.listeners, 0) as double precision) / sizes.listeners as retention
 from sizes
-join (select distinct week from weeks) as calendar on calendar.week >= sizes.cohort_week
+join calendar on calendar.week >= sizes.cohort_week
 left join visits on visits.cohort_week = sizes.cohort_week and visits.week = calendar.week
