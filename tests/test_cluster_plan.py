@@ -157,16 +157,34 @@ def test_role_of_local_files_sees_the_stage_only(planned: Planned, kind: str) ->
     }
 
 
+def trust(made: Plan) -> dict[str, Any]:
+    """Return the one statement on who may take the role."""
+    (statement,) = resolved(made)["Role"]["AssumeRolePolicyDocument"]["Statement"]
+    return dict(statement)
+
+
+USERS = "arn:aws:redshift:eu-west-1:123456789012:dbuser"
+
+
+def test_role_of_a_cluster_is_for_its_users_only(planned: Planned) -> None:
+    """A cluster's users are known by its name: no other cluster's, and no Serverless workgroup's."""
+    assert trust(planned(DWH_KIND=PROVISIONED))["Condition"] == {
+        "StringLike": {"sts:ExternalId": f"{USERS}:sparkify/*"}
+    }
+
+
+def test_role_of_serverless_knows_its_users_by_either_of_their_names(planned: Planned) -> None:
+    """The Redshift guide writes a workgroup by its name, or by account and an id that is not known beforehand."""
+    names = [f"{USERS}:sparkify/*", f"{USERS}:serverless-123456789012-*/*"]
+    assert trust(planned(DWH_KIND=SERVERLESS))["Condition"] == {"StringLike": {"sts:ExternalId": names}}
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_role_is_for_this_warehouse_only(planned: Planned, kind: str) -> None:
-    """Only Redshift may take the role, and only for users of the warehouse of this name in this account."""
+def test_role_is_for_redshift_only(planned: Planned, kind: str) -> None:
+    """Only Redshift may take the role, which is called as dwh.cfg says."""
     made = planned(DWH_KIND=kind, DWH_DWH_IAM_ROLE_NAME="dwhRole")
-    role = resolved(made)["Role"]
-    (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
-    assert statement["Principal"] == {"Service": ["redshift.amazonaws.com", "redshift-serverless.amazonaws.com"]}
-    user = "arn:aws:redshift:eu-west-1:123456789012:dbuser:sparkify/*"
-    assert statement["Condition"] == {"StringLike": {"sts:ExternalId": user}}
-    assert role["RoleName"] == "dwhRole"
+    assert trust(made)["Principal"] == {"Service": ["redshift.amazonaws.com", "redshift-serverless.amazonaws.com"]}
+    assert resolved(made)["Role"]["RoleName"] == "dwhRole"
 
 
 @pytest.mark.parametrize("kind", KINDS)
