@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sparkify import cli
 from sparkify.cluster import addresses
 from sparkify.errors import ClusterError, ConfigError
 
@@ -90,6 +91,18 @@ def test_an_answer_that_is_no_address_is_not_let_in(echo: Callable[[str], str], 
     """Whatever a captive portal or an IPv6 network answers, it opens no door."""
     with pytest.raises(ClusterError, match="answered with something else than an IPv4 address"):
         addresses.mine(echo(text))
+
+
+def test_dry_run_for_me_claims_only_what_is_true(
+    echo: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A dry run that asked for your address says whom it asked, and not that it asked nothing."""
+    monkeypatch.setattr(addresses.mine, "__defaults__", (echo("198.51.100.7\n"),))
+    assert cli.main(["cluster", "setup", "--dry-run", "--allow-from", "me"]) == 0
+    said = capsys.readouterr().err
+    assert "Your address is 198.51.100.7/32, says https://checkip.amazonaws.com." in said
+    assert "Nothing was asked" not in said
+    assert "No AWS account was asked, and nothing was changed." in said
 
 
 def test_offline_me_says_what_to_write_instead() -> None:

@@ -271,6 +271,11 @@ def test_retired_nodes_are_told_with_what_there_is_today(planned: Planned, node_
         ({"DWH_STACK": "a--b"}, "[DWH] STACK: is no name for a stack."),
         ({"DWH_DWH_DB": "My-DB"}, "[DWH] DWH_DB: is no name that Redshift takes."),
         ({"DWH_DWH_DB_USER": "1st"}, "[DWH] DWH_DB_USER: is no name that Redshift takes."),
+        ({"DWH_DWH_DB": "user"}, "[DWH] DWH_DB: user is reserved by Redshift."),
+        ({"DWH_DWH_DB": "template1"}, "[DWH] DWH_DB: template1 is reserved by Redshift."),
+        ({"DWH_DWH_DB": "padb_harvest"}, "[DWH] DWH_DB: padb_harvest is reserved by Redshift."),
+        ({"DWH_DWH_DB_USER": "user"}, "[DWH] DWH_DB_USER: user is reserved by Redshift."),
+        ({"DWH_DWH_DB_USER": "public"}, "[DWH] DWH_DB_USER: public is reserved by Redshift."),
         ({"DWH_DWH_PORT": "80"}, "[DWH] DWH_PORT: 80 cannot be had."),
         ({"DWH_DWH_IAM_ROLE_NAME": "a role"}, "[DWH] DWH_IAM_ROLE_NAME: is no name for a role."),
         (
@@ -337,9 +342,44 @@ def test_file_of_another_form_is_no_prices(tmp_path: Path, text: str) -> None:
 
 
 def test_missing_price_is_asked_for(planned: Planned) -> None:
-    """A node type that the prices do not know is not shown as free."""
+    """A node type that the prices do not know is neither planned nor shown as free."""
     with pytest.raises(ConfigError, match=r"have none for rg\.large"):
-        _ = planned(DWH_DWH_NODE_TYPE="rg.large").cost
+        planned(DWH_DWH_NODE_TYPE="rg.large")
+
+
+def test_nodes_are_offered_once_they_have_a_price(planned: Planned, tmp_path: Path) -> None:
+    """A type that only the user's prices know is offered and planned with these, and not named without them."""
+    mine = tmp_path / "mine.toml"
+    shipped = (files("sparkify.cluster") / "prices.toml").read_text("utf-8")
+    mine.write_text(f'{shipped}\n"rg.large" = 1\n')
+    assert planned(DWH_DWH_NODE_TYPE="rg.large", DWH_PRICES=str(mine)).node_type == "rg.large"
+    for prices_file, offered in ((str(mine), True), ("", False)):
+        with pytest.raises(ConfigError) as caught:
+            planned(DWH_DWH_NODE_TYPE="dc2.large", DWH_PRICES=prices_file)
+        assert ("rg.large" in str(caught.value)) is offered
+
+
+@pytest.mark.parametrize(
+    ("node_type", "fewest", "most"),
+    [("ra3.large", 1, 16), ("ra3.xlplus", 1, 16), ("ra3.4xlarge", 2, 32), ("ra3.16xlarge", 2, 100)],
+)
+def test_each_type_has_its_range_of_nodes(planned: Planned, node_type: str, fewest: int, most: int) -> None:
+    """Without a number the fewest are planned; the most can be had, and one more or one less is told with the range."""
+    assert planned(DWH_DWH_NODE_TYPE=node_type).nodes == fewest
+    assert planned(DWH_DWH_NODE_TYPE=node_type, DWH_DWH_NUM_NODES=str(most)).nodes == most
+    for nodes in {most + 1, fewest - 1} - {0}:
+        with pytest.raises(ConfigError, match=rf"{nodes} of {node_type} cannot be had\. .* {fewest} to {most} of them"):
+            planned(DWH_DWH_NODE_TYPE=node_type, DWH_DWH_NUM_NODES=str(nodes))
+
+
+@pytest.mark.usefixtures("offline")
+def test_dry_run_without_a_price_shows_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it costs is known before the first line is shown: there is no half a plan."""
+    monkeypatch.setenv("SPARKIFY_DWH_DWH_NODE_TYPE", "rg.large")
+    assert cli.main(["cluster", "setup", "--dry-run"]) == 2
+    assert capsys.readouterr().out == ""
 
 
 # The dry run

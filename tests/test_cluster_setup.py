@@ -281,6 +281,21 @@ def test_interrupted_setup_is_cleared_away_by_teardown(cluster: Cluster, after: 
     assert cluster.cloud.everything() == before
 
 
+def test_interrupted_setup_says_that_nothing_limits_the_cost(cluster: Cluster) -> None:
+    """Serverless has its limit only when a setup has ended: who stops one earlier reads so, and again."""
+    for _ in range(2):
+        said = cluster.interrupted(2, "setup", "--yes")
+        assert "Nothing limits what it may cost until a setup has ended: that sets the limit." in said.err
+    cluster.setup()
+    assert len(cluster.cloud.serverless.limits) == 1
+
+
+def test_interrupted_setup_of_a_cluster_speaks_of_no_limit(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster never has a limit, and nothing is said of one."""
+    monkeypatch.setenv("SPARKIFY_DWH_KIND", "provisioned")
+    assert "limits" not in cluster.interrupted(2, "setup", "--yes").err
+
+
 def test_failure_that_nobody_watched_is_told_by_the_next_setup(cluster: Cluster) -> None:
     """Interrupted, then failed in AWS: the next setup says what failed if it sees it, and can always be repeated."""
     cluster.cloud.formation.fails["create", "Workgroup"] = REASON

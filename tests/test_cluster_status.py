@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from tests.cloud.commands import Cluster
@@ -53,6 +54,33 @@ def test_cost_so_far_grows_with_age_up_to_the_limit(cluster: Cluster) -> None:
         stack.created -= timedelta(hours=hours)
         cost = json.loads(cluster("status", "--json").out)["cost_so_far"]
         assert at_most * 0.8 < cost < at_most + 5_000 * 0.40 / 730 + 1
+
+
+def test_status_warns_of_serverless_without_a_limit(cluster: Cluster, kind: str) -> None:
+    """An interrupted setup leaves a workgroup that nothing limits: status says so, and what sets the limit."""
+    cluster.setup()
+    warning = "sparkify: nothing limits what sparkify may cost. Run `sparkify cluster setup`"
+    assert warning not in cluster("status").err
+    cluster.cloud.serverless.limits.clear()
+    for arguments in (["status"], ["status", "--json"]):
+        assert (warning in cluster(*arguments).err) is (kind == "serverless")
+    assert json.loads(cluster("status", "--json").out)["unlimited"] is (kind == "serverless")
+
+
+def test_status_without_a_price_says_that_the_cost_is_unknown(
+    cluster: Cluster, kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A price that is missing hides nothing but the cost."""
+    cluster.setup()
+    (tmp_path / "none.toml").write_text(
+        "as_of = 2026-11-01\nsource = 'ours'\n[regions.us-east-1]\nsecret_month = 0.4\n"
+    )
+    monkeypatch.setenv("SPARKIFY_DWH_PRICES", str(tmp_path / "none.toml"))
+    said = cluster("status")
+    assert said.code == 0
+    assert f"warehouse  sparkify, {kind}, available\n" in said.out
+    assert "cost       unknown:\n           The prices of us-east-1 have none for" in said.out
+    assert json.loads(cluster("status", "--json").out)["cost_so_far"] is None
 
 
 def test_status_without_a_stack_says_what_to_run(cluster: Cluster) -> None:

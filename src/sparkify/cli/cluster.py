@@ -33,7 +33,7 @@ def setup(options: argparse.Namespace) -> None:
     planned = plan(config, _allow_from(options, config))
     if options.dry_run:
         _show_plan(planned, print)
-        say("Nothing was asked of AWS, and nothing was changed.")
+        say("No AWS account was asked, and nothing was changed.")
         return
 
     def agree(planned: Plan, changes: Sequence[Change] | None) -> bool:
@@ -67,6 +67,9 @@ def status(options: argparse.Namespace) -> None:
     from sparkify.cluster import status as asked
 
     found = asked.status(_configuration(options))
+    if found.unlimited:
+        unlimited = f"nothing limits what {found.outputs.stack} may cost"
+        say(f"sparkify: {unlimited}. Run `sparkify cluster setup` to set the limit.")
     return print_json(asdict(found)) if options.json else _show_status(found)
 
 
@@ -207,7 +210,10 @@ def _show_status(found: Status) -> None:
     print(f"database   {outputs.db}, port {outputs.port}")
     print(f"capacity   {found.capacity}")
     print(f"made       {found.created:%Y-%m-%d %H:%M} UTC, {formats.age(found.age)} ago")
-    print(f"cost       {found.cost_so_far:,.2f} US dollars so far, estimated, without storage:")
+    if found.cost_so_far is None:
+        print("cost       unknown:")
+    else:
+        print(f"cost       {found.cost_so_far:,.2f} US dollars so far, estimated, without storage:")
     print(f"           {found.cost_basis}")
     who = ", ".join(found.allowed) or "nobody"
     where = "over the internet" if found.public else "in its network; it has no address outside"

@@ -8,17 +8,25 @@ from dataclasses import dataclass
 
 from sparkify.cluster import addresses, prices, template
 from sparkify.cluster.prices import Cost, Prices
+from sparkify.cluster.reserved import RESERVED, SYSTEM_DATABASES, SYSTEM_USERS
 from sparkify.cluster.template import Resource
 from sparkify.config import Config, Dwh
 from sparkify.errors import ConfigError
 
 SERVERLESS, PROVISIONED = "serverless", "provisioned"
 
-# What CreateCluster takes (Redshift API Reference, NodeType) and can still be had: dc2 cannot.
-NODE_TYPES = (
-    *("ra3.large", "ra3.xlplus", "ra3.4xlarge", "ra3.16xlarge"),
-    *("rg.large", "rg.xlarge", "rg.4xlarge", "rg.12xlarge"),
-)
+# What CreateCluster takes (Redshift API Reference, NodeType) and can still be had: dc2 cannot. With the fewest and the
+# most nodes that a new cluster has of it: "Node type details", Redshift Management Guide. For rg it is the API's limit.
+NODE_TYPES = {
+    "ra3.large": (1, 16),
+    "ra3.xlplus": (1, 16),
+    "ra3.4xlarge": (2, 32),
+    "ra3.16xlarge": (2, 100),  # of which Redshift takes 128, and CloudFormation 100
+    "rg.large": (1, 100),
+    "rg.xlarge": (1, 100),
+    "rg.4xlarge": (1, 100),
+    "rg.12xlarge": (1, 100),
+}
 SMALLEST_NODE = "ra3.large"
 
 ADMIN = "sparkify_admin"
@@ -125,7 +133,7 @@ def plan(config: Config, allow_from: str | None = None) -> Plan:
     kind = _kind(dwh)
     region = dwh.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
     known = prices.load(region, dwh.prices)
-    node_type, nodes = _nodes(dwh) if kind == PROVISIONED else ("", 0)
+    node_type, nodes = _nodes(dwh, known) if kind == PROVISIONED else ("", 0)
     name = _name(dwh, kind)
     made = Plan(
         stack=stack_name(dwh),
@@ -134,8 +142,8 @@ def plan(config: Config, allow_from: str | None = None) -> Plan:
         region=region,
         parameters={
             "Name": name,
-            "DatabaseName": _word(dwh.db, "DWH_DB"),
-            "AdminUser": _word(dwh.db_user or ADMIN, "DWH_DB_USER"),
+            "DatabaseName": _word(dwh.db, "DWH_DB", RESERVED | SYSTEM_DATABASES),
+            "AdminUser": _word(dwh.db_user or ADMIN, "DWH_DB_USER", RESERVED | SYSTEM_USERS),
             "Port": str(_port(dwh.port)),
             "AllowFrom": addresses.allowed(dwh.allow_from if allow_from is None else allow_from),
             "RoleName": _role_name(dwh.iam_role_name),
@@ -151,10 +159,16 @@ def plan(config: Config, allow_from: str | None = None) -> Plan:
         prices=known,
         password_is_ignored=bool(dwh.db_password),
     )
-    if kind == SERVERLESS and made.rpu_hours < 1:
+    return priced(made)
+
+
+def priced(made: Plan) -> Plan:
+    """Return a plan; raise ConfigError where the prices do not say what it costs, or its limit pays for nothing."""
+    _ = made.cost
+    if made.kind == SERVERLESS and made.rpu_hours < 1:
         raise ConfigError(
-            f"[DWH] MONTHLY_LIMIT: {dwh.monthly_limit} dollars pay for no RPU-hour at all."
-            f" Raise it to {int(known.of('serverless_rpu_hour')) + 1} or more."
+            f"[DWH] MONTHLY_LIMIT: {made.limit} dollars pay for no RPU-hour at all."
+            f" Raise it to {int(made.prices.of('serverless_rpu_hour')) + 1} or more."
         )
     return made
 
@@ -189,24 +203,29 @@ def _name(dwh: Dwh, kind: str) -> str:
     return name
 
 
-def _nodes(dwh: Dwh) -> tuple[str, int]:
-    """Return node type and number of nodes."""
+def _nodes(dwh: Dwh, known: Prices) -> tuple[str, int]:
+    """Return node type and number of nodes; only types that have a price are offered."""
     node_type = dwh.node_type.lower() or SMALLEST_NODE
     if node_type not in NODE_TYPES:
         retired = re.fullmatch(r"(?:dc|ds)[12]\.[a-z0-9]+", node_type)
         what = f"{node_type} is retired: AWS makes no such node any more" if retired else "is no node type of Redshift"
         raise ConfigError(
-            f"[DWH] DWH_NODE_TYPE: {what}. Choose one of {', '.join(NODE_TYPES)}, or leave DWH_NODE_TYPE,"
-            " DWH_CLUSTER_TYPE and DWH_NUM_NODES empty for Serverless."
+            f"[DWH] DWH_NODE_TYPE: {what}. Choose one of {', '.join(t for t in NODE_TYPES if t in known.amounts)}, or"
+            " leave DWH_NODE_TYPE, DWH_CLUSTER_TYPE and DWH_NUM_NODES empty for Serverless."
         )
-    cluster_type = dwh.cluster_type.lower() or ("multi-node" if (dwh.num_nodes or 1) > 1 else "single-node")
+    fewest, most = NODE_TYPES[node_type]
+    cluster_type = dwh.cluster_type.lower() or ("multi-node" if (dwh.num_nodes or fewest) > 1 else "single-node")
     if cluster_type not in ("single-node", "multi-node"):
         raise ConfigError("[DWH] DWH_CLUSTER_TYPE: is no type of cluster. Write single-node or multi-node.")
     nodes = dwh.num_nodes or (2 if cluster_type == "multi-node" else 1)
-    if (nodes == 1) != (cluster_type == "single-node") or nodes > 100:
+    if (nodes == 1) != (cluster_type == "single-node"):
         raise ConfigError(
             f"[DWH] DWH_NUM_NODES: {nodes} does not go with {cluster_type}."
-            " A single-node cluster has 1, a multi-node one 2 to 100."
+            " A single-node cluster has 1, a multi-node one 2 or more."
+        )
+    if not fewest <= nodes <= most:
+        raise ConfigError(
+            f"[DWH] DWH_NUM_NODES: {nodes} of {node_type} cannot be had. A cluster has {fewest} to {most} of them."
         )
     return node_type, nodes
 
@@ -220,11 +239,13 @@ def _capacity_parameters(dwh: Dwh, kind: str, node_type: str, nodes: int) -> dic
     return {"BaseCapacity": str(capacity)}
 
 
-def _word(text: str, key: str) -> str:
+def _word(text: str, key: str, taken: frozenset[str]) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", text):
         raise ConfigError(
             f"[DWH] {key}: is no name that Redshift takes. Write small letters, digits and underscores, a letter first."
         )
+    if text in taken:
+        raise ConfigError(f"[DWH] {key}: {text} is reserved by Redshift. Write another name, such as sparkify.")
     return text
 
 

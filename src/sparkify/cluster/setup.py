@@ -10,7 +10,7 @@ from sparkify.cluster import endpoint, limits, prices, stage, template
 from sparkify.cluster import stack as stacks
 from sparkify.cluster.account import Account, plain_errors, told
 from sparkify.cluster.endpoint import Outputs
-from sparkify.cluster.plan import SERVERLESS, Plan
+from sparkify.cluster.plan import SERVERLESS, Plan, priced
 from sparkify.cluster.stack import Change, Outcome, Say, Stack
 from sparkify.config import Config
 from sparkify.errors import ClusterError
@@ -43,7 +43,7 @@ def setup(
     """
     with plain_errors(), Account(config) as account:
         known = prices.load(account.region, config.dwh.prices)
-        plan = replace(plan, region=account.region, prices=known)
+        plan = priced(replace(plan, region=account.region, prices=known))
         say(f"AWS account {account.number()}, {account.region}.")
         found = settled(account, plan.stack, say)
         changed = _create(account, plan, say, agree) if found is None else _change(account, found, plan, say, agree)
@@ -59,8 +59,12 @@ def _limited(account: Account, plan: Plan) -> str:
     """Set the limit of the spend; raise ClusterError where that is refused: the warehouse stands without it."""
     from botocore.exceptions import ClientError
 
+    at_ctrl_c = (
+        f"{plan.stack} stands, perhaps without a limit of what it costs. Run `sparkify cluster setup` to set it."
+    )
     try:
-        return limits.set_limit(account, plan.name, plan.rpu_hours)
+        with stacks.interruptible(at_ctrl_c):
+            return limits.set_limit(account, plan.name, plan.rpu_hours)
     except ClientError as error:
         raise ClusterError(
             f"{plan.stack}: stands, but nothing limits what it costs.\n{told(error)}\n"
@@ -90,17 +94,18 @@ def settled(account: Account, name: str, say: Say) -> Stack | None:
                 f"{name}: is in a state that a setup cannot mend ({found.status}). Run `sparkify cluster teardown`,"
                 " then set up anew."
             )
-        with _going_on(name):
+        with _going_on(name, unlimited=found.kind == SERVERLESS and found.status.startswith("CREATE")):
             outcome = stacks.follow(account, found.id, say, after)
         if outcome.failures and "DELETE" not in outcome.status:
             raise _failed(account, stacks.find(account, name), name, outcome)
     return None
 
 
-def _going_on(name: str) -> AbstractContextManager[None]:
+def _going_on(name: str, *, unlimited: bool = False) -> AbstractContextManager[None]:
+    without = " Nothing limits what it may cost until a setup has ended: that sets the limit." if unlimited else ""
     return stacks.interruptible(
-        f"AWS goes on with the stack {name}, which costs from now on. Run `sparkify cluster setup` to go on with it, or"
-        " `sparkify cluster teardown` to be rid of it."
+        f"AWS goes on with the stack {name}, which costs from now on.{without} Run `sparkify cluster setup` to go on"
+        " with it, or `sparkify cluster teardown` to be rid of it."
     )
 
 
@@ -110,7 +115,7 @@ def _create(
     if not agree(plan, None):
         return None
     parameters = plan.parameters | {"Zones": _zones(account)}
-    with _going_on(plan.stack):
+    with _going_on(plan.stack, unlimited=plan.kind == SERVERLESS):
         made = stacks.create(account, plan.stack, plan.kind, template.text(plan.kind), parameters)
         outcome = stacks.follow(account, made, say)
     if outcome.status != "CREATE_COMPLETE":

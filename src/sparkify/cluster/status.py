@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,7 @@ from sparkify.cluster.endpoint import Outputs
 from sparkify.cluster.plan import SERVERLESS, stack_name
 from sparkify.cluster.stack import Say, Stack, interruptible
 from sparkify.config import Config
-from sparkify.errors import ClusterError
+from sparkify.errors import ClusterError, ConfigError
 
 NO_PAUSE = (
     "Serverless has no pause, and needs none: while no query runs its compute\n"
@@ -29,8 +30,9 @@ class Status:
     capacity: str
     created: datetime
     age: float  # seconds
-    cost_so_far: float  # US dollars, estimated from above; without what is stored
-    cost_basis: str  # what this is reckoned from
+    unlimited: bool  # Serverless without a limit of what it may cost, as an interrupted setup leaves it
+    cost_so_far: float | None  # US dollars, estimated from above; without what is stored; None where it is not known
+    cost_basis: str  # what this is reckoned from, or why it is not known
     public: bool  # whether the endpoint has an address on the internet
     allowed: tuple[str, ...]  # the ranges of addresses that the firewall lets in
 
@@ -42,34 +44,56 @@ def status(config: Config) -> Status:
         known = prices.load(account.region, config.dwh.prices)
         age = (datetime.now(UTC) - stack.created).total_seconds()
         look = _serverless if stack.kind == SERVERLESS else _provisioned
-        state, capacity, public, cost, basis = look(account, stack, known, age)
+        seen = look(account, stack, known, age)
         return Status(
             outputs=endpoint.of(account, stack),
-            state=state,
-            capacity=capacity,
+            state=seen.state,
+            capacity=seen.capacity,
             created=stack.created,
             age=age,
-            cost_so_far=cost,
-            cost_basis=basis,
-            public=public,
+            unlimited=seen.unlimited,
+            cost_so_far=seen.cost,
+            cost_basis=seen.basis,
+            public=seen.public,
             allowed=_allowed(account, stack),
         )
 
 
-def _serverless(account: Account, stack: Stack, known: prices.Prices, age: float) -> tuple[str, str, bool, float, str]:
+@dataclass(frozen=True)
+class _Seen:
+    """What only one kind of warehouse can tell of itself."""
+
+    state: str
+    capacity: str
+    public: bool
+    cost: float | None
+    basis: str
+    unlimited: bool = False
+
+
+def _serverless(account: Account, stack: Stack, known: prices.Prices, age: float) -> _Seen:
     name = stack.outputs["Name"]
     workgroup = account.client("redshift-serverless").get_workgroup(workgroupName=name)["workgroup"]
-    capacity, public = workgroup["baseCapacity"], bool(workgroup["publiclyAccessible"])
-    hourly, hours = capacity * known.of("serverless_rpu_hour"), age / 3600
+    capacity, public, hours = workgroup["baseCapacity"], bool(workgroup["publiclyAccessible"]), age / 3600
     limited = sum(limit["amount"] for limit in limits.limits(account, name))
-    worked, basis = hours * hourly, "had it worked without a pause at its base capacity"
-    if limited:
-        months = _months_begun(stack.created, datetime.now(UTC))
-        worked = min(worked, months * limited * known.of("serverless_rpu_hour"))
-        basis += ", up to the limit"
     words = f"{capacity} RPU, at most {limited:,} RPU-hours a month" if limited else f"{capacity} RPU, without a limit"
-    cost = worked + hours * prices.standing(known, public=public)
-    return workgroup["status"].lower(), words, public, cost, basis
+
+    def cost() -> float:
+        worked = hours * capacity
+        if limited:
+            worked = min(worked, _months_begun(stack.created, datetime.now(UTC)) * limited)
+        return float(worked * known.of("serverless_rpu_hour") + hours * prices.standing(known, public=public))
+
+    basis = "had it worked without a pause at its base capacity" + (", up to the limit" if limited else "")
+    return _Seen(workgroup["status"].lower(), words, public, *_reckoned(cost, basis), unlimited=not limited)
+
+
+def _reckoned(cost: Callable[[], float], basis: str) -> tuple[float | None, str]:
+    """Return a cost and what it is reckoned from, or None and which price is missing: that is no reason to fail."""
+    try:
+        return cost(), basis
+    except ConfigError as error:
+        return None, str(error)
 
 
 def _months_begun(since: datetime, now: datetime) -> int:
@@ -77,13 +101,16 @@ def _months_begun(since: datetime, now: datetime) -> int:
     return (now.year - since.year) * 12 + now.month - since.month + 1
 
 
-def _provisioned(account: Account, stack: Stack, known: prices.Prices, age: float) -> tuple[str, str, bool, float, str]:
+def _provisioned(account: Account, stack: Stack, known: prices.Prices, age: float) -> _Seen:
     found = cluster(account, stack)
     nodes, node_type = found["NumberOfNodes"], found["NodeType"]
     public = bool(found["PubliclyAccessible"])
-    hourly = nodes * known.of(node_type) + prices.standing(known, public=public)
+
+    def cost() -> float:
+        return prices.provisioned(known, node_type, nodes, public=public).hour * age / 3600
+
     basis = f"{nodes} x {node_type} since it was made; less, if it was paused"
-    return found["ClusterStatus"], f"{nodes} x {node_type}", public, hourly * age / 3600, basis
+    return _Seen(found["ClusterStatus"], f"{nodes} x {node_type}", public, *_reckoned(cost, basis))
 
 
 def cluster(account: Account, stack: Stack) -> dict[str, Any]:
