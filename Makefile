@@ -39,7 +39,7 @@ run: $(INSTALLED) ## Sample data, tables, ETL, the five most played songs, and t
 		'$(BIN)/sparkify query "select * from users limit 5"' 'ask the warehouse anything' \
 		'$(BIN)/sparkify dashboard' 'the report, live: choose days, an artist, a listener' \
 		'$(BIN)/sparkify status' 'what is loaded, and what is waiting' \
-		'make test' 'run every test' \
+		'make test' 'run the tests' \
 		'docs/architecture.md' 'how it works'
 
 test: $(INSTALLED) ## Run the tests (ARGS="-k ledger" for some, CI=1 for every one on every engine)
