@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.conftest import Row, Warehouse
 from tests.records import BAD, GOOD, folder, joined, keys, loaded, misread, play, song
 
-from sparkify import reader
+from sparkify import reader, spool
 from sparkify.generate import Generated, generate
 from sparkify.sources import Kind, Piece, cut
 
@@ -259,7 +259,7 @@ def dirty(tmp_path_factory: pytest.TempPathFactory) -> Generated:
 def test_clean_logs_are_read_directly(clean: Generated, both_ways: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     """What has no fault is taken as it stands, and gives what reading it exactly gives."""
 
-    class Watched(reader.Spool):
+    class Watched(spool.Spool):
         def __init__(self, folder: Path, kind: Kind) -> None:
             super().__init__(folder, kind)
             spooled.append(kind)

@@ -11,8 +11,9 @@ from sparkify import jsonpaths, text
 from sparkify.config import Config
 from sparkify.contents import Contents
 from sparkify.contract import Contract, Field, Type
-from sparkify.reader import pieces, scratch_folder
+from sparkify.reader import scratch_folder
 from sparkify.sources import Piece, SourceFile
+from sparkify.spool import pieces
 
 
 def locate(

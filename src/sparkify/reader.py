@@ -7,26 +7,26 @@ them with their file and line to a spool, and DuckDB reads that: slower, and exa
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
 import duckdb
 
-from sparkify import contract, jsonpaths, queries, text
+from sparkify import contract, direct, jsonpaths, queries, text
 from sparkify.config import Config
 from sparkify.contents import Contents, Numbered
 from sparkify.contract import CONTRACTS, EVENTS, Contract, Type, literal, quoted
-from sparkify.errors import SourceChanged, SourceError
+from sparkify.errors import SourceError
 from sparkify.fields import Values, at_paths, by_name, unknown
-from sparkify.sources import MAX_RECORD, Kind, Piece, SourceFile, cut, reading
+from sparkify.sources import Kind, SourceFile, cut
+from sparkify.spool import Progress, Spool
 
 DIRECT_SIZE = 1 << 20
 """Bytes from which a log file is read by DuckDB directly. Below, opening it costs more than it saves."""
@@ -35,12 +35,6 @@ STAGING = ("staging_events", "staging_songs", "staging_files", "staging_rejects"
 
 _SAMPLE = 100  # records of each directly read file in which unknown keys are looked for
 _GROUP = 1 << 30  # bytes of files that one statement reads: what has to be read again when it fails
-_COMMA = r",\s*[\]}]"
-_ODD = r":\s*(-?[NnIi][aAnN][nNfF]|\[|\{|true|false)"
-_NEW_LINE = b"\x1e"  # of a record in the spool, where a record is a line
-
-Progress = Callable[[int, int], None]
-"""Told how many more bytes, and how many more records, have been read."""
 
 
 @dataclass
@@ -105,8 +99,8 @@ class Reader:
         """Read large log files as they stand; return the numbers of those that were without fault."""
         self._may_hold_controls = False
         taken: set[int] = set()
-        direct = [] if self._paths else [item for item in files if _can_be_direct(item[1], contents)]
-        for group in _groups(direct):
+        large = [] if self._paths else [item for item in files if _can_be_direct(item[1], contents)]
+        for group in _groups(large):
             here = set(contents.copy([file for _, file in group]))
             plain = [item for item in group if item[1] in here and _has_plain_keys(item[1], contents, found)]
             for number in self._take(plain, contents):
@@ -132,7 +126,7 @@ class Reader:
         lines = self._look(paths)
         count = self._insert(paths, lines)
         if count is None:  # a line is no JSON: find out in which files, and leave them out
-            whole = {path for (path,) in self._run(_whole(list(lines))).fetchall()} if lines else set()
+            whole = {path for (path,) in self._run(direct.whole(list(lines))).fetchall()} if lines else set()
             lines = {path: number for path, number in lines.items() if path in whole}
             count = self._insert(paths, lines)
         if not count:
@@ -152,7 +146,7 @@ class Reader:
         if not paths:
             return {}
         try:
-            found = self._run(_look(list(paths))).fetchall()
+            found = self._run(direct.look(list(paths))).fetchall()
         except duckdb.Error:  # one of them is no text, or has a line without end
             middle = len(paths) // 2
             halves = (dict(islice(paths.items(), middle)), dict(islice(paths.items(), middle, None)))
@@ -165,7 +159,7 @@ class Reader:
         numbered = {path: paths[path] for path in wanted}
         if not numbered:
             return 0
-        statement = direct_insert(EVENTS, list(numbered), files=_numbers(numbered), refuse="false")
+        statement = direct.insert(EVENTS, list(numbered), files=direct.numbers(numbered), refuse="false")
         try:
             [count] = self._run(statement).fetchone() or [0]
         except duckdb.Error:
@@ -271,117 +265,6 @@ def _is_running(process: int) -> bool:
     return True
 
 
-class Spool:
-    """Records cut from many files, with the file and line of each, in a form that DuckDB reads in parallel."""
-
-    def __init__(self, folder: Path, kind: Kind) -> None:
-        self._path = folder / f"{kind}.records"
-        self._flaws_path = folder / f"{kind}.flaws"
-        self._position = 0
-        self._longest_flaw = 0
-        self.flawed = 0
-
-    @property
-    def records(self) -> str:
-        """The SQL of what looks like records: file_id, line, position (in the order read), record (its text)."""
-        columns = "{'file_id': 'integer', 'line': 'bigint', 'position': 'bigint', 'record': 'varchar'}"
-        return (
-            "(select * replace (replace(record, chr(30), chr(10)) as record)"
-            f" from read_csv({literal(str(self._path))}, columns = {columns}, auto_detect = false, header = false,"
-            f" delim = '\x1f', quote = '', escape = '', new_line = '\\n', max_line_size = {MAX_RECORD + 100}))"
-        )
-
-    @property
-    def flaws(self) -> str:
-        """The SQL of what cannot be records: file_id, line, reason, record (its text, as far as it is text)."""
-        columns = "{'file_id': 'integer', 'line': 'bigint', 'reason': 'varchar', 'record': 'varchar'}"
-        return (
-            f"read_json({literal(str(self._flaws_path))}, columns = {columns}, format = 'newline_delimited',"
-            f" maximum_object_size = {max(self._longest_flaw, 1 << 20)})"
-        )
-
-    def write(
-        self,
-        files: Sequence[Numbered],
-        contents: Contents,
-        progress: Progress,
-        skipped: dict[str, str],
-        *,
-        skip_bad_files: bool,
-    ) -> None:
-        """Cut the files into records and write those; note a file that is left out in `skipped`, or raise."""
-        with (
-            self._path.open("wb") as records,
-            self._flaws_path.open("wb") as flaws,
-            closing(contents.ahead(files)) as ahead,
-        ):
-            for number, file in ahead:
-                starts, position = (records.tell(), flaws.tell()), self._position
-                try:
-                    self._write_file(number, pieces(file, contents), records, flaws)
-                except SourceError as error:
-                    if not (skip_bad_files or isinstance(error, SourceChanged)):
-                        raise
-                    skipped[file.path] = str(error)
-                    for stream, start in zip((records, flaws), starts, strict=True):
-                        stream.seek(start)
-                        stream.truncate()
-                    self._position = position
-                progress(file.size, self._position - position)
-
-    def _write_file(
-        self, number: int, pieces: Iterator[Piece], records: io.BufferedWriter, flaws: io.BufferedWriter
-    ) -> None:
-        for piece in pieces:
-            if piece.flaw:
-                self.flawed += 1
-                row = json.dumps(
-                    {"file_id": number, "line": piece.line, "reason": piece.flaw, "record": _shown(piece.text)}
-                )
-                self._longest_flaw = max(self._longest_flaw, len(row) + 1)
-                flaws.write(row.encode() + b"\n")
-            else:
-                self._position += 1
-                text = piece.text
-                if b"\n" in text or b"\r" in text:
-                    text = text.replace(b"\r\n", _NEW_LINE).replace(b"\n", _NEW_LINE).replace(b"\r", _NEW_LINE)
-                records.write(b"%d\x1f%d\x1f%d\x1f%b\n" % (number, piece.line, self._position, text))
-
-
-def direct_insert(
-    rules: Contract,
-    paths: Sequence[str],
-    layout: str = "newline_delimited",
-    files: str = "staging_files",
-    refuse: str = "error('refused')",
-) -> str:
-    """Return the statement that reads files into staging as they stand, by default of one object a line.
-
-    `files` is the SQL of a relation of path on disk, file_id and source; `refuse` says what becomes of a record that
-    breaks the contract: false leaves it out.
-    """
-    types = ", ".join(f"'{column.name}': 'varchar'" for column in rules.fields)
-    names = ", ".join(quoted(column.name) for column in rules.fields)
-    position = ", row_number() over ()" if rules.kind == "songs" else ""
-    source = (
-        f"read_json([{', '.join(map(literal, paths))}], format = '{layout}', filename = true,"
-        " hive_partitioning = false,"
-        f" maximum_object_size = {2 * MAX_RECORD}, columns = {{{types}}})"
-    )
-    return (
-        f"insert into {rules.table} select {names}, files.file_id{position}, false"
-        f" from ({contract.judged(rules, source, 'filename', nul=False)}) as records"
-        f" join {files} as files on files.path = records.filename and files.source = '{rules.kind}'"
-        f" where case when problem is null then true else {refuse} end"
-    )
-
-
-def _numbers(paths: Mapping[str, int]) -> str:
-    """Return the SQL of the files of events that are read directly: path on disk, file_id and source."""
-    listed = ", ".join(map(literal, paths))
-    return f"(select unnest([{listed}]) as path, unnest({list(paths.values())}) as file_id, 'events' as source)"
-
-
 def _texts(spool: Spool, rules: Contract, values: Values) -> str:
     """Return the SELECT of a spool's records as one text column a field, and a flaw that only the JSON shows."""
     given = f"list_filter(keys, lambda key: key in ({', '.join(map(literal, values.keys))}))"
@@ -405,52 +288,10 @@ def _texts(spool: Spool, rules: Contract, values: Values) -> str:
     )
 
 
-def _look(paths: Sequence[str]) -> str:
-    """Return the SELECT of what can be seen of files without parsing them.
-
-    That is: path, whether it is suspect, whether a text may hold a control character, which JSON writes as an escape,
-    and the number of lines that are not blank.
-
-    Suspect is a line that read_json may take although it is to be refused: with what may be a trailing comma; with a
-    value that is an object, a list, a truth value or a NaN, any of which read_json turns into text; with a NUL; with
-    too long a record. And one that does not begin and end with a bracket, for read_json would fail.
-    """
-    # A value that is a list or an object is suspect anyway: so a comma can only trail at the end of the line. Most
-    # lines end in the bracket, right behind a value, and to see that costs a quarter of the pattern.
-    odd_ends = " and ".join(f"not ends_with(line, {literal(before + '}')})" for before in ", \t\r")
-    suspect = (
-        f"strlen(line) > {MAX_RECORD} or not starts_with(line, '{{')"
-        " or case when contains(line, '\\u00') then contains(line, '\\u0000') else false end"
-        f" or case when ends_with(line, '}}') and {odd_ends} then false"
-        f" else not regexp_matches(line, '[}}]\\s*$') or regexp_matches(line, '{_COMMA}') end"
-        f" or case when regexp_matches(line, '{_ODD}') then regexp_matches(line, '\"\\s*{_ODD}') else false end"
-    )
-    return (
-        f"select filename, bool_or({suspect}), bool_or(contains(line, '\\u001')), count(*)"
-        f" from {_lines(paths)} where starts_with(line, '{{') or trim(line) <> '' group by filename"
-    )
-
-
-def _whole(paths: Sequence[str]) -> str:
-    """Return the SELECT of the files of which every line is JSON."""
-    return (
-        f"select filename from {_lines(paths)} group by filename having bool_and(json_valid(line) or trim(line) = '')"
-    )
-
-
-def _lines(paths: Sequence[str]) -> str:
-    """Return the SQL of the lines of files, each with its path."""
-    return (
-        f"read_csv([{', '.join(map(literal, paths))}], columns = {{'line': 'varchar'}}, auto_detect = false,"
-        " filename = true, header = false, delim = '\x1f', quote = '', escape = '', compression = 'none',"
-        f" max_line_size = {2 * MAX_RECORD})"
-    )
-
-
 def _has_trailing_comma(record: str) -> str:
     """Return the SQL that finds a trailing comma in a record: outside its strings, which are emptied to look."""
     emptied = f"""regexp_replace({record}, '"(?:[^"\\\\]|\\\\.)*"', '""', 'g')"""
-    return f"(regexp_matches({record}, '{_COMMA}') and regexp_matches({emptied}, '{_COMMA}'))"
+    return f"(regexp_matches({record}, '{direct.COMMA}') and regexp_matches({emptied}, '{direct.COMMA}'))"
 
 
 def _has_plain_keys(file: SourceFile, contents: Contents, found: Reading) -> bool:
@@ -487,14 +328,3 @@ def _groups(files: Sequence[Numbered]) -> Iterator[list[Numbered]]:
             group = []
     if group:
         yield group
-
-
-def pieces(file: SourceFile, contents: Contents) -> Iterator[Piece]:
-    """Yield the records of a file, and what should have been records; raise SourceError if it cannot be read."""
-    with reading(file.path), contents.open(file) as stream:
-        yield from cut(stream)
-
-
-def _shown(raw: bytes) -> str:
-    """Return bytes as text that any database can keep: what is not text stands as an escape."""
-    return raw.decode(errors="backslashreplace").replace("\x00", "\\x00")

@@ -11,8 +11,9 @@ from typing import Any, ClassVar, Self
 from sparkify import queries
 from sparkify.config import Config
 from sparkify.errors import WarehouseError
-from sparkify.reader import Progress, Reading
+from sparkify.reader import Reading
 from sparkify.sources import SourceFile
+from sparkify.spool import Progress
 
 Row = tuple[Any, ...]
 

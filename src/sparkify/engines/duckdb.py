@@ -11,13 +11,14 @@ from typing import Any, ClassVar
 
 import duckdb
 
-from sparkify import export, queries, tables
+from sparkify import direct, export, queries, tables
 from sparkify.config import Config
 from sparkify.contract import CONTRACTS, literal, quoted
 from sparkify.engines.base import Engine, Row
 from sparkify.errors import ConfigError, SparkifyError, WarehouseError
-from sparkify.reader import STAGING, Progress, Reader, Reading, direct_insert
+from sparkify.reader import STAGING, Reader, Reading
 from sparkify.sources import Kind, SourceFile
+from sparkify.spool import Progress
 
 _COMMENTS = """
 select table_name, '', coalesce(comment, '') from duckdb_tables()
@@ -148,7 +149,7 @@ class DuckDB(Engine):
                 f"select (select count(*) from staging_files) + row_number() over (order by file), '{kind}', file, '',"
                 f" 0, false, 0\nfrom glob({literal(pattern)})"
             )
-            made.append(direct_insert(CONTRACTS[kind], [pattern], layout="auto"))
+            made.append(direct.insert(CONTRACTS[kind], [pattern], layout="auto"))
         return made + [
             f"create or replace temp view {view} as\n{queries.read(f'staging/{view}', cls.name)}"
             for view in queries.names("staging")

@@ -24,8 +24,9 @@ from sparkify.engines.server import Server
 from sparkify.engines.staging_area import StagingArea, copy_statement, unload_statement
 from sparkify.errors import Transient, WarehouseError
 from sparkify.origin import locate
-from sparkify.reader import STAGING, Progress, Reading, scratch_folder
+from sparkify.reader import STAGING, Reading, scratch_folder
 from sparkify.sources import Kind, SourceFile
+from sparkify.spool import Progress
 
 if TYPE_CHECKING:  # loaded when a warehouse is opened
     from redshift_connector.core import Connection

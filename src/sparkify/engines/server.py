@@ -13,8 +13,9 @@ from sparkify.config import Config
 from sparkify.contract import quoted
 from sparkify.engines.base import Engine
 from sparkify.errors import CommitUnknown, ConfigError, WarehouseError
-from sparkify.reader import STAGING, Progress, Reader, Reading
+from sparkify.reader import STAGING, Reader, Reading
 from sparkify.sources import SourceFile
+from sparkify.spool import Progress
 
 
 class Server(Engine):
