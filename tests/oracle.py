@@ -61,7 +61,7 @@ LONGEST_DURATION = 1e15  # seconds
 BOM = b"\xef\xbb\xbf"
 WHITESPACE = " \t\r\n"
 BLANK = re.compile(r"[ \t\r\n]*")
-NUMERIC = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+NUMERIC = re.compile(r"\s*-?([0-9]+\.?|[0-9]*\.[0-9]+)([eE][+-]?[0-9]+)?\s*", re.ASCII)
 STRING_OR_BRACE = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[{}"]')
 NOT_UTF8 = re.compile("[\udc80-\udcff]")  # what the error handler "surrogateescape" makes of bytes that are not UTF-8
 

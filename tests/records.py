@@ -20,6 +20,8 @@ PLAY: dict[str, object] = {
     "song": "Intro",
     "artist": "Zoë",
     "length": 200.5,
+    **dict.fromkeys(("auth", "firstName", "gender", "lastName", "location", "method", "registration", "status")),
+    "userAgent": None,
 }
 SONG: dict[str, object] = {
     "num_songs": 1,
@@ -178,7 +180,13 @@ BAD: dict[str, Bad] = {
     "fraction in sessionId": _bad(play(sessionId=2.7), "sessionId: not a whole number"),
     "fraction as text in sessionId": _bad(play(sessionId="2.7"), "sessionId: not a whole number"),
     "true in sessionId": _bad(play(sessionId=True), "sessionId: not a whole number"),
-    "space before a number": _bad(play(sessionId=" 38"), "sessionId: not a whole number"),
+    "space within a number": _bad(play(sessionId="3 8"), "sessionId: not a whole number"),
+    "nothing but a space": _bad(play(sessionId=" "), "sessionId: not a whole number"),
+    "underscore in a number": _bad(play(ts="1_541_105_830_796"), "ts: not a whole number"),
+    "true in ts": _bad(play(ts=True), "ts: not a whole number"),
+    "true in registration": _bad(play(registration=True), "registration: not a whole number"),
+    "false in length": _bad(play(length=False), "length: not a number"),
+    "false in status": _bad(play(status=False), "status: not a whole number"),
     "more than 64 bits in sessionId": _bad(play(sessionId=2**63), "sessionId: not a whole number"),
     "object in itemInSession": _bad(play(itemInSession={"number": 1}), "itemInSession: not a whole number"),
     "text in ts": _bad(play(ts="yesterday"), "ts: not a whole number"),

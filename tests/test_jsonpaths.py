@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import Row, Warehouse
-from tests.records import PLAY, joined, keys, loaded, play
+from tests.records import ABSENT, PLAY, joined, keys, loaded, play
 from tests.s3 import S3
 
 from sparkify import cli, jsonpaths, reader
@@ -95,7 +95,8 @@ def test_fields_are_read_from_their_paths(
 
 def test_names_match_exactly(warehouse: Warehouse, etl: Etl) -> None:
     """With paths, another case is another name, as COPY has it."""
-    (warehouse.log_data / "a.json").write_bytes(joined(play(), play(itemInSession=1).replace("userId", "userID")))
+    plays = [play(userAgent=ABSENT, itemInSession=item) for item in (0, 1)]
+    (warehouse.log_data / "a.json").write_bytes(joined(plays[0], plays[1].replace("userId", "userID")))
     counts = etl(paths(userAgent="$.agent"))
     assert (counts["events"]["rejected"], counts["unknown_keys"]) == (1, {"events": ["userID"]})
     assert loaded(warehouse, "events") == keys("events", 0)

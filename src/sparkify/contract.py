@@ -5,7 +5,8 @@ The rules, the same whichever way a record was read:
 * An absent key and ``""`` are null.
 * Blanks at the end of a text are dropped: to Redshift a text is the same with them and without.
 * A number where text is due becomes its text.
-* A number written as a float (``22.0``) or as text (``"22"``) is a whole number when it is whole.
+* A number written as a float (``22.0``) or as text (``"22"``) is a whole number when it is whole; blanks around one
+  that is text do not count.
 * Anything else of the wrong type, too long for its column, or missing where it is required is refused.
 """
 
@@ -145,35 +146,40 @@ def _typed(field: Field) -> Iterator[str]:
     """Yield the SQL of a field's value, and for a number also of the text that it came from."""
     name = quoted(field.name)
     if field.type is Type.TEXT:
-        # Most texts have none, and to see that is cheaper than rtrim.
-        trimmed = f"case when ends_with({name}, ' ') then rtrim({name}, ' ') else {name} end"
-        yield f"nullif({trimmed}, '') as {name}"
+        yield f"{text(name)} as {name}"
         return
-    text = f"nullif({name}, '')"
-    value = _whole(text) if field.type in (Type.WHOLE, Type.MOMENT) else _number(text)
+    written = f"nullif({name}, '')"
+    value = whole(written) if field.type in (Type.WHOLE, Type.MOMENT) else _number(written)
     yield f"{value} as {quoted(field.name)}"
-    yield f"{text} as {_text_of(field)}"
+    yield f"{written} as {_text_of(field)}"
 
 
 def _text_of(field: Field) -> str:
     return quoted(f"text of {field.name}")
 
 
-def _whole(text: str) -> str:
-    """Text → bigint, null when it is not whole. The common spellings come first, a pattern sees what is left."""
-    whole = f"try_cast({text} as bigint)"
+def text(value: str) -> str:
+    """Return the SQL of a text without the blanks at its end, null when nothing is left of it."""
+    # Most texts have none, and to see that is cheaper than rtrim.
+    return f"nullif(case when ends_with({value}, ' ') then rtrim({value}, ' ') else {value} end, '')"
+
+
+def whole(text: str) -> str:
+    """Return the SQL of a text as a bigint, null when it is not whole."""
+    value = f"try_cast({text} as bigint)"
     number = _number(text)
-    return (
-        f"case when cast({whole} as varchar) = {text} or cast({whole} as varchar) || '.0' = {text} then {whole}"
-        f" when regexp_full_match({text}, '-?[0-9]+([.]0*)?') then {whole}"
+    return (  # the common spellings come first, a pattern sees what is left
+        f"case when cast({value} as varchar) = {text} or cast({value} as varchar) || '.0' = {text} then {value}"
+        f" when regexp_full_match({text}, '-?[0-9]+([.]0*)?') then {value}"
         f" when abs({number}) < 9007199254740992 and {number} = floor({number}) then cast({number} as bigint) end"
     )
 
 
 def _number(text: str) -> str:
-    """Text → double precision, null when JSON would not call it a number."""
+    """Text → double precision, null when it is no number."""
+    blanks = r"[ \t\n\v\f\r]*"
     return (
-        f"case when regexp_full_match({text}, '-?[0-9]+([.][0-9]*)?([eE][+-]?[0-9]+)?')"
+        f"case when regexp_full_match({text}, '{blanks}-?([0-9]+[.]?|[0-9]*[.][0-9]+)([eE][+-]?[0-9]+)?{blanks}')"
         f" then try_cast({text} as double precision) end"
     )
 

@@ -1,82 +1,69 @@
-"""The SQL that reads large log files as they stand: a look at their lines, and the insert into staging."""
+"""The SQL that reads large log files as they stand, line by line, and leaves aside what is not plainly right."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sparkify import contract
-from sparkify.contract import Contract, literal, quoted
+from sparkify.contract import LAST_MILLISECOND, PLAY, Contract, Field, Required, Type, literal, quoted
 from sparkify.sources import MAX_RECORD
 
-COMMA = r",\s*[\]}]"
-_ODD = r":\s*(-?[NnIi][aAnN][nNfF]|\[|\{|true|false)"
+LEFT = "left_over"
+"""The column of staging_events that holds a line as it is, if its record was not taken; only while reading."""
+
+# A number that may be a truth value is read as text, or 0 and false were the same. Of a moment or a span, 0 and 1
+# are so rare that they are left; so they can be read as numbers, which is faster.
+_READ_AS = {
+    Type.TEXT: "VARCHAR",
+    Type.WHOLE: "VARCHAR",
+    Type.MOMENT: "DOUBLE",
+    Type.NUMBER: "DOUBLE",
+    Type.SPAN: "DOUBLE",
+}
+_BEGINNINGS = "iInN-"  # of the tokens below, whatever their case
+_TOKENS = "('nan', 'inf', 'infinity', '-nan', '-inf', '-infinity')"
 
 
-def insert(
-    rules: Contract,
-    paths: Sequence[str],
-    layout: str = "newline_delimited",
-    files: str = "staging_files",
-    refuse: str = "error('refused')",
-) -> str:
-    """Return the statement that reads files into staging as they stand, by default of one object a line.
-
-    `files` is the SQL of a relation of path on disk, file_id and source; `refuse` says what becomes of a record that
-    breaks the contract: false leaves it out.
-    """
+def insert_whole(rules: Contract, pattern: str) -> str:
+    """Return the statement that reads clean files into staging; a record that breaks the contract makes it fail."""
     types = ", ".join(f"'{column.name}': 'varchar'" for column in rules.fields)
     names = ", ".join(quoted(column.name) for column in rules.fields)
     position = ", row_number() over ()" if rules.kind == "songs" else ""
     source = (
-        f"read_json([{', '.join(map(literal, paths))}], format = '{layout}', filename = true,"
-        " hive_partitioning = false,"
+        f"read_json({literal(pattern)}, format = 'auto', filename = true, hive_partitioning = false,"
         f" maximum_object_size = {2 * MAX_RECORD}, columns = {{{types}}})"
     )
     return (
         f"insert into {rules.table} select {names}, files.file_id{position}, false"
         f" from ({contract.judged(rules, source, 'filename', nul=False)}) as records"
-        f" join {files} as files on files.path = records.filename and files.source = '{rules.kind}'"
-        f" where case when problem is null then true else {refuse} end"
+        f" join staging_files as files on files.path = records.filename and files.source = '{rules.kind}'"
+        " where case when problem is null then true else error('refused') end"
     )
 
 
-def look(paths: Sequence[str]) -> str:
-    """Return the SELECT of what can be seen of files without parsing them.
+def insert_lines(rules: Contract, files: Mapping[str, int]) -> str:
+    """Return the statement that inserts a row for each line of files that is not empty: path on disk → file_id.
 
-    That is: path, whether it is suspect, whether a text may hold a control character, which JSON writes as an escape,
-    and the number of lines that are not blank.
-
-    Suspect is a line that read_json may take although it is to be refused: with what may be a trailing comma; with a
-    value that is an object, a list, a truth value or a NaN, any of which read_json turns into text; with a NUL; with
-    too long a record. And one that does not begin and end with a bracket, for read_json would fail.
+    The row is the line's record or, where it is in doubt whether the exact way would take it and take it so, the line
+    itself, in the column LEFT. So nothing is lost, whatever a line holds; and most lines, of most files, are taken.
     """
-    # A value that is a list or an object is suspect anyway: so a comma can only trail at the end of the line. Most
-    # lines end in the bracket, right behind a value, and to see that costs a quarter of the pattern.
-    odd_ends = " and ".join(f"not ends_with(line, {literal(before + '}')})" for before in ", \t\r")
-    suspect = (
-        f"strlen(line) > {MAX_RECORD} or not starts_with(line, '{{')"
-        " or case when contains(line, '\\u00') then contains(line, '\\u0000') else false end"
-        f" or case when ends_with(line, '}}') and {odd_ends} then false"
-        f" else not regexp_matches(line, '[}}]\\s*$') or regexp_matches(line, '{COMMA}') end"
-        f" or case when regexp_matches(line, '{_ODD}') then regexp_matches(line, '\"\\s*{_ODD}') else false end"
-    )
+    structure = ", ".join(f'"{column.name}": "{_READ_AS[column.type]}"' for column in rules.fields)
+    values = ", ".join(f"{_value(column)} as {quoted(column.name)}" for column in rules.fields)
+    names = ", ".join(quoted(column.name) for column in rules.fields)
+    fields = ", ".join(f"fields.{quoted(column.name)} as {quoted(column.name)}" for column in rules.fields)
+    doubts = " or ".join([*_doubts_of_line(), *(doubt for column in rules.fields for doubt in _doubts(column))])
+    paths = ", ".join(map(literal, files))
     return (
-        f"select filename, bool_or({suspect}), bool_or(contains(line, '\\u001')), count(*)"
-        f" from {_lines(paths)} where starts_with(line, '{{') or trim(line) <> '' group by filename"
+        f"insert into {rules.table} ({names}, file_id, duplicate, {LEFT})"
+        f" select {values}, files.file_id, false, case when {doubts} then line end"
+        # Columns before anything is asked of them: to ask a structure for its fields again and again takes longer.
+        f" from (select line, filename, fields is null as is_unread, {fields}"
+        # Strict: a key that is missing, or written in another case, is an error, and so is a key given twice.
+        f" from (select line, filename, try(from_json_strict(line, '{{{structure}}}')) as fields"
+        f" from {_lines(list(files))} where line <> '') as lines) as records"
+        f" join (select unnest([{paths}]) as path, unnest({list(files.values())}) as file_id) as files"
+        " on files.path = records.filename"
     )
-
-
-def whole(paths: Sequence[str]) -> str:
-    """Return the SELECT of the files of which every line is JSON."""
-    return (
-        f"select filename from {_lines(paths)} group by filename having bool_and(json_valid(line) or trim(line) = '')"
-    )
-
-
-def numbers(paths: Mapping[str, int]) -> str:
-    """Return the SQL of the files of events that are read directly: path on disk, file_id and source."""
-    listed = ", ".join(map(literal, paths))
-    return f"(select unnest([{listed}]) as path, unnest({list(paths.values())}) as file_id, 'events' as source)"
 
 
 def _lines(paths: Sequence[str]) -> str:
@@ -86,3 +73,55 @@ def _lines(paths: Sequence[str]) -> str:
         " filename = true, header = false, delim = '\x1f', quote = '', escape = '', compression = 'none',"
         f" max_line_size = {2 * MAX_RECORD})"
     )
+
+
+def _value(field: Field) -> str:
+    value = quoted(field.name)
+    match field.type:
+        case Type.TEXT:
+            return contract.text(value)
+        case Type.WHOLE:
+            return contract.whole(f"nullif({value}, '')")
+        case Type.MOMENT:
+            return f"try_cast({value} as bigint)"
+        case _:
+            return value
+
+
+def _doubts_of_line() -> Iterator[str]:
+    """Yield what makes a line doubtful, as SQL: what from_json_strict takes although JSON or the contract does not."""
+    yield "is_unread"
+    yield f"strlen(line) > {MAX_RECORD}"
+    # So that what stands before a line in doubt, and behind it, is known not to belong to it.
+    yield "not starts_with(line, '{')"
+    # A comma that trails: at the end of the line, or of an object or a list in it.
+    yield "not ends_with(line, '}')"
+    yield from (f"ends_with(line, {literal(before + '}')})" for before in ", \t\r")
+    yield from (f"contains(line, {literal('}' + behind)})" for behind in "},] \t")
+    yield r"(contains(line, '[') and regexp_matches(line, '[:,\[]\s*\['))"
+    # NUL, which no database takes, and the other control characters: mangled text has some, and the exact way looks.
+    yield from (f"contains(line, '\\u00{digit}')" for digit in "01")
+
+
+def _doubts(field: Field) -> Iterator[str]:
+    """Yield what makes a field's value doubtful, as SQL; nothing that is null makes it so."""
+    value = quoted(field.name)
+    if field.required is Required.ALWAYS:
+        yield f"{_value(field)} is null"
+    elif field.required is Required.IN_PLAYS:
+        yield f"({contract.text('page')} = '{PLAY}' and {_value(field)} is null)"
+    match field.type:
+        case Type.TEXT:
+            yield f"strlen({value}) > {field.width}"
+            # What was no text. Comparisons cost next to nothing, so they go before the function.
+            yield f"{value} = 'true' or {value} = 'false'"
+            begins = " or ".join(
+                f"({value} >= '{first}' and {value} < '{chr(ord(first) + 1)}')" for first in _BEGINNINGS
+            )
+            yield f"(({begins}) and lower({value}) in {_TOKENS})"
+        case Type.WHOLE:
+            yield f"({value} <> '' and {_value(field)} is null)"
+        case Type.MOMENT:
+            yield f"not ({value} > 1 and {value} <= {LAST_MILLISECOND} and {value} = floor({value}))"
+        case _:
+            yield f"not ({value} > 1 and {value} < 1e15)"

@@ -1,8 +1,8 @@
 """Read JSON files into staging, on a DuckDB connection, and say of every record what became of it.
 
-Two ways, one result. A large log file is read by DuckDB as it stands, and is taken whole or not at all: whatever
-is odd about it makes the read fail. Then, and for every other file, Python cuts the bytes into records, writes
-them with their file and line to a spool, and DuckDB reads that: slower, and exact about what is refused.
+Two ways, one result. A large log file is read by DuckDB as it stands, line by line, and leaves the lines that are
+not plainly right. For these, and for every other file, Python cuts the bytes into records, writes them with their
+file and line to a spool, and DuckDB reads that: slower, and exact about what is refused.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -26,7 +26,7 @@ from sparkify.contract import CONTRACTS, EVENTS, Contract, Type, literal, quoted
 from sparkify.errors import SourceError
 from sparkify.fields import Values, at_paths, by_name, unknown
 from sparkify.sources import Kind, SourceFile, cut
-from sparkify.spool import Progress, Spool
+from sparkify.spool import Left, Progress, Spool
 
 DIRECT_SIZE = 1 << 20
 """Bytes from which a log file is read by DuckDB directly. Below, opening it costs more than it saves."""
@@ -35,6 +35,8 @@ STAGING = ("staging_events", "staging_songs", "staging_files", "staging_rejects"
 
 _SAMPLE = 100  # records of each directly read file in which unknown keys are looked for
 _GROUP = 1 << 30  # bytes of files that one statement reads: what has to be read again when it fails
+_MOST_LEFT = 0.1  # of a file's lines may be left; with more, it is as well to read it exactly as a whole
+_COMMA = r",\s*[\]}]"
 
 
 @dataclass
@@ -53,7 +55,6 @@ class Reader:
         self._progress = progress
         self._aws = config.aws
         self._paths = jsonpaths.load(config)  # of the logs
-        self._may_hold_controls = False  # whether a text of the files read directly may
 
     def read(self, files: Sequence[SourceFile], redelivered: frozenset[str], *, skip_bad_files: bool) -> Reading:
         """Fill the staging tables with the records of some files, and staging_rejects with what was refused.
@@ -70,9 +71,9 @@ class Reader:
             try:
                 taken = self._read_directly(numbered, contents, found)
                 for kind in CONTRACTS:
-                    left = [item for item in numbered if item[1].kind == kind and item[0] not in taken]
+                    left = [item for item in numbered if item[1].kind == kind and taken.get(item[0], True)]
                     if left:
-                        spool = Spool(Path(folder), kind)
+                        spool = Spool(Path(folder), kind, taken)
                         spool.write(left, contents, self._progress, found.skipped, skip_bad_files=skip_bad_files)
                         self._read_exactly(spool, CONTRACTS[kind], found)
             except OSError as error:
@@ -95,18 +96,17 @@ class Reader:
                 [len(rows), *map(list, zip(*rows, strict=True))],
             )
 
-    def _read_directly(self, files: Sequence[Numbered], contents: Contents, found: Reading) -> set[int]:
-        """Read large log files as they stand; return the numbers of those that were without fault."""
-        self._may_hold_controls = False
-        taken: set[int] = set()
+    def _read_directly(self, files: Sequence[Numbered], contents: Contents, found: Reading) -> dict[int, Left]:
+        """Read large log files as they stand; return the lines left to be read exactly of each that was taken."""
+        taken: dict[int, Left] = {}
         large = [] if self._paths else [item for item in files if _can_be_direct(item[1], contents)]
         for group in _groups(large):
             here = set(contents.copy([file for _, file in group]))
-            plain = [item for item in group if item[1] in here and _has_plain_keys(item[1], contents, found)]
-            for number in self._take(plain, contents):
-                taken.add(number)
+            usual = [item for item in group if item[1] in here and _has_usual_keys(item[1], contents, found)]
+            if usual:
+                taken |= self._take(usual, contents)
         if taken:
-            too_long = self._repair("staging_events", EVENTS, controls=self._may_hold_controls)
+            too_long = self._repair("staging_events", EVENTS)
             if too_long:  # by a repair: those files are read exactly, and the record is refused
                 faulty = {
                     number
@@ -116,55 +116,50 @@ class Reader:
                         [values],
                     ).fetchall()
                 }
-                self._run(f"delete from staging_events where file_id in ({', '.join(map(str, faulty))})")
-                taken -= faulty
+                self._forget(faulty)
+                taken = {number: left for number, left in taken.items() if number not in faulty}
         return taken
 
-    def _take(self, group: list[Numbered], contents: Contents) -> Iterator[int]:
-        """Take files whole, each that is without fault; however many are not, no file is read more than a few times."""
-        paths = {contents.path(file): number for number, file in group}
-        lines = self._look(paths)
-        count = self._insert(paths, lines)
-        if count is None:  # a line is no JSON: find out in which files, and leave them out
-            whole = {path for (path,) in self._run(direct.whole(list(lines))).fetchall()} if lines else set()
-            lines = {path: number for path, number in lines.items() if path in whole}
-            count = self._insert(paths, lines)
-        if not count:
-            return
-        rows = dict(self._run("select file_id, count(*) from staging_events group by file_id").fetchall())
-        for number, file in group:
-            path = contents.path(file)
-            if path in lines and rows.get(number, 0) == lines[path]:
-                self._progress(file.size, lines[path])
-                contents.drop(file)
-                yield number
-            elif number in rows:  # a record was refused, or a line held none or several
-                self._run("delete from staging_events where file_id = ?", [number])
-
-    def _look(self, paths: Mapping[str, int]) -> dict[str, int]:
-        """Return the files of which nothing is odd to look at, each with its number of lines."""
-        if not paths:
-            return {}
+    def _take(self, group: Sequence[Numbered], contents: Contents) -> dict[int, Left]:
+        """Insert the records of files line by line; return what is left of each file, if it is not too much."""
+        self._run(f"alter table staging_events add column {direct.LEFT} varchar")
         try:
-            found = self._run(direct.look(list(paths))).fetchall()
-        except duckdb.Error:  # one of them is no text, or has a line without end
-            middle = len(paths) // 2
-            halves = (dict(islice(paths.items(), middle)), dict(islice(paths.items(), middle, None)))
-            return {path: lines for half in halves for path, lines in self._look(half).items()} if middle else {}
-        self._may_hold_controls |= any(controls for _, _, controls, _ in found)
-        return {path: lines for path, suspect, _, lines in found if not suspect}
+            self._insert_lines({contents.path(file): number for number, file in group})
+            lines = {
+                number: (taken, left)
+                for number, taken, left in self._run(
+                    f"select file_id, count(*), count({direct.LEFT}) from staging_events group by file_id"
+                ).fetchall()
+            }
+            files = {number: file for number, file in group if number in lines}
+            odd = {number for number in files if lines[number][1] > _MOST_LEFT * lines[number][0]}
+            self._forget(odd)
+            taken: dict[int, Left] = {number: [] for number in files if number not in odd}
+            for number, line in self._run(
+                f"select file_id, {direct.LEFT} from staging_events where {direct.LEFT} is not null"
+            ).fetchall():
+                taken[number].append(line.encode())
+            self._run(f"delete from staging_events where {direct.LEFT} is not null")
+        finally:
+            self._run(f"alter table staging_events drop column {direct.LEFT}")
+        for number, left in taken.items():
+            self._progress(0 if left else files[number].size, lines[number][0] - len(left))
+            if not left:
+                contents.drop(files[number])
+        return taken
 
-    def _insert(self, paths: Mapping[str, int], wanted: Iterable[str]) -> int | None:
-        """Insert the records of some files that keep the contract; return how many, or None if a line is no JSON."""
-        numbered = {path: paths[path] for path in wanted}
-        if not numbered:
-            return 0
-        statement = direct.insert(EVENTS, list(numbered), files=direct.numbers(numbered), refuse="false")
+    def _insert_lines(self, files: Mapping[str, int]) -> None:
+        """Insert the lines of files; where it cannot be done with all of them, file by file, without the guilty."""
         try:
-            [count] = self._run(statement).fetchone() or [0]
-        except duckdb.Error:
-            return None
-        return int(count)
+            self._run(direct.insert_lines(EVENTS, files))
+        except duckdb.Error:  # one is no text, or has a line that is much too long, or more than one kind of line end
+            for path, number in files.items() if len(files) > 1 else ():
+                self._insert_lines({path: number})
+
+    def _forget(self, files: Collection[int]) -> None:
+        """Take what was staged of some files out again."""
+        if files:
+            self._run(f"delete from staging_events where file_id in ({', '.join(map(str, files))})")
 
     def _read_exactly(self, spool: Spool, rules: Contract, found: Reading) -> None:
         """Take the records of a spool that keep the contract, and refuse the others with their reasons."""
@@ -203,12 +198,12 @@ class Reader:
         rows = self._run("select distinct unnest(keys) from shapes").fetchall()
         return {key for (key,) in rows}
 
-    def _repair(self, table: str, rules: Contract, *, controls: bool = True) -> dict[str, list[str]]:
+    def _repair(self, table: str, rules: Contract) -> dict[str, list[str]]:
         """Repair mangled text in a table, value by distinct value; return what became too long, by column.
 
-        Without `controls`, no text holds a control character: to look for what is not ASCII is much cheaper.
+        What is read directly holds no control character: to look for what is not ASCII is much cheaper.
         """
-        may_be_mangled = "regexp_matches({0}, '[^ -~]')" if controls else "strlen({0}) <> length({0})"
+        may_be_mangled = "strlen({0}) <> length({0})" if table == "staging_events" else "regexp_matches({0}, '[^ -~]')"
         too_long: dict[str, list[str]] = {}
         for column in rules.repaired:
             name = quoted(column.name)
@@ -234,7 +229,10 @@ class Reader:
     def _count(self, found: Reading) -> None:
         """Record how many records each file held; forget the files that were skipped."""
         if found.skipped:
-            self._run("delete from staging_files where path in (select unnest(?::varchar[]))", [list(found.skipped)])
+            paths = list(found.skipped)
+            skipped = "select file_id from staging_files where path in (select unnest(?::varchar[]))"
+            self._run(f"delete from staging_events where file_id in ({skipped})", [paths])  # lines taken before
+            self._run(f"delete from staging_files where file_id in ({skipped})", [paths])
         self._run(
             "update staging_files set read = counted.read from"
             " (select file_id, count(*) as read from"
@@ -291,23 +289,35 @@ def _texts(spool: Spool, rules: Contract, values: Values) -> str:
 def _has_trailing_comma(record: str) -> str:
     """Return the SQL that finds a trailing comma in a record: outside its strings, which are emptied to look."""
     emptied = f"""regexp_replace({record}, '"(?:[^"\\\\]|\\\\.)*"', '""', 'g')"""
-    return f"(regexp_matches({record}, '{direct.COMMA}') and regexp_matches({emptied}, '{direct.COMMA}'))"
+    return f"(regexp_matches({record}, '{_COMMA}') and regexp_matches({emptied}, '{_COMMA}'))"
 
 
-def _has_plain_keys(file: SourceFile, contents: Contents, found: Reading) -> bool:
-    """Note the unknown keys of a file's first records; tell whether all known ones are spelt as usual."""
+def _has_usual_keys(file: SourceFile, contents: Contents, found: Reading) -> bool:
+    """Note the unknown keys of a file's first records; tell whether most of these have all known ones."""
     names = {column.name for column in EVENTS.fields}
     keys: set[str] = set()
+    usual = records = 0
     try:
         with contents.open(file) as stream:
             for piece in islice(cut(stream), _SAMPLE):
-                keys |= json.loads(piece.text).keys()
-        "".join(keys).encode()
-    except (OSError, ValueError, AttributeError, RecursionError):  # something is odd about it: to be found out exactly
+                given = _keys_of(piece.text)
+                keys |= given
+                records += 1
+                usual += names <= given
+    except (OSError, SourceError):  # to be told by who reads it exactly
         return False
-    strange = unknown(keys, EVENTS)
-    found.unknown_keys["events"] |= strange
-    return keys <= names | strange
+    found.unknown_keys["events"] |= unknown(keys, EVENTS)
+    return 2 * usual > records
+
+
+def _keys_of(record: bytes) -> set[str]:
+    """Return the keys of a record; none if it is not right."""
+    try:
+        keys = set(json.loads(record))
+        "".join(keys).encode()
+    except (ValueError, TypeError, RecursionError):
+        return set()
+    return keys
 
 
 def _can_be_direct(file: SourceFile, contents: Contents) -> bool:

@@ -33,7 +33,7 @@ _TEXT = re.compile(rb'"[^"\\\r\n]*(?:\\.[^"\\\r\n]*)*"')
 _LINE = re.compile(rb".*\n|.+$")
 _TOO_LONG = f"longer than {MAX_RECORD} bytes"
 _SEVERAL = re.compile(rb"\}\s*\{")
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _HIDDEN = re.compile(r"(?:^|/)[._]")
 _NO_KEYS = Aws()
 
@@ -225,7 +225,7 @@ def _looks_whole(line: bytes) -> bool:
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes, bool]]:
     """Yield number, bytes, and whether they go on with an overlong line, for each line of a stream."""
     number, continued = 1, False
-    raw = stream.readline(_MAX_HELD).removeprefix(_BYTE_ORDER_MARK)
+    raw = stream.readline(_MAX_HELD).removeprefix(BYTE_ORDER_MARK)
     while raw:
         yield number, raw, continued
         continued = not raw.endswith(b"\n")

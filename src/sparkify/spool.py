@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from sparkify.contents import Contents, Numbered
 from sparkify.contract import literal
 from sparkify.errors import SourceChanged, SourceError
-from sparkify.sources import MAX_RECORD, Kind, Piece, SourceFile, cut, reading
+from sparkify.sources import BYTE_ORDER_MARK, MAX_RECORD, Kind, Piece, SourceFile, cut, reading
 
 _NEW_LINE = b"\x1e"  # of a record in the spool, where a record is a line
 
 Progress = Callable[[int, int], None]
 """Told how many more bytes, and how many more records, have been read."""
 
+Left = list[bytes]
+"""Lines of a file of which all others have been taken."""
+
 
 class Spool:
     """Records cut from many files, with the file and line of each, in a form that DuckDB reads in parallel."""
 
-    def __init__(self, folder: Path, kind: Kind) -> None:
+    def __init__(self, folder: Path, kind: Kind, left: Mapping[int, Left] | None = None) -> None:
+        """Make an empty spool; of files in `left`, by their numbers, only those lines will go into it."""
+        self._left = left or {}
         self._path = folder / f"{kind}.records"
         self._flaws_path = folder / f"{kind}.flaws"
         self._position = 0
@@ -66,7 +71,9 @@ class Spool:
             for number, file in ahead:
                 starts, position = (records.tell(), flaws.tell()), self._position
                 try:
-                    self._write_file(number, pieces(file, contents), records, flaws)
+                    left = self._left.get(number)
+                    found = pieces_left(file, contents, left) if left else pieces(file, contents)
+                    self._write_file(number, found, records, flaws)
                 except SourceError as error:
                     if not (skip_bad_files or isinstance(error, SourceChanged)):
                         raise
@@ -100,6 +107,39 @@ def pieces(file: SourceFile, contents: Contents) -> Iterator[Piece]:
     """Yield the records of a file, and what should have been records; raise SourceError if it cannot be read."""
     with reading(file.path), contents.open(file) as stream:
         yield from cut(stream)
+
+
+def pieces_left(file: SourceFile, contents: Contents, left: Left) -> Iterator[Piece]:
+    """Yield the pieces of some lines of a file, and of what is blank behind them; all others hold a record each.
+
+    Each run of such lines is cut by itself, as it would be in the whole file: a line that holds a record begins with
+    a bracket, so nothing that was begun before it goes on behind it.
+    """
+    sought = set(left)
+    met = 0
+    run: list[bytes] = []
+    before = 0  # the number of lines before the run
+
+    def cut_run() -> Iterator[Piece]:
+        behind_a_line = bool(before)  # or a byte order mark would be taken for that of the file
+        for piece in cut(io.BytesIO(b"\n" * behind_a_line + b"".join(run))):
+            yield piece._replace(line=before + piece.line - behind_a_line)
+        run.clear()
+
+    with reading(file.path), contents.open(file) as stream:
+        for number, raw in enumerate(stream, start=1):
+            line = raw.removesuffix(b"\n").removesuffix(b"\r")
+            if (line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line) in sought:
+                met += 1
+                before = before if run else number - 1
+                run.append(raw)
+            elif run and not line:
+                run.append(raw)
+            elif run:
+                yield from cut_run()
+        yield from cut_run()
+    if met != len(left):
+        raise SourceChanged(f"{file.path}: changed while it was read. Run again when it is complete.")
 
 
 def _shown(raw: bytes) -> str:

@@ -149,7 +149,7 @@ class DuckDB(Engine):
                 f"select (select count(*) from staging_files) + row_number() over (order by file), '{kind}', file, '',"
                 f" 0, false, 0\nfrom glob({literal(pattern)})"
             )
-            made.append(direct.insert(CONTRACTS[kind], [pattern], layout="auto"))
+            made.append(direct.insert_whole(CONTRACTS[kind], pattern))
         return made + [
             f"create or replace temp view {view} as\n{queries.read(f'staging/{view}', cls.name)}"
             for view in queries.names("staging")
