@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from tests.conftest import Row, Warehouse
 from tests.records import BAD, GOOD, folder, joined, keys, loaded, misread, play, song
 
-from sparkify import reader, spool
+from sparkify import contents, reader, spool
+from sparkify.config import Aws
 from sparkify.generate import Generated, generate
-from sparkify.sources import Kind, Piece, cut
+from sparkify.sources import Kind, Piece, SourceFile, cut
 
 Contents = dict[str, list[Row]]
 Both = Callable[[Path, Path], list[tuple[Contents, dict[str, list[str]]]]]
@@ -110,6 +111,21 @@ def test_broken_record_takes_no_good_one_with_it(broken: bytes) -> None:
     found = pieces_of(content)
     assert found[0] == Piece(1, b'{"first": 1}')
     assert found[-1] == Piece(content.count(b"\n") + 1, b'{"last": {"a": "}"}}')
+
+
+@given(st.lists(BYTES, max_size=20).map(b"".join), st.lists(BYTES, max_size=20).map(b"".join))
+def test_lines_left_are_cut_as_in_their_file(
+    tmp_path_factory: pytest.TempPathFactory, one: bytes, other: bytes
+) -> None:
+    """What is made of the lines that hold no record does not depend on the others being read with them."""
+    content = b"\n".join([one, b'{"whole": 1}', other, b'{"whole": 1}', one])
+    path = tmp_path_factory.mktemp("left") / "some.json"
+    path.write_bytes(content)
+    lines = [line.removesuffix(b"\r") for line in content.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
+    left = [line for line in lines if line and line != b'{"whole": 1}']
+    file = SourceFile("events", str(path), "", len(content))
+    found = list(spool.pieces_left(file, contents.Contents(path.parent, Aws()), left))
+    assert found == [piece for piece in pieces_of(content) if piece != Piece(piece.line, b'{"whole": 1}')]
 
 
 # How records may be written

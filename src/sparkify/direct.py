@@ -18,6 +18,7 @@ _READ_AS = {
     Type.NUMBER: "DOUBLE",
     Type.SPAN: "DOUBLE",
 }
+_BRACKETED = "case when starts_with(line, '{') and ends_with(line, '}') then line end"
 _EXACT = 2**53  # from where on a DOUBLE may stand for several whole numbers
 # A value that is neither text nor a number nor null, but would be taken for one: a list, an object, a truth value, or
 # what Python writes for a float that is none.
@@ -58,8 +59,9 @@ def insert_lines(rules: Contract, files: Mapping[str, int]) -> str:
         f" select {values}, files.file_id, false, case when {doubts} then line end"
         # Columns before anything is asked of them: to ask a structure for its fields again and again takes longer.
         f" from (select line, filename, fields is null as is_unread, {fields}"
-        # Strict: a key that is missing, or written in another case, is an error, and so is a key given twice.
-        f" from (select line, filename, try(from_json_strict(line, '{{{structure}}}')) as fields"
+        # Strict: a key that is missing, or written in another case, is an error, and so is a key given twice. Where
+        # there is one, two thousand lines are tried again one by one, so broken lines are not even tried.
+        f" from (select line, filename, try(from_json_strict({_BRACKETED}, '{{{structure}}}')) as fields"
         f" from {_lines(list(files))} where line <> '') as lines) as records"
         f" join (select unnest([{paths}]) as path, unnest({list(files.values())}) as file_id) as files"
         " on files.path = records.filename"
@@ -84,12 +86,10 @@ def _value(field: Field) -> str:
 
 def _doubts_of_line() -> Iterator[str]:
     """Yield what makes a line doubtful, as SQL: what from_json_strict takes although JSON or the contract does not."""
+    # Or not bracketed: what stands before a line in doubt, and behind it, must be known not to belong to it.
     yield "is_unread"
     yield f"strlen(line) > {MAX_RECORD}"
-    # So that what stands before a line in doubt, and behind it, is known not to belong to it.
-    yield "not starts_with(line, '{')"
     # A comma that trails. Within the line it would stand in an odd value.
-    yield "not ends_with(line, '}')"
     yield from (f"ends_with(line, {literal(before + '}')})" for before in ", \t\r")
     yield f"regexp_matches(line, '{_ODD}')"
     # NUL, which no database takes, and the other control characters: mangled text has some, and the exact way looks.

@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -26,7 +26,7 @@ from sparkify.contract import CONTRACTS, EVENTS, Contract, Type, literal, quoted
 from sparkify.errors import SourceError
 from sparkify.fields import Values, at_paths, by_name, unknown
 from sparkify.sources import Kind, SourceFile, cut
-from sparkify.spool import Left, Progress, Spool
+from sparkify.spool import Left, Progress, Spool, copy_text
 
 DIRECT_SIZE = 1 << 20
 """Bytes from which a log file is read by DuckDB directly. Below, opening it costs more than it saves."""
@@ -69,7 +69,7 @@ class Reader:
         with scratch_folder() as folder:
             contents = Contents(Path(folder), self._aws)
             try:
-                taken = self._read_directly(numbered, contents, found)
+                taken = self._read_directly(numbered, contents, Path(folder), found)
                 for kind in CONTRACTS:
                     left = [item for item in numbered if item[1].kind == kind and taken.get(item[0], True)]
                     if left:
@@ -96,7 +96,9 @@ class Reader:
                 [len(rows), *map(list, zip(*rows, strict=True))],
             )
 
-    def _read_directly(self, files: Sequence[Numbered], contents: Contents, found: Reading) -> dict[int, Left]:
+    def _read_directly(
+        self, files: Sequence[Numbered], contents: Contents, folder: Path, found: Reading
+    ) -> dict[int, Left]:
         """Read large log files as they stand; return the lines left to be read exactly of each that was taken."""
         taken: dict[int, Left] = {}
         large = [] if self._paths else [item for item in files if _can_be_direct(item[1], contents)]
@@ -104,7 +106,7 @@ class Reader:
             here = set(contents.copy([file for _, file in group]))
             usual = [item for item in group if item[1] in here and _has_usual_keys(item[1], contents, found)]
             if usual:
-                taken |= self._take(usual, contents)
+                taken |= self._take(usual, contents, folder)
         if taken:
             too_long = self._repair("staging_events", EVENTS)
             if too_long:  # by a repair: those files are read exactly, and the record is refused
@@ -120,21 +122,25 @@ class Reader:
                 taken = {number: left for number, left in taken.items() if number not in faulty}
         return taken
 
-    def _take(self, group: Sequence[Numbered], contents: Contents) -> dict[int, Left]:
+    def _take(self, group: Sequence[Numbered], contents: Contents, folder: Path) -> dict[int, Left]:
         """Insert the records of files line by line; return what is left of each file, if it is not too much."""
         self._run(f"alter table staging_events add column {direct.LEFT} varchar")
         try:
-            self._insert_lines({contents.path(file): number for number, file in group})
+            no_text = self._insert_lines({contents.path(file): number for number, file in group}, folder)
             lines = {
-                number: (taken, left)
-                for number, taken, left in self._run(
+                number: (rows, left)
+                for number, rows, left in self._run(
                     f"select file_id, count(*), count({direct.LEFT}) from staging_events group by file_id"
                 ).fetchall()
             }
             files = {number: file for number, file in group if number in lines}
-            odd = {number for number in files if lines[number][1] > _MOST_LEFT * lines[number][0]}
+            odd = {
+                number
+                for number, (rows, left) in lines.items()
+                if left + len(no_text.get(number, ())) > _MOST_LEFT * rows
+            }
             self._forget(odd)
-            taken: dict[int, Left] = {number: [] for number in files if number not in odd}
+            taken: dict[int, Left] = {number: no_text.get(number, []) for number in files if number not in odd}
             for number, line in self._run(
                 f"select file_id, {direct.LEFT} from staging_events where {direct.LEFT} is not null"
             ).fetchall():
@@ -143,18 +149,32 @@ class Reader:
         finally:
             self._run(f"alter table staging_events drop column {direct.LEFT}")
         for number, left in taken.items():
-            self._progress(0 if left else files[number].size, lines[number][0] - len(left))
+            rows, doubted = lines[number]
+            self._progress(0 if left else files[number].size, rows - doubted)
             if not left:
                 contents.drop(files[number])
         return taken
 
-    def _insert_lines(self, files: Mapping[str, int]) -> None:
-        """Insert the lines of files; where it cannot be done with all of them, file by file, without the guilty."""
+    def _insert_lines(self, files: Mapping[str, int], folder: Path) -> dict[int, Left]:
+        """Insert the lines of files, by path on disk; return those that are no text, by the file's number."""
         try:
             self._run(direct.insert_lines(EVENTS, files))
-        except duckdb.Error:  # one is no text, or has a line that is much too long, or more than one kind of line end
-            for path, number in files.items() if len(files) > 1 else ():
-                self._insert_lines({path: number})
+        except duckdb.Error:  # some line is no text; or much too long, or ends otherwise than the one before it
+            copies: dict[str, int] = {}
+            no_text: dict[int, Left] = {}
+            for path, number in files.items():
+                copy = folder / f"{number}.text"
+                lines = copy_text(Path(path), copy)
+                if lines is not None:
+                    copies[str(copy)] = number
+                    no_text[number] = lines
+            with suppress(duckdb.Error):  # or else they are read exactly
+                if copies:
+                    self._run(direct.insert_lines(EVENTS, copies))
+            for copy in map(Path, copies):
+                copy.unlink()
+            return no_text
+        return {}
 
     def _forget(self, files: Collection[int]) -> None:
         """Take what was staged of some files out again."""

@@ -13,6 +13,7 @@ from sparkify.contract import literal
 from sparkify.errors import SourceChanged, SourceError
 from sparkify.sources import BYTE_ORDER_MARK, MAX_RECORD, Kind, Piece, SourceFile, cut, reading
 
+_LONGEST = 2 * MAX_RECORD  # bytes of a line that is copied
 _NEW_LINE = b"\x1e"  # of a record in the spool, where a record is a line
 
 Progress = Callable[[int, int], None]
@@ -115,7 +116,7 @@ def pieces_left(file: SourceFile, contents: Contents, left: Left) -> Iterator[Pi
     Each run of such lines is cut by itself, as it would be in the whole file: a line that holds a record begins with
     a bracket, so nothing that was begun before it goes on behind it.
     """
-    sought = set(left)
+    sought = {line + end for line in left for end in (b"\n", b"\r\n", b"")}
     met = 0
     run: list[bytes] = []
     before = 0  # the number of lines before the run
@@ -128,18 +129,49 @@ def pieces_left(file: SourceFile, contents: Contents, left: Left) -> Iterator[Pi
 
     with reading(file.path), contents.open(file) as stream:
         for number, raw in enumerate(stream, start=1):
-            line = raw.removesuffix(b"\n").removesuffix(b"\r")
-            if (line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line) in sought:
+            if raw in sought or (number == 1 and raw.removeprefix(BYTE_ORDER_MARK) in sought):
                 met += 1
                 before = before if run else number - 1
                 run.append(raw)
-            elif run and not line:
+            elif run and not raw.strip():
                 run.append(raw)
             elif run:
                 yield from cut_run()
         yield from cut_run()
     if met != len(left):
         raise SourceChanged(f"{file.path}: changed while it was read. Run again when it is complete.")
+
+
+def copy_text(path: Path, copy: Path) -> Left | None:
+    """Copy the lines of a file that are text, all with the same line end; return the others.
+
+    What DuckDB's CSV reader does not take for a line of text makes it refuse the whole file, so it is kept from it.
+    Return None, without a copy, where a line is too long for it, or the file cannot be opened.
+    """
+    others: Left = []
+    try:
+        source = path.open("rb")
+    except OSError:  # to be told by who reads it exactly
+        return None
+    with source, copy.open("wb") as text:
+        while raw := source.readline(_LONGEST):
+            line = raw.removesuffix(b"\n").removesuffix(b"\r")
+            if len(raw) == _LONGEST:
+                copy.unlink()
+                return None
+            if b"\r" in line or b"\x1f" in line or not _is_text(line):
+                others.append(line)
+            else:
+                text.write(line + b"\n")
+    return others
+
+
+def _is_text(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _shown(raw: bytes) -> str:
