@@ -129,7 +129,7 @@ def pieces_left(file: SourceFile, contents: Contents, left: Left) -> Iterator[Pi
 
     with reading(file.path), contents.open(file) as stream:
         for number, raw in enumerate(stream, start=1):
-            if raw in sought or (number == 1 and raw.removeprefix(BYTE_ORDER_MARK) in sought):
+            if (raw if number > 1 else raw.removeprefix(BYTE_ORDER_MARK)) in sought:
                 met += 1
                 before = before if run else number - 1
                 run.append(raw)
