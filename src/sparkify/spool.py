@@ -116,7 +116,7 @@ def pieces_left(file: SourceFile, contents: Contents, left: Left) -> Iterator[Pi
     Each run of such lines is cut by itself, as it would be in the whole file: a line that holds a record begins with
     a bracket, so nothing that was begun before it goes on behind it.
     """
-    sought = {line + end for line in left for end in (b"\n", b"\r\n", b"")}
+    sought = {line + end for line in left for end in (b"\n", b"\r\n", b"", b"\r")}
     met = 0
     run: list[bytes] = []
     before = 0  # the number of lines before the run
