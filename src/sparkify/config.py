@@ -35,6 +35,15 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
+def size(text: str) -> int:
+    """Read a number of bytes, such as 500MB or 1GiB."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?", text.strip().upper())
+    number = float(found[1]) * (1024 if found[3] else 1000) ** " KMGT".index(found[2] or " ") if found else 0
+    if not 1 <= number < 2**63:
+        raise ValueError("must be a size such as 500MB or 1GB")
+    return int(number)
+
+
 def gathered(text: str) -> str:
     """Read how files are gathered for COPY: always, by either name."""
     if text not in ("auto", "always"):
@@ -100,6 +109,7 @@ class Config:
     compact: str = setting("S3", "COMPACT", "auto", parse=gathered)  # nobody has to ask: there is one way
     url: str = setting("WAREHOUSE", "URL", secret=True)  # may hold a password
     schema: str = setting("WAREHOUSE", "SCHEMA", "sparkify")
+    memory: int = setting("WAREHOUSE", "MEMORY", 1_200_000_000, parse=size)  # bytes that DuckDB may use
     iam_role_arn: str = setting("IAM_ROLE", "ARN")
     aws: Aws = Aws()
     dwh: Dwh = Dwh()

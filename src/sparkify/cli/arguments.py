@@ -89,11 +89,12 @@ def day(text: str) -> date:
 
 def number_of_bytes(text: str) -> int:
     """Read a size such as 500MB or 1GiB."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?", text.strip().upper())
-    size = float(found[1]) * (1024 if found[3] else 1000) ** " KMGT".index(found[2] or " ") if found else 0
-    if not 1 <= size < 2**63:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size. Write it like 500MB or 1GB.")
-    return int(size)
+    from sparkify.config import size
+
+    try:
+        return size(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size. Write it like 500MB or 1GB.") from None
 
 
 def limit(text: str) -> Limit:

@@ -57,7 +57,10 @@ class DuckDB(Engine):
             raise WarehouseError(f"{self._path}: there is no warehouse yet. Run `sparkify etl` to make one.")
         if not self._path.parent.is_dir():
             raise WarehouseError(f"{self._path}: its folder does not exist. Make the folder, or set [WAREHOUSE] URL.")
-        settings: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": False}
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "autoinstall_known_extensions": False,
+            "memory_limit": f"{config.memory}B",
+        }
         if read_only:
             settings["enable_external_access"] = False  # or a SELECT could read and write any file
         try:

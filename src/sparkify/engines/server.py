@@ -37,7 +37,7 @@ class Server(Engine):
         self._config = config
         self._schema = schema
         self._read_only = read_only
-        self._read = duckdb.connect()
+        self._read = duckdb.connect(config={"memory_limit": f"{config.memory}B"})
         self._read.execute("set preserve_insertion_order = false")
         self.reconnect()
 
