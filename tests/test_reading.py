@@ -17,7 +17,7 @@ from tests.records import BAD, GOOD, folder, joined, keys, loaded, misread, play
 
 from sparkify import reader, spool
 from sparkify.generate import Generated, generate
-from sparkify.sources import Kind, Piece, cut
+from sparkify.sources import Kind, Piece, cut, only, read_small
 
 Contents = dict[str, list[Row]]
 Both = Callable[[Path, Path], list[tuple[Contents, dict[str, list[str]]]]]
@@ -110,6 +110,25 @@ def test_broken_record_takes_no_good_one_with_it(broken: bytes) -> None:
     found = pieces_of(content)
     assert found[0] == Piece(1, b'{"first": 1}')
     assert found[-1] == Piece(content.count(b"\n") + 1, b'{"last": {"a": "}"}}')
+
+
+@given(st.lists(BYTES, max_size=4).map(b"".join), st.sampled_from((b"", b"\n", b"\r\n", b" \x0b\n\n")))
+@example(b'"a": "\n', b"")
+@example(b'"a": 1}\n{"a": 2', b"")
+@example(b'"a": "\xff"', b"\n")
+def test_only_record_of_a_file_is_what_cutting_finds(inside: bytes, end: bytes) -> None:
+    """What is taken for a file's only record at first sight is all that there is to cut out of it."""
+    content = b"{" + inside + b"}" + end
+    record = only(content)
+    assert record is None or [record] == pieces_of(content)
+
+
+@pytest.mark.parametrize("listed", [0, 1, 7, 8, 9, 1000])
+def test_small_file_is_read_whole_whatever_its_listed_size(tmp_path: Path, listed: int) -> None:
+    """A file that grew or shrank since it was listed is read to its end."""
+    path = tmp_path / "a.json"
+    path.write_bytes(b'{"a": 1}')
+    assert read_small(str(path), listed) == b'{"a": 1}'
 
 
 # How records may be written

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from sparkify.contents import Contents, Numbered
 from sparkify.contract import literal
 from sparkify.errors import SourceChanged, SourceError
-from sparkify.sources import MAX_RECORD, Kind, Piece, SourceFile, cut, reading
+from sparkify.sources import MAX_RECORD, UNREADABLE, Kind, Piece, SourceFile, cut, only, unreadable
 
 _NEW_LINE = b"\x1e"  # of a record in the spool, where a record is a line
 
@@ -78,7 +78,7 @@ class Spool:
                 progress(file.size, self._position - position)
 
     def _write_file(
-        self, number: int, pieces: Iterator[Piece], records: io.BufferedWriter, flaws: io.BufferedWriter
+        self, number: int, pieces: Iterable[Piece], records: io.BufferedWriter, flaws: io.BufferedWriter
     ) -> None:
         for piece in pieces:
             if piece.flaw:
@@ -96,10 +96,24 @@ class Spool:
                 records.write(b"%d\x1f%d\x1f%d\x1f%b\n" % (number, piece.line, self._position, text))
 
 
-def pieces(file: SourceFile, contents: Contents) -> Iterator[Piece]:
-    """Yield the records of a file, and what should have been records; raise SourceError if it cannot be read."""
-    with reading(file.path), contents.open(file) as stream:
-        yield from cut(stream)
+def pieces(file: SourceFile, contents: Contents) -> Iterable[Piece]:
+    """Return the records of a file, and what should have been records; raise SourceError if it cannot be read."""
+    try:
+        content = contents.small(file)
+    except UNREADABLE as error:
+        raise unreadable(file.path, error) from error
+    if content is None:
+        return _pieces(file, contents)
+    record = only(content)
+    return (record,) if record else cut(io.BytesIO(content))
+
+
+def _pieces(file: SourceFile, contents: Contents) -> Iterator[Piece]:
+    try:
+        with contents.open(file) as stream:
+            yield from cut(stream)
+    except UNREADABLE as error:
+        raise unreadable(file.path, error) from error
 
 
 def _shown(raw: bytes) -> str:
