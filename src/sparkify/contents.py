@@ -73,14 +73,11 @@ class Contents:
         small = self.small(file)
         if small is not None:
             return io.BytesIO(small)
-        is_packed = _is_packed(file)
         held = self._held.get(file.path)
-        if isinstance(held, bytes):
-            return _unpacked(held)
-        return open_file(self.path(file), is_packed=is_packed)
+        return _unpacked(held) if isinstance(held, bytes) else open_file(self.path(file), is_packed=_is_packed(file))
 
     def small(self, file: SourceFile) -> bytes | None:
-        """Return the bytes of a file if they are at hand or few, and not packed. Raise as `open` does."""
+        """Return the bytes of a file if they are at hand or few, and not packed; else None. Raise as `open` does."""
         held = self._held.get(file.path)
         if isinstance(held, SourceError):
             raise held

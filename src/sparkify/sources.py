@@ -7,6 +7,7 @@ Cutting finds where each record begins and ends; whether it is valid JSON is the
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import re
 import stat
@@ -185,10 +186,12 @@ def open_file(path: str, *, is_packed: bool) -> BinaryIO:
     return Path(path).open("rb")
 
 
-def only(content: bytes) -> Piece | None:
-    """Return the record of a file that holds one, on its first line; None if `cut` has to look."""
+def cut_small(content: bytes) -> Iterable[Piece]:
+    """Cut the bytes of a small file into records; faster than `cut` if one record, on its first line, is all."""
     text = content.rstrip()
-    return _piece(1, text) if b"\n" not in text and _looks_whole(text) else None
+    if b"\n" not in text and _looks_whole(text):
+        return (_piece(1, text),)
+    return cut(io.BytesIO(content))
 
 
 def cut(stream: BinaryIO) -> Iterator[Piece]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from sparkify.contents import Contents, Numbered
 from sparkify.contract import literal
 from sparkify.errors import SourceChanged, SourceError
-from sparkify.sources import MAX_RECORD, UNREADABLE, Kind, Piece, SourceFile, cut, only, unreadable
+from sparkify.sources import MAX_RECORD, UNREADABLE, Kind, Piece, SourceFile, cut, cut_small, unreadable
 
 _NEW_LINE = b"\x1e"  # of a record in the spool, where a record is a line
 
@@ -104,8 +104,7 @@ def pieces(file: SourceFile, contents: Contents) -> Iterable[Piece]:
         raise unreadable(file.path, error) from error
     if content is None:
         return _pieces(file, contents)
-    record = only(content)
-    return (record,) if record else cut(io.BytesIO(content))
+    return cut_small(content)
 
 
 def _pieces(file: SourceFile, contents: Contents) -> Iterator[Piece]:
