@@ -130,6 +130,17 @@ def test_small_file_is_read_whole_whatever_its_listed_size(tmp_path: Path, liste
     assert read_small(str(path), listed) == b'{"a": 1}'
 
 
+@pytest.mark.parametrize("name", ["a\n\r\t", "'\"", "a,\x1e\x1f\x01", "\\N", "é\U0001f600", " "])
+def test_file_may_have_any_name(warehouse: Warehouse, name: str) -> None:
+    """Whatever characters a file's name holds, its records are loaded and the ledger names it."""
+    path = warehouse.log_data / f"{name}.json"
+    path.write_text(play())
+    (warehouse.log_data / "other.json").write_text(GOOD["events"][0])
+    warehouse.etl()
+    assert (str(path), 1) in warehouse.query("select path, songplays from etl_files")
+    assert warehouse.etl().run.counts.files == 0
+
+
 # How records may be written
 
 LAYOUTS: dict[str, Callable[[list[str]], bytes]] = {
