@@ -13,6 +13,7 @@ import re
 import stat
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, cast
 
@@ -153,6 +154,15 @@ def unreadable(path: str, error: Exception) -> SourceError:
         return SourceError(f"{path}: has gone since it was listed. Run again, or pass --skip-bad-files.")
     reason = getattr(error, "strerror", None) or str(error)
     return SourceError(f"{path}: cannot be read ({reason}). Mend the file, or pass --skip-bad-files.")
+
+
+@contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Turn what the system says about an unreadable file into a SourceError that names it."""
+    try:
+        yield
+    except UNREADABLE as error:
+        raise unreadable(path, error) from error
 
 
 def read_small(path: str, size: int) -> bytes:

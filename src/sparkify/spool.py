@@ -11,7 +11,7 @@ from pathlib import Path
 from sparkify.contents import Contents, Numbered
 from sparkify.contract import literal
 from sparkify.errors import SourceChanged, SourceError
-from sparkify.sources import MAX_RECORD, UNREADABLE, Kind, Piece, SourceFile, cut, cut_small, unreadable
+from sparkify.sources import MAX_RECORD, UNREADABLE, Kind, Piece, SourceFile, cut, cut_small, reading, unreadable
 
 _NEW_LINE = b"\x1e"  # of a record in the spool, where a record is a line
 
@@ -98,7 +98,7 @@ class Spool:
 
 def pieces(file: SourceFile, contents: Contents) -> Iterable[Piece]:
     """Return the records of a file, and what should have been records; raise SourceError if it cannot be read."""
-    try:
+    try:  # not `reading`, which would cost a tenth of the time that a tiny file takes
         content = contents.small(file)
     except UNREADABLE as error:
         raise unreadable(file.path, error) from error
@@ -108,11 +108,8 @@ def pieces(file: SourceFile, contents: Contents) -> Iterable[Piece]:
 
 
 def _pieces(file: SourceFile, contents: Contents) -> Iterator[Piece]:
-    try:
-        with contents.open(file) as stream:
-            yield from cut(stream)
-    except UNREADABLE as error:
-        raise unreadable(file.path, error) from error
+    with reading(file.path), contents.open(file) as stream:
+        yield from cut(stream)
 
 
 def _shown(raw: bytes) -> str:
