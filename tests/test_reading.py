@@ -18,7 +18,7 @@ from tests.records import BAD, GOOD, folder, joined, keys, loaded, misread, play
 from sparkify import contents, reader, spool
 from sparkify.config import Aws
 from sparkify.generate import Generated, generate
-from sparkify.sources import Kind, Piece, SourceFile, cut
+from sparkify.sources import Kind, Piece, SourceFile, cut, cut_small, read_small
 
 Contents = dict[str, list[Row]]
 Both = Callable[[Path, Path], list[tuple[Contents, dict[str, list[str]]]]]
@@ -126,6 +126,35 @@ def test_lines_left_are_cut_as_in_their_file(
     file = SourceFile("events", str(path), "", len(content))
     found = list(spool.pieces_left(file, contents.Contents(path.parent, Aws()), left))
     assert found == [piece for piece in pieces_of(content) if piece != Piece(piece.line, b'{"whole": 1}')]
+
+
+@given(st.lists(BYTES, max_size=4).map(b"".join), st.sampled_from((b"", b"\n", b"\r\n", b" \x0b\n\n")))
+@example(b'"a": "\n', b"")
+@example(b'"a": 1}\n{"a": 2', b"")
+@example(b'"a": "\xff"', b"\n")
+def test_small_file_is_cut_like_any_other(inside: bytes, end: bytes) -> None:
+    """What is taken for a file's only record at first sight is all that there is to cut out of it."""
+    content = b"{" + inside + b"}" + end
+    assert list(cut_small(content)) == pieces_of(content)
+
+
+@pytest.mark.parametrize("listed", [0, 1, 7, 8, 9, 1000])
+def test_small_file_is_read_whole_whatever_its_listed_size(tmp_path: Path, listed: int) -> None:
+    """A file that grew or shrank since it was listed is read to its end."""
+    path = tmp_path / "a.json"
+    path.write_bytes(b'{"a": 1}')
+    assert read_small(str(path), listed) == b'{"a": 1}'
+
+
+@pytest.mark.parametrize("name", ["a\n\r\t", "'\"", "a,\x1e\x1f\x01", "\\N", "é\U0001f600", " "])
+def test_file_may_have_any_name(warehouse: Warehouse, name: str) -> None:
+    """Whatever characters a file's name holds, its records are loaded and the ledger names it."""
+    path = warehouse.log_data / f"{name}.json"
+    path.write_text(play())
+    (warehouse.log_data / "other.json").write_text(GOOD["events"][0])
+    warehouse.etl()
+    assert (str(path), 1) in warehouse.query("select path, songplays from etl_files")
+    assert warehouse.etl().run.counts.files == 0
 
 
 # How records may be written

@@ -57,6 +57,9 @@ class Contents:
 
         To be closed by who does not take them all: then nothing is under way any more.
         """
+        if not any(s3.is_s3(file.path) for _, file in files):
+            yield from files
+            return
         with closing(self._fetched(files, in_memory=IN_MEMORY)) as fetched:
             for number, file in fetched:
                 yield number, file
@@ -67,16 +70,22 @@ class Contents:
 
         Raise SourceError for an object that could not be fetched, and what the system raises for a file on disk.
         """
-        is_packed = file.path.lower().endswith(".gz")
+        small = self.small(file)
+        if small is not None:
+            return io.BytesIO(small)
+        held = self._held.get(file.path)
+        return _unpacked(held) if isinstance(held, bytes) else open_file(self.path(file), is_packed=_is_packed(file))
+
+    def small(self, file: SourceFile) -> bytes | None:
+        """Return the bytes of a file if they are at hand or few, and not packed; else None. Raise as `open` does."""
         held = self._held.get(file.path)
         if isinstance(held, SourceError):
             raise held
+        if _is_packed(file):
+            return None
         if isinstance(held, bytes):
-            return _unpacked(held) if is_packed else io.BytesIO(held)
-        path = self.path(file)
-        if file.size <= _SMALL and not is_packed:
-            return io.BytesIO(read_small(path))
-        return open_file(path, is_packed=is_packed)
+            return held
+        return read_small(self.path(file), file.size) if file.size <= _SMALL else None
 
     def drop(self, file: SourceFile) -> None:
         """Forget what was fetched of a file, and remove its copy."""
@@ -136,6 +145,10 @@ def _portions(files: Sequence[Numbered], in_memory: int) -> Iterator[list[Number
         weight += size
     if portion:
         yield portion
+
+
+def _is_packed(file: SourceFile) -> bool:
+    return file.path[-3:].lower() == ".gz"
 
 
 def _unpacked(content: bytes) -> BinaryIO:

@@ -88,12 +88,20 @@ class Reader:
         for table in STAGING:
             self._run(f"drop table if exists temp.{table}")
             self._run(queries.read(f"tables/{table}", "duckdb"))
-        rows = [(file.kind, file.path, file.version, file.size, file.path in redelivered) for file in files]
-        if rows:
+        if not files:
+            return
+        # One text a column, which DuckDB cuts up: a third of the time of lists. No path holds a null character.
+        kinds, paths = [file.kind for file in files], [file.path for file in files]
+        versions, sizes = [file.version for file in files], [str(file.size) for file in files]
+        cells = ", ".join(["unnest(string_split(?, chr(0)))"] * 4)
+        self._run(
+            f"insert into staging_files select unnest(range(?)), {cells}, false, 0",
+            [len(files), *("\0".join(column) for column in (kinds, paths, versions, sizes))],
+        )
+        if redelivered:
             self._run(
-                "insert into staging_files select unnest(range(?)), unnest(?::varchar[]), unnest(?::varchar[]),"
-                " unnest(?::varchar[]), unnest(?::bigint[]), unnest(?::boolean[]), 0",
-                [len(rows), *map(list, zip(*rows, strict=True))],
+                "update staging_files set redelivered = true where path in (select unnest(?::varchar[]))",
+                [list(redelivered)],
             )
 
     def _read_directly(

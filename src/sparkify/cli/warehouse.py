@@ -69,7 +69,7 @@ def _dry_run(options: argparse.Namespace, config: Config) -> None:
 
     files = pipeline.plan(config, pipeline.Options(full_refresh=options.full_refresh), Narrator())
     if options.json:
-        print_json([asdict(file) for file in files])
+        print_json([file._asdict() for file in files])
         return
     for file in files:
         print(f"{formats.size(file.size):>9}  {file.kind:6}  {file.path}")
