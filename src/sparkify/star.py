@@ -11,6 +11,11 @@ ORDER = ("catalogue", "songs", "artists", "users", "tracks", "songplays", "page_
 Changed = dict[str, int]
 """Table → how many of its rows a batch added or changed."""
 
+_HAS_KEY = """
+staging_events.ts = k.ts and staging_events.sessionId = k.sessionId and staging_events.itemInSession = k.itemInSession
+and coalesce(staging_events.userId, '') = coalesce(k.userId, '') and (staging_events.page = 'NextSong') = k.is_play
+"""
+
 
 def publish(engine: Engine) -> Changed:
     """Bring the star up to date with what is staged."""
@@ -70,17 +75,14 @@ def _settle_songs(engine: Engine) -> None:
 
 def _settle_events(engine: Engine) -> int:
     """Mark the staged events that change nothing, and take out what others replace; return how many plays go."""
+    _make(engine, "known_events", queries.read("settle/known_events", engine.name))
+    # Nearly all that is delivered again says the same again; where it does not, its key is contested, and settled below.
+    engine.execute(f"update staging_events set duplicate = true from known_events as k where {_HAS_KEY}")
     _make(engine, "contested_keys", queries.read("settle/contested_keys", engine.name))
     if not engine.value("select count(*) from contested_keys"):
         return 0
     _make(engine, "settled_events", queries.read("settle/settled_events", engine.name))
-    engine.execute(
-        "delete from staging_events using contested_keys as k"
-        " where staging_events.ts = k.ts and staging_events.sessionId = k.sessionId"
-        " and staging_events.itemInSession = k.itemInSession"
-        " and coalesce(staging_events.userId, '') = coalesce(k.userId, '')"
-        " and (staging_events.page = 'NextSong') = k.is_play"
-    )
+    engine.execute(f"delete from staging_events using contested_keys as k where {_HAS_KEY}")
     engine.execute(f"insert into staging_events {queries.read('settle/settled_rows', engine.name)}")
     engine.execute(
         "delete from page_views using settled_events as s"
