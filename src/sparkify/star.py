@@ -24,15 +24,16 @@ def publish(engine: Engine) -> Changed:
     if songs:
         _settle_songs(engine)
         for table in ("catalogue", "songs", "artists"):
-            changed[table] = _upsert(engine, table)
+            changed[table], _ = _upsert(engine, table)
         engine.execute("delete from artists where artist_id not in (select artist_id from catalogue)")
     replaced = 0
     if events:
         # Before duplicates go: of two events with one key, the user may be in the one that does not stand.
-        changed["users"] = _upsert(engine, "users")
+        changed["users"], _ = _upsert(engine, "users")
         replaced = _settle_events(engine)
-    changed["tracks"] = _upsert(engine, "tracks")
-    _match_known_plays(engine)
+    changed["tracks"], known_tracks = _upsert(engine, "tracks")
+    if known_tracks:  # nearly never without songs, and to look through all plays takes the longer the more there are
+        _match_known_plays(engine)
     if events:
         for table in ("songplays", "page_views", "time"):
             changed[table] = _insert(engine, table)
@@ -55,15 +56,15 @@ def _insert(engine: Engine, table: str) -> int:
     return added
 
 
-def _upsert(engine: Engine, table: str) -> int:
-    """Put the rows that a star file gives in the place of those with the same keys."""
+def _upsert(engine: Engine, table: str) -> tuple[int, int]:
+    """Put the rows that a star file gives in the place of those with the same keys; return how many, and of those."""
     key = tables.KEYS[table]
     _make(engine, f"new_{table}", queries.read(f"star/{table}", engine.name))
-    engine.execute(f"delete from {table} using new_{table} as n where {table}.{key} = n.{key}")
+    replaced = engine.execute(f"delete from {table} using new_{table} as n where {table}.{key} = n.{key}")
     changed = engine.execute(f"insert into {table} select * from new_{table}")
     if changed:
         engine.analyze(table)
-    return changed
+    return changed, replaced
 
 
 def _settle_songs(engine: Engine) -> None:
