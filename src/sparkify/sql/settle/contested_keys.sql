@@ -4,17 +4,17 @@ from known_events
 where differs
 union
 select ts, sessionId, itemInSession, userId, is_play, event_id
-from staged_events
-where
-    exists (
+from (
+    select ts, sessionId, itemInSession, userId, is_play, event_id
+    from staged_events
+    where exists (
         select 1
         from (select ts, sessionId from staging_events group by ts, sessionId having count(*) > 1) as repeated
         where repeated.ts = staged_events.ts and repeated.sessionId = staged_events.sessionId
     )
-    and not exists (
-        select 1
-        from known_events as k
-        where k.ts = staged_events.ts and k.event_id = staged_events.event_id and k.is_play = staged_events.is_play
-    )
-group by ts, sessionId, itemInSession, userId, is_play, event_id
-having count(*) > 1
+    group by ts, sessionId, itemInSession, userId, is_play, event_id
+    having count(*) > 1
+) as repeated_keys
+where not exists (
+    select 1 from known_events as k where k.event_id = repeated_keys.event_id and k.is_play = repeated_keys.is_play
+)
