@@ -77,7 +77,7 @@ def _settle_songs(engine: Engine) -> None:
 def _settle_events(engine: Engine) -> int:
     """Mark the staged events that change nothing, and take out what others replace; return how many plays go."""
     _make(engine, "known_events", queries.read("settle/known_events", engine.name))
-    # Nearly all that is delivered again says the same again; where it does not, its key is contested, and settled below.
+    # Nearly all that comes again says the same again. Where it does not, its key is contested, and settled below.
     engine.execute(f"update staging_events set duplicate = true from known_events as k where {_HAS_KEY}")
     _make(engine, "contested_keys", queries.read("settle/contested_keys", engine.name))
     if not engine.value("select count(*) from contested_keys"):
