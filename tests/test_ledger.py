@@ -73,6 +73,36 @@ def test_same_records_under_another_name_add_nothing_to_the_star(loaded: Warehou
     assert (counts.songs_duplicate, counts.songs) == (1, 0)
 
 
+@pytest.mark.parametrize(
+    ("event", "column", "first", "second"),
+    [
+        *((play, name, "a", "b") for name in ("location", "userAgent", "song", "artist")),
+        (play, "level", "free", "paid"),
+        (play, "length", 1.5, 2.5),
+        *((view, name, "a", "b") for name in ("location", "userAgent", "page", "auth", "method")),
+        (view, "level", "free", "paid"),
+        (view, "status", 200, 404),
+        (view, "status", 200, None),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else str(value),
+)
+def test_contradiction_in_one_column_is_settled_by_its_order(
+    warehouse: Warehouse, event: Callable[..., dict[str, Any]], column: str, first: Any, second: Any
+) -> None:
+    """Of what is known and what comes later the first in order stands, whatever comes beside it word for word."""
+    same = [play(7), view(8)]
+    write(warehouse.log_data / "known.json", event(1, **{column: second}), *same)
+    warehouse.etl()
+    write(warehouse.log_data / "later.json", event(1, **{column: first}), *same)
+    write(warehouse.log_data / "same.json", event(1, **{column: second}), *same)
+    counts = warehouse.etl().run.counts
+    assert counts.events_duplicate == counts.events_read - 1
+    table = "songplays join tracks using (track_id)" if event is play else "page_views"
+    named = {"userAgent": "user_agent", "song": "title", "artist": "artist_name", "length": "duration"}
+    stands = f"select {named.get(column, column)} from {table} where session_id = 1 order by start_time"
+    assert warehouse.query(stands)[0] == (first,)
+
+
 # Changed files
 
 

@@ -80,8 +80,8 @@ def _plain(statement: str) -> str:
 
 
 def _depends_on_what_is_found(statement: str) -> bool:
-    """Tell whether a statement is only needed where records contradict each other, or tables have grown."""
-    words = ("settled_", "using contested_keys", "delete from tracks where")
+    """Tell whether a statement is only needed for records that contradict, tracks that change, or tables that grow."""
+    words = ("settled_", "using contested_keys", "delete from tracks where", "update songplays set")
     return statement.startswith("analyze ") or any(word in statement for word in words)
 
 

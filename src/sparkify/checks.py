@@ -10,12 +10,11 @@ _SHOWN = 10
 
 
 def set_period(
-    engine: Engine, select: str = "select timestamp '0001-01-01', timestamp '9999-12-31 23:59:59.999'"
+    engine: Engine,
+    select: str = "select timestamp '0001-01-01' as first_time, timestamp '9999-12-31 23:59:59.999' as last_time",
 ) -> None:
     """Say of which time the checks look at the facts: by default of all."""
-    engine.run("tables/checked_period")
-    engine.execute("delete from checked_period")
-    engine.execute(f"insert into checked_period {select}")
+    engine.keep_period(select)
 
 
 def offences(engine: Engine) -> dict[str, tuple[list[str], list[tuple[object, ...]]]]:

@@ -227,8 +227,8 @@ def load_batch(
 # All of time when songs came, since they may have changed any play; else the time of the batch.
 _PERIOD = """
 select
-    case when songs > 0 then timestamp '0001-01-01' else first_time end,
-    case when songs > 0 then timestamp '9999-12-31 23:59:59.999' else last_time end
+    case when songs > 0 then timestamp '0001-01-01' else first_time end as first_time,
+    case when songs > 0 then timestamp '9999-12-31 23:59:59.999' else last_time end as last_time
 from (select min(start_time) as first_time, max(start_time) as last_time from staged_events) as events
 cross join (select count(*) as songs from staging_songs where not duplicate) as songs
 """

@@ -1270,28 +1270,62 @@ delete from users using new_users as n where users.user_id = n.user_id;
 
 insert into users select * from new_users;
 
-drop table if exists contested_keys;
+drop table if exists known_events;
 
-create temp table contested_keys as -- contested_keys: one row per event key that the batch holds more than once, or that the warehouse has already.
-select ts, sessionId, itemInSession, userId, is_play, event_id
-from staged_events
-where exists (
-    select 1
-    from (select ts, sessionId from staging_events group by ts, sessionId having count(*) > 1) as repeated
-    where repeated.ts = staged_events.ts and repeated.sessionId = staged_events.sessionId
-)
-group by ts, sessionId, itemInSession, userId, is_play, event_id
-having count(*) > 1
-union
-select e.ts, e.sessionId, e.itemInSession, e.userId, e.is_play, e.event_id
+create temp table known_events as -- known_events: one row per staged event whose key the warehouse has already: whether it says something else.
+select
+    e.ts, e.sessionId, e.itemInSession, e.userId, e.is_play, e.event_id,
+    coalesce(e.level, '') <> coalesce(p.level, '')
+    or coalesce(e.location, '') <> coalesce(p.location, '')
+    or coalesce(e.userAgent, '') <> coalesce(p.user_agent, '')
+    or coalesce(e.song, '') <> coalesce(t.title, '')
+    or coalesce(e.artist, '') <> coalesce(t.artist_name, '')
+    or coalesce(e.length, 1e300) <> coalesce(t.duration, 1e300) as differs
 from songplays as p
 join staged_events as e on e.start_time = p.start_time and e.event_id = p.songplay_id
+join tracks as t on t.track_id = p.track_id
 where e.is_play
-union
-select e.ts, e.sessionId, e.itemInSession, e.userId, e.is_play, e.event_id
+union all
+select
+    e.ts, e.sessionId, e.itemInSession, e.userId, e.is_play, e.event_id,
+    coalesce(e.level, '') <> coalesce(v.level, '')
+    or coalesce(e.location, '') <> coalesce(v.location, '')
+    or coalesce(e.userAgent, '') <> coalesce(v.user_agent, '')
+    or coalesce(e.page, '') <> coalesce(v.page, '')
+    or coalesce(e.auth, '') <> coalesce(v.auth, '')
+    or coalesce(e.method, '') <> coalesce(v.method, '')
+    or coalesce(e.status, -1) <> coalesce(v.status, -1) as differs
 from page_views as v
 join staged_events as e on e.start_time = v.start_time and e.event_id = v.page_view_id
 where not e.is_play;
+
+update staging_events set duplicate = true from known_events as k where 
+staging_events.ts = k.ts and staging_events.sessionId = k.sessionId and staging_events.itemInSession = k.itemInSession
+and coalesce(staging_events.userId, '') = coalesce(k.userId, '') and (staging_events.page = 'NextSong') = k.is_play
+;
+
+drop table if exists contested_keys;
+
+create temp table contested_keys as -- contested_keys: one row per event key on which the batch contradicts the warehouse, or that only it holds, repeatedly.
+select ts, sessionId, itemInSession, userId, is_play, event_id
+from known_events
+where differs
+union
+select ts, sessionId, itemInSession, userId, is_play, event_id
+from (
+    select ts, sessionId, itemInSession, userId, is_play, event_id
+    from staged_events
+    where exists (
+        select 1
+        from (select ts, sessionId from staging_events group by ts, sessionId having count(*) > 1) as repeated
+        where repeated.ts = staged_events.ts and repeated.sessionId = staged_events.sessionId
+    )
+    group by ts, sessionId, itemInSession, userId, is_play, event_id
+    having count(*) > 1
+) as repeated_keys
+where not exists (
+    select 1 from known_events as k where k.event_id = repeated_keys.event_id and k.is_play = repeated_keys.is_play
+);
 
 select count(*) from contested_keys;
 
@@ -1378,7 +1412,10 @@ select
 from ranked
 where is_new = 1;
 
-delete from staging_events using contested_keys as k where staging_events.ts = k.ts and staging_events.sessionId = k.sessionId and staging_events.itemInSession = k.itemInSession and coalesce(staging_events.userId, '') = coalesce(k.userId, '') and (staging_events.page = 'NextSong') = k.is_play;
+delete from staging_events using contested_keys as k where 
+staging_events.ts = k.ts and staging_events.sessionId = k.sessionId and staging_events.itemInSession = k.itemInSession
+and coalesce(staging_events.userId, '') = coalesce(k.userId, '') and (staging_events.page = 'NextSong') = k.is_play
+;
 
 insert into staging_events -- settled_rows: one row per staged event with a contested key, in the form of staging_events.
 select
@@ -1565,8 +1602,8 @@ delete from checked_period;
 
 insert into checked_period 
 select
-    case when songs > 0 then timestamp '0001-01-01' else first_time end,
-    case when songs > 0 then timestamp '9999-12-31 23:59:59.999' else last_time end
+    case when songs > 0 then timestamp '0001-01-01' else first_time end as first_time,
+    case when songs > 0 then timestamp '9999-12-31 23:59:59.999' else last_time end as last_time
 from (select min(start_time) as first_time, max(start_time) as last_time from staged_events) as events
 cross join (select count(*) as songs from staging_songs where not duplicate) as songs
 ;
@@ -1584,14 +1621,25 @@ group by song_id
 having count(*) > 1 or song_id is null;
 
 -- every_page_view_has_its_time: one row per page view whose start_time is not in time, or missing.
-select f.page_view_id, f.start_time
-from page_views as f
-where
-    (
-        f.start_time is null
-        or f.start_time between (select first_time from checked_period) and (select last_time from checked_period)
-    )
-    and not exists (select 1 from time as d where d.start_time = f.start_time);
+with lost as (  -- of times alone: the keys are read of those rows that do not comply
+    select f.start_time
+    from page_views as f
+    left join (
+        select start_time
+        from time
+        where start_time between (select first_time from checked_period) and (select last_time from checked_period)
+    ) as d on d.start_time = f.start_time
+    where
+        f.start_time between (select first_time from checked_period) and (select last_time from checked_period)
+        and d.start_time is null
+)
+select page_view_id, start_time
+from page_views
+where start_time in (select start_time from lost)
+union all
+select page_view_id, start_time
+from page_views
+where start_time is null;
 
 -- every_page_view_has_its_user: one row per page view whose user_id is not in users.
 select f.page_view_id, f.user_id
@@ -1618,14 +1666,25 @@ where
     and not exists (select 1 from songs as d where d.song_id = f.song_id);
 
 -- every_play_has_its_time: one row per play whose start_time is not in time, or missing.
-select f.songplay_id, f.start_time
-from songplays as f
-where
-    (
-        f.start_time is null
-        or f.start_time between (select first_time from checked_period) and (select last_time from checked_period)
-    )
-    and not exists (select 1 from time as d where d.start_time = f.start_time);
+with lost as (  -- of times alone: the keys are read of those rows that do not comply
+    select f.start_time
+    from songplays as f
+    left join (
+        select start_time
+        from time
+        where start_time between (select first_time from checked_period) and (select last_time from checked_period)
+    ) as d on d.start_time = f.start_time
+    where
+        f.start_time between (select first_time from checked_period) and (select last_time from checked_period)
+        and d.start_time is null
+)
+select songplay_id, start_time
+from songplays
+where start_time in (select start_time from lost)
+union all
+select songplay_id, start_time
+from songplays
+where start_time is null;
 
 -- every_play_has_its_track: one row per play whose track_id is not in tracks, or missing.
 select f.songplay_id, f.track_id
@@ -1642,15 +1701,23 @@ where
     and not exists (select 1 from users as d where d.user_id = f.user_id);
 
 -- every_play_says_what_its_track_says: one row per play whose song or artist is not the one of its track.
-select p.songplay_id, p.song_id, t.song_id as song_id_of_track, p.artist_id, t.artist_id as artist_id_of_track
+with said as (  -- once per track, not once per play: text takes time to compare
+    select distinct track_id, coalesce(song_id, '') as song_id, coalesce(artist_id, '') as artist_id
+    from songplays
+    where start_time between (select first_time from checked_period) and (select last_time from checked_period)
+),
+contradictions as (
+    select
+        said.track_id, said.song_id, said.artist_id, t.song_id as song_id_of_track, t.artist_id as artist_id_of_track
+    from said
+    join tracks as t on t.track_id = said.track_id
+    where said.song_id <> coalesce(t.song_id, '') or said.artist_id <> coalesce(t.artist_id, '')
+)
+select p.songplay_id, p.song_id, c.song_id_of_track, p.artist_id, c.artist_id_of_track
 from songplays as p
-join tracks as t on t.track_id = p.track_id
-where
-    p.start_time between (select first_time from checked_period) and (select last_time from checked_period)
-    and (
-        coalesce(p.song_id, '') <> coalesce(t.song_id, '')
-        or coalesce(p.artist_id, '') <> coalesce(t.artist_id, '')
-    );
+join contradictions as c
+    on c.track_id = p.track_id and c.song_id = coalesce(p.song_id, '') and c.artist_id = coalesce(p.artist_id, '')
+where p.start_time between (select first_time from checked_period) and (select last_time from checked_period);
 
 -- every_song_has_its_artist: one row per song whose artist_id is not in artists.
 select f.song_id, f.artist_id

@@ -92,6 +92,12 @@ class Engine(ABC):
     def analyze(self, table: str) -> None:
         """Let the planner know what a table now holds."""
 
+    def keep_period(self, select: str) -> None:
+        """Keep the one row of a SELECT as checked_period: the time whose facts the checks look at."""
+        self.run("tables/checked_period")
+        self.execute("delete from checked_period")
+        self.execute(f"insert into checked_period {select}")
+
     def upkeep(self) -> list[tuple[str, float, float]]:
         """Return of each table the share of its rows that is unsorted and how stale its statistics are, in percent.
 

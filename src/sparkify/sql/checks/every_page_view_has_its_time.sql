@@ -1,9 +1,20 @@
 -- every_page_view_has_its_time: one row per page view whose start_time is not in time, or missing.
-select f.page_view_id, f.start_time
-from page_views as f
-where
-    (
-        f.start_time is null
-        or f.start_time between (select first_time from checked_period) and (select last_time from checked_period)
-    )
-    and not exists (select 1 from time as d where d.start_time = f.start_time)
+with lost as (  -- of times alone: the keys are read of those rows that do not comply
+    select f.start_time
+    from page_views as f
+    left join (
+        select start_time
+        from time
+        where start_time between (select first_time from checked_period) and (select last_time from checked_period)
+    ) as d on d.start_time = f.start_time
+    where
+        f.start_time between (select first_time from checked_period) and (select last_time from checked_period)
+        and d.start_time is null
+)
+select page_view_id, start_time
+from page_views
+where start_time in (select start_time from lost)
+union all
+select page_view_id, start_time
+from page_views
+where start_time is null

@@ -1,9 +1,20 @@
 -- every_play_has_its_time: one row per play whose start_time is not in time, or missing.
-select f.songplay_id, f.start_time
-from songplays as f
-where
-    (
-        f.start_time is null
-        or f.start_time between (select first_time from checked_period) and (select last_time from checked_period)
-    )
-    and not exists (select 1 from time as d where d.start_time = f.start_time)
+with lost as (  -- of times alone: the keys are read of those rows that do not comply
+    select f.start_time
+    from songplays as f
+    left join (
+        select start_time
+        from time
+        where start_time between (select first_time from checked_period) and (select last_time from checked_period)
+    ) as d on d.start_time = f.start_time
+    where
+        f.start_time between (select first_time from checked_period) and (select last_time from checked_period)
+        and d.start_time is null
+)
+select songplay_id, start_time
+from songplays
+where start_time in (select start_time from lost)
+union all
+select songplay_id, start_time
+from songplays
+where start_time is null

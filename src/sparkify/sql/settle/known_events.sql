@@ -1,0 +1,26 @@
+-- known_events: one row per staged event whose key the warehouse has already: whether it says something else.
+select
+    e.ts, e.sessionId, e.itemInSession, e.userId, e.is_play, e.event_id,
+    coalesce(e.level, '') <> coalesce(p.level, '')
+    or coalesce(e.location, '') <> coalesce(p.location, '')
+    or coalesce(e.userAgent, '') <> coalesce(p.user_agent, '')
+    or coalesce(e.song, '') <> coalesce(t.title, '')
+    or coalesce(e.artist, '') <> coalesce(t.artist_name, '')
+    or coalesce(e.length, 1e300) <> coalesce(t.duration, 1e300) as differs
+from songplays as p
+join staged_events as e on e.start_time = p.start_time and e.event_id = p.songplay_id
+join tracks as t on t.track_id = p.track_id
+where e.is_play
+union all
+select
+    e.ts, e.sessionId, e.itemInSession, e.userId, e.is_play, e.event_id,
+    coalesce(e.level, '') <> coalesce(v.level, '')
+    or coalesce(e.location, '') <> coalesce(v.location, '')
+    or coalesce(e.userAgent, '') <> coalesce(v.user_agent, '')
+    or coalesce(e.page, '') <> coalesce(v.page, '')
+    or coalesce(e.auth, '') <> coalesce(v.auth, '')
+    or coalesce(e.method, '') <> coalesce(v.method, '')
+    or coalesce(e.status, -1) <> coalesce(v.status, -1) as differs
+from page_views as v
+join staged_events as e on e.start_time = v.start_time and e.event_id = v.page_view_id
+where not e.is_play
