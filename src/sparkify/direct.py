@@ -73,7 +73,8 @@ def _lines(paths: Sequence[str]) -> str:
     return (
         f"read_csv([{', '.join(map(literal, paths))}], columns = {{'line': 'varchar'}}, auto_detect = false,"
         " filename = true, header = false, delim = '\x1f', quote = '', escape = '', compression = 'none',"
-        f" max_line_size = {2 * MAX_RECORD})"
+        # The default of 16 lines of the longest kind is too much: a file would be read by one or two threads.
+        f" max_line_size = {MAX_RECORD}, buffer_size = {2 * MAX_RECORD})"
     )
 
 

@@ -24,7 +24,7 @@ from sparkify.sources import (
     unreadable,
 )
 
-_LONGEST = 2 * MAX_RECORD  # bytes of a line that is copied
+_LONGEST = MAX_RECORD  # bytes of a line that is copied
 _NEW_LINE = b"\x1e"  # of a record in the spool, where a record is a line
 
 Progress = Callable[[int, int], None]
