@@ -1322,10 +1322,11 @@ from (
     )
     group by ts, sessionId, itemInSession, userId, is_play, event_id
     having count(*) > 1
-) as repeated_keys
-where not exists (
-    select 1 from known_events as k where k.event_id = repeated_keys.event_id and k.is_play = repeated_keys.is_play
-);
+    -- Not as "where not exists", which PostgreSQL does row by row: it expects few repeated keys.
+    except
+    select ts, sessionId, itemInSession, userId, is_play, event_id
+    from known_events
+) as repeated_keys;
 
 select count(*) from contested_keys;
 
