@@ -24,6 +24,7 @@ from sparkify.sources import (
     unreadable,
 )
 
+_BLOCK = 1 << 16  # bytes that are looked at together
 _LONGEST = MAX_RECORD  # bytes of a line that is copied
 _NEW_LINE = b"\x1e"  # of a record in the spool, where a record is a line
 
@@ -175,24 +176,31 @@ def copy_text(path: Path, copy: Path) -> Left | None:
     except OSError:  # to be told by who reads it exactly
         return None
     with source, copy.open("wb") as text:
-        while raw := source.readline(_LONGEST):
-            line = raw.removesuffix(b"\n").removesuffix(b"\r")
-            if len(raw) == _LONGEST:
+        while block := source.read(_BLOCK):
+            end = source.readline(_LONGEST)
+            if len(end) == _LONGEST:
                 copy.unlink()
                 return None
-            if b"\r" in line or b"\x1f" in line or not _is_text(line):
-                others.append(line)
-            else:
-                text.write(line + b"\n")
+            plain = (block + end).replace(b"\r\n", b"\n")
+            if _is_line_of_text(plain):
+                text.write(plain)
+                continue
+            for raw in io.BytesIO(plain):
+                line = raw.removesuffix(b"\n").removesuffix(b"\r")
+                if _is_line_of_text(line):
+                    text.write(line + b"\n")
+                else:
+                    others.append(line)
     return others
 
 
-def _is_text(line: bytes) -> bool:
+def _is_line_of_text(line: bytes) -> bool:
+    """Tell whether DuckDB takes a line, or several, for what it is."""
     try:
         line.decode()
     except UnicodeDecodeError:
         return False
-    return True
+    return b"\r" not in line and b"\x1f" not in line
 
 
 def _shown(raw: bytes) -> str:
