@@ -343,6 +343,17 @@ def test_bad_record_is_the_same_read_either_way(both_ways: Both, tmp_path: Path)
     assert directly == exactly
 
 
+def test_lines_that_are_no_text_cost_themselves_alone(both_ways: Both, tmp_path: Path) -> None:
+    """Of a large file, bytes that are no text and odd line ends are told as they are of a small one."""
+    (tmp_path / "songs").mkdir()
+    for number, first in enumerate((b"\xef\xbb\xbf{\xff", b"{\xff", b'{"a": \r', b'{"a":\r"b"}', b"\r", b"{\x1f")):
+        good = [play(sessionId=number, itemInSession=item).encode() for item in range(60)]
+        (tmp_path / f"{number}.json").write_bytes(b"\r\n".join([first, *good, first]) + b"\r\n")
+    directly, exactly = both_ways(tmp_path, tmp_path / "songs")
+    assert len(directly[0]["songplays"]) == 6 * 60
+    assert directly == exactly
+
+
 def test_key_in_other_case_matches_far_down_in_a_large_file(both_ways: Both, tmp_path: Path) -> None:
     """A key matches whatever its case, wherever it stands."""
     records = [play(itemInSession=item, **{"USERAGENT" if item > 100 else "userAgent": "curl"}) for item in range(120)]

@@ -176,16 +176,19 @@ def copy_text(path: Path, copy: Path) -> Left | None:
     except OSError:  # to be told by who reads it exactly
         return None
     with source, copy.open("wb") as text:
+        if source.read(len(BYTE_ORDER_MARK)) != BYTE_ORDER_MARK:
+            source.seek(0)
         while block := source.read(_BLOCK):
             end = source.readline(_LONGEST)
             if len(end) == _LONGEST:
                 copy.unlink()
                 return None
-            plain = (block + end).replace(b"\r\n", b"\n")
+            block += end
+            plain = block.replace(b"\r\n", b"\n")
             if _is_line_of_text(plain):
                 text.write(plain)
                 continue
-            for raw in io.BytesIO(plain):
+            for raw in io.BytesIO(block):
                 line = raw.removesuffix(b"\n").removesuffix(b"\r")
                 if _is_line_of_text(line):
                     text.write(line + b"\n")
