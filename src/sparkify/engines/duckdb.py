@@ -245,6 +245,9 @@ def _plainly(path: Path) -> Iterator[None]:
         yield
     except SparkifyError:
         raise
+    except duckdb.OutOfMemoryException as error:
+        first = str(error).splitlines()[0]
+        raise WarehouseError(f"{path}: {first}. Raise [WAREHOUSE] MEMORY, or lower --batch-size.") from error
     except duckdb.Error as error:
         raise WarehouseError(f"{path}: {error}") from error
     except RuntimeError as error:
