@@ -34,16 +34,22 @@ def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def both_ways(make_warehouse: Callable[[], Warehouse], monkeypatch: pytest.MonkeyPatch) -> Both:
-    """Load the same two folders directly and exactly; return what is in the warehouse, and the unknown keys."""
+    """Load the same two folders directly and exactly; return what is in the warehouse, and the unknown keys.
+
+    Directly twice: with a sample that shows what is wrong, so that lines are read with care, and with hardly any.
+    """
 
     def load(log_data: Path, song_data: Path) -> list[tuple[Contents, dict[str, list[str]]]]:
         found = []
-        for size in (DIRECTLY, EXACTLY):
+        for size, sample in ((DIRECTLY, 1 << 16), (DIRECTLY, 1000), (EXACTLY, 0)):
             monkeypatch.setattr(reader, "DIRECT_SIZE", size)
+            monkeypatch.setattr(reader, "_SAMPLE", (1 << 24, sample))
             warehouse = make_warehouse()
             summary = warehouse.etl(log_data, song_data)
             found.append((warehouse.contents(), summary.unknown_keys))
-        return found
+        careful, hasty, exactly = found
+        assert careful[0] == hasty[0]
+        return [careful, exactly]
 
     return load
 
@@ -304,8 +310,11 @@ def dirty(tmp_path_factory: pytest.TempPathFactory) -> Generated:
     return generate(tmp_path_factory.mktemp("dirty") / "data", users=100, days=8, songs=500, seed=5, dirty=0.05)
 
 
-def test_clean_logs_are_read_directly(clean: Generated, both_ways: Both, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What has no fault is taken as it stands, and gives what reading it exactly gives."""
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_clean_logs_are_read_directly(
+    clean: Generated, both_ways: Both, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, is_packed: bool
+) -> None:
+    """What has no fault is taken as it stands or is unpacked, and gives what reading it exactly gives."""
 
     class Watched(spool.Spool):
         def __init__(self, folder: Path, kind: Kind, left: Mapping[int, spool.Left]) -> None:
@@ -314,8 +323,11 @@ def test_clean_logs_are_read_directly(clean: Generated, both_ways: Both, monkeyp
 
     spooled: list[Kind] = []
     monkeypatch.setattr(reader, "Spool", Watched)
-    directly, exactly = both_ways(clean.log_data, clean.song_data)
-    assert spooled == ["songs", "songs", "events"]
+    if is_packed:
+        for path in clean.log_data.rglob("*.json"):
+            (tmp_path / f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+    directly, exactly = both_ways(tmp_path if is_packed else clean.log_data, clean.song_data)
+    assert spooled == ["songs", "songs", "songs", "events"]
     assert directly == exactly
     assert len(directly[0]["songplays"]) + len(directly[0]["page_views"]) == clean.events
 

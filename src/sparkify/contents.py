@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import shutil
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from hashlib import md5
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from sparkify import s3
 from sparkify.config import Aws
 from sparkify.errors import SourceError
-from sparkify.sources import EMPTY_ARCHIVE, SourceFile, open_file, read_small
+from sparkify.sources import EMPTY_ARCHIVE, UNREADABLE, SourceFile, open_file, read_small
 
 if TYPE_CHECKING:
     from sparkify.fetch import Fetch, Fetched
@@ -25,39 +27,41 @@ IN_MEMORY = 1 << 20
 _PORTION = (12 << 20, 500)  # bytes and objects that are fetched together
 _AHEAD = 4  # portions fetched while another one is read: about 64 MB in memory altogether
 _SMALL = 1 << 16  # bytes up to which a file on disk is read in one go
+_SLICE = 1 << 20  # bytes that are unpacked at a time
 
 Numbered = tuple[int, SourceFile]
 """A file and its number in the batch, the file_id of its rows."""
 
 
 class Contents:
-    """Gives the bytes of files, wherever they lie; copies of what is in S3 stand in a folder that is ours."""
+    """Gives the bytes of files, wherever they lie; what is fetched or unpacked stands in a folder that is ours."""
 
     def __init__(self, folder: Path, aws: Aws) -> None:
         self._folder = folder
         self._aws = aws
         self._held: dict[str, Fetched] = {}  # path of a file in S3 → what was fetched of it
+        self._unpacked: set[str] = set()  # paths of packed files of which there is a plain copy
 
     def path(self, file: SourceFile) -> str:
-        """Return where on disk a file is, or its copy will be."""
-        if not s3.is_s3(file.path):
-            return file.path
-        return str(self._folder / f"{md5(file.path.encode(), usedforsecurity=False).hexdigest()}.json")
+        """Return where on disk a file is as plain text, or will be when it is copied."""
+        return str(self._copy(file, "json")) if is_packed(file) else self._stored(file)
 
     def copy(self, files: Sequence[SourceFile]) -> list[SourceFile]:
-        """Copy to disk what is in S3, several at once; return the files that are there now.
+        """Put the plain text of files on disk that is not there yet, several at once; return the files that are there.
 
         One that cannot be had is left out: who reads it later is told why. Raise SourceUnreachable where none can.
         """
         list(self._fetched([(number, file) for number, file in enumerate(files)], in_memory=0))
-        return [file for file in files if not isinstance(self._held.get(file.path), SourceError)]
+        with ThreadPoolExecutor() as threads:  # which unpack at the same time
+            here = list(threads.map(self._unpack, files))
+        return [file for file, is_here in zip(files, here, strict=True) if is_here]
 
     def ahead(self, files: Sequence[Numbered]) -> Generator[Numbered, None, None]:
         """Yield files in order, each when its bytes are here, while the next ones are being fetched; then drop it.
 
         To be closed by who does not take them all: then nothing is under way any more.
         """
-        if not any(s3.is_s3(file.path) for _, file in files):
+        if not self._unpacked and not any(s3.is_s3(file.path) for _, file in files):
             yield from files
             return
         with closing(self._fetched(files, in_memory=IN_MEMORY)) as fetched:
@@ -73,24 +77,50 @@ class Contents:
         small = self.small(file)
         if small is not None:
             return io.BytesIO(small)
+        if file.path in self._unpacked:
+            return open_file(self.path(file), is_packed=False)
         held = self._held.get(file.path)
-        return _unpacked(held) if isinstance(held, bytes) else open_file(self.path(file), is_packed=_is_packed(file))
+        return _unpacked(held) if isinstance(held, bytes) else open_file(self._stored(file), is_packed=is_packed(file))
 
     def small(self, file: SourceFile) -> bytes | None:
         """Return the bytes of a file if they are at hand or few, and not packed; else None. Raise as `open` does."""
         held = self._held.get(file.path)
         if isinstance(held, SourceError):
             raise held
-        if _is_packed(file):
+        if is_packed(file):
             return None
         if isinstance(held, bytes):
             return held
         return read_small(self.path(file), file.size) if file.size <= _SMALL else None
 
     def drop(self, file: SourceFile) -> None:
-        """Forget what was fetched of a file, and remove its copy."""
+        """Forget what was fetched of a file, and remove its copies."""
         if isinstance(held := self._held.pop(file.path, None), Path):
             held.unlink()
+        if file.path in self._unpacked:
+            self._unpacked.remove(file.path)
+            Path(self.path(file)).unlink()
+
+    def _stored(self, file: SourceFile) -> str:
+        """Return where on disk a file is as it was found, or its copy will be."""
+        return str(self._copy(file, "fetched")) if s3.is_s3(file.path) else file.path
+
+    def _copy(self, file: SourceFile, suffix: str) -> Path:
+        return self._folder / f"{md5(file.path.encode(), usedforsecurity=False).hexdigest()}.{suffix}"
+
+    def _unpack(self, file: SourceFile) -> bool:
+        """Unpack a file if it is packed; tell whether its plain text is on disk."""
+        if not is_packed(file):
+            return not isinstance(self._held.get(file.path), SourceError)
+        plain = Path(self.path(file))
+        try:
+            with self.open(file) as packed, plain.open("wb") as copy:
+                shutil.copyfileobj(packed, copy, _SLICE)
+        except (SourceError, *UNREADABLE):
+            plain.unlink(missing_ok=True)
+            return False
+        self._unpacked.add(file.path)
+        return True
 
     def _fetched(self, files: Sequence[Numbered], *, in_memory: int) -> Generator[Numbered, None, None]:
         under_way: deque[tuple[Sequence[Numbered], Fetch | None]] = deque()
@@ -122,7 +152,7 @@ class Contents:
                 self._held[file.path] = b""
                 continue
             name, key = s3.split(file.path)
-            copy = Path(self.path(file)) if file.size > in_memory else None
+            copy = Path(self._stored(file)) if file.size > in_memory else None
             wanted[file.path] = Wanted(s3.bucket(name, self._aws), key, file.version, file.size, copy)
         return Fetch(wanted) if wanted else None
 
@@ -147,7 +177,8 @@ def _portions(files: Sequence[Numbered], in_memory: int) -> Iterator[list[Number
         yield portion
 
 
-def _is_packed(file: SourceFile) -> bool:
+def is_packed(file: SourceFile) -> bool:
+    """Tell whether a file is gzip, by its name."""
     return file.path[-3:].lower() == ".gz"
 
 

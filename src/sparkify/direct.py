@@ -18,7 +18,7 @@ _READ_AS = {
     Type.NUMBER: "DOUBLE",
     Type.SPAN: "DOUBLE",
 }
-_BRACKETED = "case when starts_with(line, '{') and ends_with(line, '}') then line end"
+_BRACKETED = "starts_with(line, '{') and ends_with(line, '}')"
 _EXACT = 2**53  # from where on a DOUBLE may stand for several whole numbers
 # A value that is neither text nor a number nor null, but would be taken for one: a list, an object, a truth value, or
 # what Python writes for a float that is none.
@@ -42,30 +42,75 @@ def insert_whole(rules: Contract, pattern: str) -> str:
     )
 
 
-def insert_lines(rules: Contract, files: Mapping[str, int]) -> str:
+def insert_lines(rules: Contract, files: Mapping[str, int], *, careful: bool) -> str:
     """Return the statement that inserts a row for each line of files that is not empty: path on disk → file_id.
 
     The row is the line's record or, where it is in doubt whether the exact way would take it and take it so, the line
     itself, in the column LEFT. So nothing is lost, whatever a line holds; and most lines, of most files, are taken.
+    `careful` changes nothing but the time: a clean file takes longer so, one with wrong types or missing keys less.
     """
-    structure = ", ".join(f'"{column.name}": "{_READ_AS[column.type]}"' for column in rules.fields)
     values = ", ".join(f"{_value(column)} as {quoted(column.name)}" for column in rules.fields)
     names = ", ".join(quoted(column.name) for column in rules.fields)
     fields = ", ".join(f"fields.{quoted(column.name)} as {quoted(column.name)}" for column in rules.fields)
     doubts = " or ".join([*_doubts_of_line(), *(doubt for column in rules.fields for doubt in _doubts(column))])
+    lines = f"(select line, filename from {_lines(list(files))} where line <> '')"
+    if careful:
+        lines = f"(select *, {_likely(rules)} as is_likely from (select *, {_loosely(rules)} as loose from {lines}))"
     paths = ", ".join(map(literal, files))
     return (
         f"insert into {rules.table} ({names}, file_id, duplicate, {LEFT})"
         f" select {values}, files.file_id, false, case when {doubts} then line end"
         # Columns before anything is asked of them: to ask a structure for its fields again and again takes longer.
         f" from (select line, filename, fields is null as is_unread, {fields}"
-        # Strict: a key that is missing, or written in another case, is an error, and so is a key given twice. Where
-        # there is one, two thousand lines are tried again one by one, so broken lines are not even tried.
-        f" from (select line, filename, try(from_json_strict({_BRACKETED}, '{{{structure}}}')) as fields"
-        f" from {_lines(list(files))} where line <> '') as lines) as records"
+        f" from (select line, filename, {_strictly(rules, 'is_likely' if careful else _BRACKETED)} as fields"
+        f" from {lines} as lines) as lines) as records"
         f" join (select unnest([{paths}]) as path, unnest({list(files.values())}) as file_id) as files"
         " on files.path = records.filename"
     )
+
+
+def try_lines(rules: Contract, lines: str) -> str:
+    """Return the SELECT of file_id, how many lines it has, and how many look like records but are not read strictly.
+
+    `lines` is the SQL of a relation with the columns file_id and line.
+    """
+    return (
+        f"select file_id, count(*), count(*) filter (is_bracketed and fields is null) from (select file_id,"
+        f" {_BRACKETED} as is_bracketed, {_strictly(rules, _BRACKETED)} as fields from {lines}) group by file_id"
+    )
+
+
+def _strictly(rules: Contract, condition: str) -> str:
+    """Return the SQL of the fields of a line, if a condition holds and the line has each of them once, typed.
+
+    A key that is missing, or written in another case, is an error, and so is a key given twice. Where there is an
+    error, two thousand lines are tried again one by one, which takes six times as long: hence the condition.
+    """
+    return f"try(from_json_strict(case when {condition} then line end, {_structure(rules)}))"
+
+
+def _loosely(rules: Contract) -> str:
+    """Return the SQL of what fields a line has, without any error."""
+    return f"from_json(case when {_BRACKETED} and json_valid(line) then line end, {_structure(rules)})"
+
+
+def _likely(rules: Contract) -> str:
+    """Return the SQL that tells whether a line may be read strictly: what is null in `loose` is said to be null.
+
+    Only a key given twice, the first time rightly, escapes it.
+    """
+    nulls = (
+        f"case when loose.{quoted(column.name)} is not null then true"
+        f""" when contains(line, '"{column.name}":null') then true"""
+        f""" else contains(line, '"{column.name}": null') end"""
+        for column in rules.fields
+    )
+    return f"loose is not null and {' and '.join(nulls)}"
+
+
+def _structure(rules: Contract) -> str:
+    columns = ", ".join(f'"{column.name}": "{_READ_AS[column.type]}"' for column in rules.fields)
+    return literal(f"{{{columns}}}")
 
 
 def _lines(paths: Sequence[str]) -> str:

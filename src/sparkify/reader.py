@@ -7,25 +7,24 @@ file and line to a spool, and DuckDB reads that: slower, and exact about what is
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 import duckdb
 
 from sparkify import contract, direct, jsonpaths, queries, text
 from sparkify.config import Config
-from sparkify.contents import Contents, Numbered
+from sparkify.contents import Contents, Numbered, is_packed
 from sparkify.contract import CONTRACTS, EVENTS, Contract, Type, literal, quoted
 from sparkify.errors import SourceError
 from sparkify.fields import Values, at_paths, by_name, unknown
-from sparkify.sources import Kind, SourceFile, cut
+from sparkify.sources import BYTE_ORDER_MARK, Kind, SourceFile
 from sparkify.spool import Left, Progress, Spool, copy_text
 
 DIRECT_SIZE = 1 << 20
@@ -33,8 +32,9 @@ DIRECT_SIZE = 1 << 20
 
 STAGING = ("staging_events", "staging_songs", "staging_files", "staging_rejects")
 
-_SAMPLE = 100  # records of each directly read file in which unknown keys are looked for
+_SAMPLE = (1 << 24, 1 << 16)  # of how many bytes of a large file how many are looked at before it is read
 _GROUP = 1 << 30  # bytes of files that one statement reads: what has to be read again when it fails
+_PACKED = 8  # bytes that one byte of gzip stands for: logs are packed to a sixth up to a tenth
 _MOST_LEFT = 0.1  # of a file's lines may be left; with more, it is as well to read it exactly as a whole
 _COMMA = r",\s*[\]}]"
 
@@ -55,6 +55,7 @@ class Reader:
         self._progress = progress
         self._aws = config.aws
         self._paths = jsonpaths.load(config)  # of the logs
+        self._copies_first = False  # whether a large log had lines that are no text, as others then may have
 
     def read(self, files: Sequence[SourceFile], redelivered: frozenset[str], *, skip_bad_files: bool) -> Reading:
         """Fill the staging tables with the records of some files, and staging_rejects with what was refused.
@@ -112,9 +113,9 @@ class Reader:
         large = [] if self._paths else [item for item in files if _can_be_direct(item[1], contents)]
         for group in _groups(large):
             here = set(contents.copy([file for _, file in group]))
-            usual = [item for item in group if item[1] in here and _has_usual_keys(item[1], contents, found)]
+            usual, careful = self._try([item for item in group if item[1] in here], contents, found)
             if usual:
-                taken |= self._take(usual, contents, folder)
+                taken |= self._take(usual, contents, folder, careful=careful)
         if taken:
             too_long = self._repair("staging_events", EVENTS)
             if too_long:  # by a repair: those files are read exactly, and the record is refused
@@ -130,11 +131,35 @@ class Reader:
                 taken = {number: left for number, left in taken.items() if number not in faulty}
         return taken
 
-    def _take(self, group: Sequence[Numbered], contents: Contents, folder: Path) -> dict[int, Left]:
+    def _try(self, files: Sequence[Numbered], contents: Contents, found: Reading) -> tuple[list[Numbered], bool]:
+        """Note the unknown keys in samples of some files; return those files of which most lines are records as usual.
+
+        And tell whether some of their lines look like records, but are not.
+        """
+        samples = [(number, line) for number, file in files for line in _sample(file, contents)]
+        if not samples:
+            return [], False
+        self._run(
+            "create or replace temp table sample as"
+            " select unnest(?::integer[]) as file_id, unnest(?::varchar[]) as line",
+            [list(column) for column in zip(*samples, strict=True)],
+        )
+        keys = self._run("select distinct unnest(json_keys(line)) from sample where json_valid(line)").fetchall()
+        odd = {
+            number: refused
+            for number, tried, refused in self._run(direct.try_lines(EVENTS, "sample")).fetchall()
+            if 2 * refused < tried
+        }
+        self._run("drop table sample")
+        found.unknown_keys["events"] |= unknown({key for (key,) in keys}, EVENTS)
+        return [item for item in files if item[0] in odd], any(odd.values())
+
+    def _take(self, group: Sequence[Numbered], contents: Contents, folder: Path, *, careful: bool) -> dict[int, Left]:
         """Insert the records of files line by line; return what is left of each file, if it is not too much."""
         self._run(f"alter table staging_events add column {direct.LEFT} varchar")
         try:
-            no_text = self._insert_lines({contents.path(file): number for number, file in group}, folder)
+            paths = {contents.path(file): number for number, file in group}
+            no_text = self._insert_lines(paths, folder, careful=careful)
             lines = {
                 number: (rows, left)
                 for number, rows, left in self._run(
@@ -163,26 +188,24 @@ class Reader:
                 contents.drop(files[number])
         return taken
 
-    def _insert_lines(self, files: Mapping[str, int], folder: Path) -> dict[int, Left]:
+    def _insert_lines(self, files: Mapping[str, int], folder: Path, *, careful: bool) -> dict[int, Left]:
         """Insert the lines of files, by path on disk; return those that are no text, by the file's number."""
-        try:
-            self._run(direct.insert_lines(EVENTS, files))
-        except duckdb.Error:  # some line is no text; or much too long, or ends otherwise than the one before it
-            copies: dict[str, int] = {}
-            no_text: dict[int, Left] = {}
-            for path, number in files.items():
-                copy = folder / f"{number}.text"
-                lines = copy_text(Path(path), copy)
-                if lines is not None:
-                    copies[str(copy)] = number
-                    no_text[number] = lines
-            with suppress(duckdb.Error):  # or else they are read exactly
-                if copies:
-                    self._run(direct.insert_lines(EVENTS, copies))
-            for copy in map(Path, copies):
-                copy.unlink()
-            return no_text
-        return {}
+        if not self._copies_first:
+            with suppress(duckdb.Error):  # some line is no text; or much too long, or ends otherwise than those before
+                self._run(direct.insert_lines(EVENTS, files, careful=careful))
+                return {}
+            self._copies_first = True
+        copies = {number: folder / f"{number}.text" for number in files.values()}
+        with ThreadPoolExecutor() as threads:
+            lines = list(threads.map(copy_text, map(Path, files), copies.values()))
+        no_text = {number: left for number, left in zip(copies, lines, strict=True) if left is not None}
+        with suppress(duckdb.Error):  # or else they are read exactly
+            if no_text:
+                of_text = {str(copies[number]): number for number in no_text}
+                self._run(direct.insert_lines(EVENTS, of_text, careful=careful))
+        for number in no_text:
+            copies[number].unlink()
+        return no_text
 
     def _forget(self, files: Collection[int]) -> None:
         """Take what was staged of some files out again."""
@@ -202,20 +225,25 @@ class Reader:
         self._repair("records", rules)
         names = ", ".join(quoted(column.name) for column in rules.fields)
         position = "position, " if rules.kind == "songs" else ""
+        # As a table: behind a filter, DuckDB would work the same values out for every question asked of them.
         judged = contract.judged(rules, "records", "file_id", "line", "position", "flaw")
-        judged = f"select * replace (coalesce(flaw, problem) as problem) from ({judged})"
+        self._run(
+            "create or replace temp table judged as"
+            f" select * replace (coalesce(flaw, problem) as problem) from ({judged})"
+        )
+        self._run("drop table records")
         [taken] = self._run(
-            f"insert into {rules.table} select {names}, file_id, {position}false from ({judged}) where problem is null"
+            f"insert into {rules.table} select {names}, file_id, {position}false from judged where problem is null"
         ).fetchone() or [0]
         if taken < total:
             self._run(
                 "insert into staging_rejects select file_id, line, problem, record"
-                f" from (select * from ({judged}) where problem is not null) as refused"
+                " from (select * from judged where problem is not null) as refused"
                 f" join (select position, record from {spool.records}) as spool on spool.position = refused.position"
             )
         if spool.flawed:
             self._run(f"insert into staging_rejects select file_id, line, reason, record from {spool.flaws}")
-        self._run("drop table records")
+        self._run("drop table judged")
 
     def _keys(self, spool: Spool) -> set[str]:
         """Return every key of every record of a spool."""
@@ -320,48 +348,38 @@ def _has_trailing_comma(record: str) -> str:
     return f"(regexp_matches({record}, '{_COMMA}') and regexp_matches({emptied}, '{_COMMA}'))"
 
 
-def _has_usual_keys(file: SourceFile, contents: Contents, found: Reading) -> bool:
-    """Note the unknown keys of a file's first records; tell whether most of these have all known ones."""
-    names = {column.name for column in EVENTS.fields}
-    keys: set[str] = set()
-    usual = records = 0
-    try:
-        with contents.open(file) as stream:
-            for piece in islice(cut(stream), _SAMPLE):
-                given = _keys_of(piece.text)
-                keys |= given
-                records += 1
-                usual += names <= given
-    except (OSError, SourceError):  # to be told by who reads it exactly
-        return False
-    found.unknown_keys["events"] |= unknown(keys, EVENTS)
-    return 2 * usual > records
-
-
-def _keys_of(record: bytes) -> set[str]:
-    """Return the keys of a record; none if it is not right."""
-    try:
-        keys = set(json.loads(record))
-        "".join(keys).encode()
-    except (ValueError, TypeError, RecursionError):
-        return set()
-    return keys
+def _sample(file: SourceFile, contents: Contents) -> Iterator[str]:
+    """Yield some lines of a file, from its whole length; none if it cannot be read."""
+    step, length = _SAMPLE
+    with suppress(OSError, SourceError), contents.open(file) as stream:  # to be told by who reads it exactly
+        for start in range(0, stream.seek(0, os.SEEK_END), step):
+            stream.seek(start)
+            block = stream.read(length)
+            lines = block.removeprefix(BYTE_ORDER_MARK).split(b"\n")
+            # The first and the last may be cut, but where the file begins and ends.
+            for line in lines[bool(start) : None if len(block) < length else -1]:
+                if text := line.decode(errors="replace").strip():
+                    yield text
 
 
 def _can_be_direct(file: SourceFile, contents: Contents) -> bool:
     return (
         file.kind == "events"
-        and file.size >= DIRECT_SIZE
-        and not file.path.lower().endswith(".gz")
+        and _size(file) >= DIRECT_SIZE
         and not set("*?[") & set(contents.path(file))  # DuckDB would take them for a pattern
     )
+
+
+def _size(file: SourceFile) -> int:
+    """Return the bytes of a file's text, which is a guess if it is packed."""
+    return file.size * _PACKED if is_packed(file) else file.size
 
 
 def _groups(files: Sequence[Numbered]) -> Iterator[list[Numbered]]:
     group: list[Numbered] = []
     for item in files:
         group.append(item)
-        if sum(file.size for _, file in group) >= _GROUP:
+        if sum(_size(file) for _, file in group) >= _GROUP:
             yield group
             group = []
     if group:

@@ -184,7 +184,7 @@ def copy_text(path: Path, copy: Path) -> Left | None:
                 copy.unlink()
                 return None
             block += end
-            plain = block.replace(b"\r\n", b"\n")
+            plain = block.replace(b"\r\n", b"\n") if b"\r" in block else block
             if _is_line_of_text(plain):
                 text.write(plain)
                 continue
