@@ -133,3 +133,18 @@ def test_warehouse_that_cannot_be_a_file_is_told_plainly(tmp_path: Path, name: s
     """A path too long, or a folder, is an error that says so."""
     with pytest.raises(WarehouseError):
         engines.connect(f"duckdb:///{tmp_path / name}")
+
+
+@pytest.mark.parametrize("make_warehouse", ["duckdb"], indirect=True)
+def test_row_groups_do_not_pile_up(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small loads leave small row groups in a DuckDB file; every now and then a load merges them."""
+    monkeypatch.setattr("sparkify.engines.duckdb._MERGE_EVERY", 5)
+    found = []
+    for night in range(10):
+        (warehouse.log_data / f"{night}.json").write_text(event(itemInSession=night))
+        warehouse.etl()
+        [groups] = warehouse.query("select count(distinct row_group_id) from pragma_storage_info('page_views')")
+        found += groups
+    assert found[3] > 1
+    assert found[4] == found[9] == 1
+    assert warehouse.query("select count(*) from page_views") == [(10,)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -32,6 +32,7 @@ where database_name = current_database() and schema_name = 'main'
 """
 
 _PATIENCE = 5  # seconds
+_MERGE_EVERY = 16  # batches: a load leaves a row group or two a table, and merging them costs it a third of its time
 _EXPORTED = '"sparkify export"'
 _REBUILT = '"sparkify rebuild"'
 
@@ -71,6 +72,7 @@ class DuckDB(Engine):
         self._schema = f"{quoted(self.value('select current_database()'))}.main"
         if not read_only:
             self._connection.execute("set preserve_insertion_order = false")
+            self._connection.execute("set max_vacuum_tasks = 0")
             _remove(self._beside)  # left by a rebuild that was killed
 
     @classmethod
@@ -196,7 +198,11 @@ class DuckDB(Engine):
             _remove(self._beside)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; every now and then, after merging the small row groups that loads leave."""
+        with suppress(duckdb.Error):  # no table yet, or a file that may not be changed
+            [(batches,)] = self._connection.execute(f"select count(*) from {self._schema}.{tables.RUNS}").fetchall()
+            if batches % _MERGE_EVERY == 0:
+                self._connection.execute("reset max_vacuum_tasks")
         self._connection.close()
 
 
