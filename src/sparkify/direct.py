@@ -70,13 +70,13 @@ def insert_lines(rules: Contract, files: Mapping[str, int], *, careful: bool) ->
 
 
 def try_lines(rules: Contract, lines: str) -> str:
-    """Return the SELECT of file_id, how many lines it has, and how many look like records but are not read strictly.
+    """Return the SELECT of file_id, how many lines it has, how many of them are read, and how many look as if.
 
     `lines` is the SQL of a relation with the columns file_id and line.
     """
     return (
-        f"select file_id, count(*), count(*) filter (is_bracketed and fields is null) from (select file_id,"
-        f" {_BRACKETED} as is_bracketed, {_strictly(rules, _BRACKETED)} as fields from {lines}) group by file_id"
+        f"select file_id, count(*), count(fields), count(*) filter ({_BRACKETED})"
+        f" from (select file_id, line, {_strictly(rules, _BRACKETED)} as fields from {lines}) group by file_id"
     )
 
 

@@ -145,14 +145,11 @@ class Reader:
             [list(column) for column in zip(*samples, strict=True)],
         )
         keys = self._run("select distinct unnest(json_keys(line)) from sample where json_valid(line)").fetchall()
-        odd = {
-            number: refused
-            for number, tried, refused in self._run(direct.try_lines(EVENTS, "sample")).fetchall()
-            if 2 * refused < tried
-        }
-        self._run("drop table sample")
         found.unknown_keys["events"] |= unknown({key for (key,) in keys}, EVENTS)
-        return [item for item in files if item[0] in odd], any(odd.values())
+        tried = self._run(direct.try_lines(EVENTS, "sample")).fetchall()
+        self._run("drop table sample")
+        usual = {number: bracketed - read for number, lines, read, bracketed in tried if 2 * read > lines}
+        return [item for item in files if item[0] in usual], any(usual.values())
 
     def _take(self, group: Sequence[Numbered], contents: Contents, folder: Path, *, careful: bool) -> dict[int, Left]:
         """Insert the records of files line by line; return what is left of each file, if it is not too much."""
@@ -349,7 +346,7 @@ def _has_trailing_comma(record: str) -> str:
 
 
 def _sample(file: SourceFile, contents: Contents) -> Iterator[str]:
-    """Yield some lines of a file, from its whole length; none if it cannot be read."""
+    """Yield some lines of a file, from its whole length, empty if they are no text; none if it cannot be read."""
     step, length = _SAMPLE
     with suppress(OSError, SourceError), contents.open(file) as stream:  # to be told by who reads it exactly
         for start in range(0, stream.seek(0, os.SEEK_END), step):
@@ -358,8 +355,11 @@ def _sample(file: SourceFile, contents: Contents) -> Iterator[str]:
             lines = block.removeprefix(BYTE_ORDER_MARK).split(b"\n")
             # The first and the last may be cut, but where the file begins and ends.
             for line in lines[bool(start) : None if len(block) < length else -1]:
-                if text := line.decode(errors="replace").strip():
-                    yield text
+                if line := line.strip():
+                    try:
+                        yield line.decode()
+                    except UnicodeDecodeError:
+                        yield ""
 
 
 def _can_be_direct(file: SourceFile, contents: Contents) -> bool:
