@@ -139,7 +139,7 @@ def test_warehouse_that_cannot_be_a_file_is_told_plainly(tmp_path: Path, name: s
 def test_row_groups_do_not_pile_up(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small loads leave small row groups in a DuckDB file; every now and then a load merges them."""
     monkeypatch.setattr("sparkify.engines.duckdb._MERGE_EVERY", 5)
-    found = []
+    found: list[int] = []
     for night in range(10):
         (warehouse.log_data / f"{night}.json").write_text(event(itemInSession=night))
         warehouse.etl()
