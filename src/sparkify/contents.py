@@ -91,7 +91,7 @@ class Contents:
             return None
         if isinstance(held, bytes):
             return held
-        return read_small(self.path(file), file.size) if file.size <= _SMALL else None
+        return read_small(self._stored(file), file.size) if file.size <= _SMALL else None
 
     def drop(self, file: SourceFile) -> None:
         """Forget what was fetched of a file, and remove its copies."""
