@@ -328,8 +328,8 @@ CASES = (
 
 
 def more_logs(bench: Bench, step: int, how: str = "") -> tuple[float, Side]:
-    """Load 1 to 8 halves of the large set's logs, or an eighth of that when they are broken."""
-    times = step / 16 if how else step / 2
+    """Load 1 to 8 halves of the large set's logs, or a quarter of that when they are broken."""
+    times = step / 8 if how else step / 2
     logs = bench.source.logs(times)
     size = sum(path.stat().st_size for path in files_of(logs)) / 1e6
     return size, bench.etl(bench.source.broken(logs, how) if how else logs, bench.empty)

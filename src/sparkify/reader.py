@@ -27,12 +27,14 @@ from sparkify.fields import Values, at_paths, by_name, unknown
 from sparkify.sources import BYTE_ORDER_MARK, Kind, SourceFile
 from sparkify.spool import Left, Progress, Spool, copy_text
 
-DIRECT_SIZE = 1 << 20
+DIRECT_SIZE = 1 << 15
 """Bytes from which a log file is read by DuckDB directly. Below, opening it costs more than it saves."""
 
 STAGING = ("staging_events", "staging_songs", "staging_files", "staging_rejects")
 
-_SAMPLE = (1 << 24, 1 << 16)  # of how many bytes of a large file how many are looked at before it is read
+_STEP = 1 << 24  # bytes of a large file of which some are looked at before it is read
+_SAMPLE = range(1 << 12, 1 << 16)  # how many of these: at least, and at most
+_SHARE = 32  # between the two, one in so many
 _GROUP = 1 << 30  # bytes of files that one statement reads: what has to be read again when it fails
 _PACKED = 8  # bytes that one byte of gzip stands for: logs are packed to a sixth up to a tenth
 _MOST_LEFT = 0.1  # of a file's lines may be left; with more, it is as well to read it exactly as a whole
@@ -347,9 +349,9 @@ def _has_trailing_comma(record: str) -> str:
 
 def _sample(file: SourceFile, contents: Contents) -> Iterator[str]:
     """Yield some lines of a file, from its whole length, empty if they are no text; none if it cannot be read."""
-    step, length = _SAMPLE
+    length = min(max(file.size // _SHARE, _SAMPLE.start), _SAMPLE.stop)
     with suppress(OSError, SourceError), contents.open(file) as stream:  # to be told by who reads it exactly
-        for start in range(0, stream.seek(0, os.SEEK_END), step):
+        for start in range(0, stream.seek(0, os.SEEK_END), _STEP):
             stream.seek(start)
             block = stream.read(length)
             lines = block.removeprefix(BYTE_ORDER_MARK).split(b"\n")
