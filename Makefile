@@ -42,7 +42,7 @@ run: $(INSTALLED) ## Sample data, tables, ETL, the five most played songs, and t
 		'make test' 'run the tests' \
 		'docs/architecture.md' 'how it works'
 
-test: $(INSTALLED) ## Run the tests (ARGS="-k ledger" for some, CI=1 for every one on every engine)
+test: $(INSTALLED) ## Run the tests (ARGS="-k ledger" for some, CI=1 for every case on every engine)
 	@$(BIN)/pytest $(ARGS)
 
 lint: $(INSTALLED) ## Check style and format

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,23 +141,36 @@ def _needs(item: pytest.Item, fixture: str) -> bool:
     )
 
 
-ON_REDSHIFT_ALWAYS = {"test_engines_agree", "test_ledger", "test_redshift", "test_same_warehouse"}
-IN_CI_ALONE = "most tests a third time, on the Redshift stand-in; all of them: make test CI=1, and CI does"
+ON_REDSHIFT_ALWAYS = {"test_engines_agree", "test_redshift", "test_same_warehouse"}
+MANY = 10  # cases of a test, of which people run every fourth
+LEFT_TO_CI = (
+    "most tests a third time, on the Redshift stand-in, most cases of tests that have many, and the second kind of"
+    " cluster; all of them: make test CI=1, and CI does"
+)
 
 
-def _is_for_ci(item: pytest.Item, config: pytest.Config) -> bool:
-    """Tell whether a test is left to CI: people should not wait for the stand-in more than they need."""
-    if os.environ.get("CI") or "redshift" in config.option.keyword:
-        return False
-    engine = getattr(item, "callspec", None)
-    on_redshift = engine is not None and "redshift" in map(str, engine.params.values())
-    return on_redshift and item.path.stem not in ON_REDSHIFT_ALWAYS
+def _for_ci(items: Sequence[pytest.Item], config: pytest.Config) -> set[pytest.Item]:
+    """Return the tests that are left to CI: people should not wait longer than they need."""
+    if os.environ.get("CI") or config.option.keyword:  # who asks for tests by name gets them all
+        return set()
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    left = {item for same in cases.values() if len(same) > MANY for number, item in enumerate(same) if number % 4}
+    for item in items:
+        case = getattr(item, "callspec", None)
+        chosen = set(map(str, case.params.values())) if case else set()
+        if "redshift" in chosen and item.path.stem not in ON_REDSHIFT_ALWAYS:
+            left.add(item)
+        if "provisioned" in chosen and item.path.stem.startswith("test_cluster"):
+            left.add(item)
+    return left
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests of which a part is missing on this machine, and those that are left to CI."""
     missing = _left_out()
-    left_out = {item for item in items if any(_needs(item, fixture) for fixture in missing) or _is_for_ci(item, config)}
+    left_out = {item for item in items if any(_needs(item, fixture) for fixture in missing)} | _for_ci(items, config)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
@@ -165,7 +178,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in a line what was left out, and how to get it."""
-    for reason in (*_left_out().values(), *(() if os.environ.get("CI") else (IN_CI_ALONE,))):
+    for reason in (*_left_out().values(), *(() if os.environ.get("CI") else (LEFT_TO_CI,))):
         terminalreporter.write_line(f"Left out: {reason}")
 
 

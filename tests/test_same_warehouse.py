@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from tests.strategies import histories, lay_out, rearrangements
 History = Sequence[Sequence[Delivered]]
 
 thorough = settings(
-    max_examples=20,
+    max_examples=20 if os.environ.get("CI") else 5,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking a case takes minutes here
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
