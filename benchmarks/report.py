@@ -1,6 +1,6 @@
 """RESULTS.md and scaling.md, made from what was measured.
 
-python -m benchmarks.report results.json    writes both beside it
+python -m benchmarks.report results.json [others]    writes both beside it, after adding what others hold
 """
 
 from __future__ import annotations
@@ -21,8 +21,30 @@ LINEAR = 1.2
 
 def main() -> None:
     """Make the pages again."""
-    path = Path(sys.argv[1])
-    write(json.loads(path.read_text()), path.parent)
+    path, *others = map(Path, sys.argv[1:])
+    raw = json.loads(path.read_text())
+    for other in others:
+        raw = added(raw, json.loads(other.read_text()))
+    if others:
+        path.write_text(json.dumps(raw, indent=1) + "\n")
+    write(raw, path.parent)
+
+
+def added(raw: Raw, other: Raw) -> Raw:
+    """Return what was measured by two calls on the same data and machine; of both, what the second measured counts."""
+    if any(raw[key] != other[key] for key in ("machine", "versions", "scale", "data")):
+        raise SystemExit("These are of other data, another machine or other versions. Measure them again together.")
+    both = {**raw, "calls": raw.get("calls", 1) + other.get("calls", 1)}
+    for key, order in (("cases", CASES), ("series", SERIES)):
+        measured = {one["name"]: one for one in (*raw[key], *other[key])}
+        both[key] = [measured[one.name] for one in order if one.name in measured]
+    return both
+
+
+def made(raw: Raw) -> str:
+    """Say how the numbers came about."""
+    calls = f" in {raw['calls']} calls, one after the other," if "calls" in raw else ""
+    return f"Made by `make bench`{calls} on {raw['date']}; nothing here is written by hand."
 
 
 def write(raw: Raw, folder: Path) -> None:
@@ -44,7 +66,7 @@ def results(raw: Raw) -> str:
     small = "" if raw["scale"] == 1 else f" **This is scale {raw['scale']:g}, not 1: the targets are set for scale 1.**"
     return f"""# What was measured
 
-Made by `make bench` on {raw["date"]}; nothing here is written by hand.{small}
+{made(raw)}{small}
 
 {setting(raw)}
 
@@ -210,7 +232,7 @@ def scaling(raw: Raw) -> str:
     small = "" if raw["scale"] == 1 else f" **This is scale {raw['scale']:g}, not 1.**"
     return f"""# How the cost grows
 
-Made by `make bench` on {raw["date"]}; nothing here is written by hand.{small}
+{made(raw)}{small}
 
 {setting(raw)}
 

@@ -149,9 +149,14 @@ LEFT_TO_CI = (
 )
 
 
+def _is_cut(config: pytest.Config) -> bool:
+    """Tell whether some tests are left to CI: who asks for tests by name gets them all."""
+    return not (os.environ.get("CI") or config.option.keyword)
+
+
 def _for_ci(items: Sequence[pytest.Item], config: pytest.Config) -> set[pytest.Item]:
     """Return the tests that are left to CI: people should not wait longer than they need."""
-    if os.environ.get("CI") or config.option.keyword:  # who asks for tests by name gets them all
+    if not _is_cut(config):
         return set()
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
@@ -176,9 +181,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left_out]
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say in a line what was left out, and how to get it."""
-    for reason in (*_left_out().values(), *(() if os.environ.get("CI") else (LEFT_TO_CI,))):
+    for reason in (*_left_out().values(), *((LEFT_TO_CI,) if _is_cut(config) else ())):
         terminalreporter.write_line(f"Left out: {reason}")
 
 

@@ -151,6 +151,17 @@ def test_a_small_scale_is_told() -> None:
         assert "This is scale" not in page(raw(FIRST, series=(series,)))
 
 
+def test_calls_on_the_same_machine_are_put_together() -> None:
+    """What a later call measured again counts, each case stands once, and the page tells how many calls there were."""
+    again = raw({**FIRST, "ours": [cost(4)] * 3}, {**FIRST, "name": "logs"})
+    both = report.added(raw(FIRST), again)
+    assert [one["name"] for one in both["cases"]] == ["logs", "first"]
+    assert both["cases"][1] == again["cases"][0]
+    assert "in 2 calls" in report.results(both)
+    with pytest.raises(SystemExit):
+        report.added(raw(FIRST), raw(FIRST, scale=0.5))
+
+
 def test_growth_faster_than_the_data_is_told() -> None:
     """The last pieces of the data are held against the first, whatever a process costs to start."""
 

@@ -148,3 +148,13 @@ def test_row_groups_do_not_pile_up(warehouse: Warehouse, monkeypatch: pytest.Mon
     assert found[3] > 1
     assert found[4] == found[9] == 1
     assert warehouse.query("select count(*) from page_views") == [(10,)]
+
+
+@pytest.mark.parametrize("make_warehouse", ["duckdb"], indirect=True)
+def test_too_little_memory_names_the_setting(warehouse: Warehouse) -> None:
+    """A load for which DuckDB may not take enough memory fails, and says what to raise."""
+    lines = "".join(event(itemInSession=item, location="x" * 400 + str(item)) for item in range(20_000))
+    (warehouse.log_data / "a.json").write_text(lines)
+    warehouse.environ = {"SPARKIFY_WAREHOUSE_MEMORY": "10MB"}
+    with pytest.raises(WarehouseError, match=r"Raise \[WAREHOUSE\] MEMORY, or lower --batch-size\.$"):
+        warehouse.etl()

@@ -43,7 +43,7 @@ def both_ways(make_warehouse: Callable[[], Warehouse], monkeypatch: pytest.Monke
         found = []
         for size, sample in ((DIRECTLY, 1 << 20), (DIRECTLY, 1000), (EXACTLY, 0)):
             monkeypatch.setattr(reader, "DIRECT_SIZE", size)
-            monkeypatch.setattr(reader, "_SAMPLE", range(sample, sample))
+            monkeypatch.setattr(reader, "_SAMPLE", (sample, sample))
             warehouse = make_warehouse()
             summary = warehouse.etl(log_data, song_data)
             found.append((warehouse.contents(), summary.unknown_keys))

@@ -33,7 +33,7 @@ DIRECT_SIZE = 1 << 15
 STAGING = ("staging_events", "staging_songs", "staging_files", "staging_rejects")
 
 _STEP = 1 << 24  # bytes of a large file of which some are looked at before it is read
-_SAMPLE = range(1 << 12, 1 << 16)  # how many of these: at least, and at most
+_SAMPLE = (1 << 12, 1 << 16)  # how many of these: at least, and at most
 _SHARE = 32  # between the two, one in so many
 _GROUP = 1 << 30  # bytes of files that one statement reads: what has to be read again when it fails
 _PACKED = 8  # bytes that one byte of gzip stands for: logs are packed to a sixth up to a tenth
@@ -349,7 +349,8 @@ def _has_trailing_comma(record: str) -> str:
 
 def _sample(file: SourceFile, contents: Contents) -> Iterator[str]:
     """Yield some lines of a file, from its whole length, empty if they are no text; none if it cannot be read."""
-    length = min(max(file.size // _SHARE, _SAMPLE.start), _SAMPLE.stop)
+    least, most = _SAMPLE
+    length = min(max(_size(file) // _SHARE, least), most)
     with suppress(OSError, SourceError), contents.open(file) as stream:  # to be told by who reads it exactly
         for start in range(0, stream.seek(0, os.SEEK_END), _STEP):
             stream.seek(start)
