@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import random
 import signal
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 from tests import deliveries
 from tests.conftest import Row, Warehouse
+from tests.records import song
 
 from sparkify import cli, engines, tables
 from sparkify.engines.server import Server as ServerEngine
@@ -290,6 +292,28 @@ def test_run_interrupted_inside_a_statement_says_the_same(waiting: Warehouse) ->
     assert process.returncode == 130, narration
     assert "Traceback" not in narration
     assert everything(waiting) == before
+
+
+def test_run_interrupted_while_songs_are_cut_ends_soon(waiting: Warehouse, tmp_path: Path) -> None:
+    """Ctrl-C is heard while song files are read beside the logs, however much is left of them."""
+    (waiting.song_data / "endless.json.gz").write_bytes(gzip.compress(song().encode()))
+    endless = (
+        "import os, signal, sys\n"
+        "from sparkify import cli, spool\n"
+        "def cut(stream, cut=spool.cut):\n"
+        "    [piece] = cut(stream)\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    while True:\n"
+        "        yield piece\n"
+        "spool.cut = cut\n"
+        "sys.exit(cli.main(sys.argv[1:]))\n"
+    )
+    before = everything(waiting)
+    _, narration = (process := start(["-c", endless, *arguments(waiting)])).communicate(timeout=30)
+    assert process.returncode == 130, narration
+    assert "Traceback" not in narration
+    assert everything(waiting) == before
+    assert not list(tmp_path.glob("sparkify-run-*"))
 
 
 # Two at once

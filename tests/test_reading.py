@@ -317,7 +317,7 @@ def test_clean_logs_are_read_directly(
     """What has no fault is taken as it stands or is unpacked, and gives what reading it exactly gives."""
 
     class Watched(spool.Spool):
-        def __init__(self, folder: Path, kind: Kind, left: Mapping[int, spool.Left]) -> None:
+        def __init__(self, folder: Path, kind: Kind, left: Mapping[int, spool.Left] | None = None) -> None:
             super().__init__(folder, kind, left)
             spooled.append(kind)
 

@@ -353,16 +353,17 @@ def wait_until(happened: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-@pytest.mark.parametrize("size", [100, 2_000_000])
+@pytest.mark.parametrize(("size", "stalled"), [(100, "log_data"), (2_000_000, "log_data"), (100, "song_data")])
 def test_stopped_run_leaves_nothing_for_long(
-    s3: S3, from_s3: Warehouse, scratch: Path, how: signal.Signals, size: int
+    s3: S3, from_s3: Warehouse, scratch: Path, how: signal.Signals, size: int, stalled: str
 ) -> None:
     """Ctrl-C ends a run that waits for a stalled network, and clears up; after a kill, the next run does."""
     s3.put(f"{LOGS}/a.json", play())
     s3.put(f"{LOGS}/b.json", play(itemInSession=1) + " " * size)
-    s3.stall("GetObject", "log_data/b.json")
+    s3.put(f"{SONGS}/b.json", song())
+    s3.stall("GetObject", f"{stalled}/b.json")
     with start(from_s3) as process:
-        wait_until(lambda: "log_data/b.json" in s3.asked("GetObject") and list(scratch.glob("sparkify-run-*/*")))
+        wait_until(lambda: f"{stalled}/b.json" in s3.asked("GetObject") and list(scratch.glob("sparkify-run-*/*")))
         process.send_signal(how)
         said = process.communicate(timeout=15)[1]
     if how is signal.SIGINT:

@@ -41,6 +41,7 @@ class Contents:
         self._aws = aws
         self._held: dict[str, Fetched] = {}  # path of a file in S3 → what was fetched of it
         self._unpacked: set[str] = set()  # paths of packed files of which there is a plain copy
+        self._under_way: set[Fetch] = set()
 
     def path(self, file: SourceFile) -> str:
         """Return where on disk a file is as plain text, or will be when it is copied."""
@@ -93,6 +94,11 @@ class Contents:
             return held
         return read_small(self._stored(file), file.size) if file.size <= _SMALL else None
 
+    def stop(self) -> None:
+        """Give up what is being fetched; who waits for it in another thread is raised CancelledError."""
+        for fetch in tuple(self._under_way):
+            fetch.stop()
+
     def drop(self, file: SourceFile) -> None:
         """Forget what was fetched of a file, and remove its copies."""
         if isinstance(held := self._held.pop(file.path, None), Path):
@@ -137,6 +143,7 @@ class Contents:
             for _, fetch in under_way:
                 if fetch:
                     fetch.stop()
+                    self._under_way.discard(fetch)
 
     def _begin(self, files: Sequence[SourceFile], in_memory: int) -> Fetch | None:
         """Begin to fetch those files that are in S3 and are not here yet."""
@@ -154,11 +161,16 @@ class Contents:
             name, key = s3.split(file.path)
             copy = Path(self._stored(file)) if file.size > in_memory else None
             wanted[file.path] = Wanted(s3.bucket(name, self._aws), key, file.version, file.size, copy)
-        return Fetch(wanted) if wanted else None
+        if not wanted:
+            return None
+        fetch = Fetch(wanted)
+        self._under_way.add(fetch)
+        return fetch
 
     def _take(self, portion: Sequence[Numbered], fetch: Fetch | None) -> Iterator[Numbered]:
         if fetch:
             self._held |= fetch.results()
+            self._under_way.remove(fetch)
         yield from portion
 
 

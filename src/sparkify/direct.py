@@ -18,11 +18,24 @@ _READ_AS = {
     Type.NUMBER: "DOUBLE",
     Type.SPAN: "DOUBLE",
 }
-_BRACKETED = "starts_with(line, '{') and ends_with(line, '}')"
 _EXACT = 2**53  # from where on a DOUBLE may stand for several whole numbers
 # A value that is neither text nor a number nor null, but would be taken for one: a list, an object, a truth value, or
 # what Python writes for a float that is none.
 _ODD = r":\s*(\[|\{|true|false|-?[NnIi][aAnN][nNfF])"
+# What a line must be so that its record may be taken as from_json_strict reads it.
+_PLAIN = " and ".join(
+    [
+        # Or else what stands before a line in doubt, and behind it, might belong to it.
+        "starts_with(line, '{')",
+        "ends_with(line, '}')",
+        f"strlen(line) <= {MAX_RECORD}",
+        # A comma that trails. Within the line it would stand in an odd value.
+        *(f"not ends_with(line, {literal(before + '}')})" for before in ", \t\r"),
+        # NUL, which no database takes, and other control characters: mangled text has some, and the exact way looks.
+        *(f"not contains(line, '\\u00{digit}')" for digit in "01"),
+        f"not regexp_matches(line, '{_ODD}')",
+    ]
+)
 
 
 def insert_whole(rules: Contract, pattern: str) -> str:
@@ -52,7 +65,7 @@ def insert_lines(rules: Contract, files: Mapping[str, int], *, careful: bool) ->
     values = ", ".join(f"{_value(column)} as {quoted(column.name)}" for column in rules.fields)
     names = ", ".join(quoted(column.name) for column in rules.fields)
     fields = ", ".join(f"fields.{quoted(column.name)} as {quoted(column.name)}" for column in rules.fields)
-    doubts = " or ".join([*_doubts_of_line(), *(doubt for column in rules.fields for doubt in _doubts(column))])
+    doubts = " or ".join(["is_unread", *(doubt for column in rules.fields for doubt in _doubts(column))])
     lines = f"(select line, filename from {_lines(list(files))} where line <> '')"
     if careful:
         lines = f"(select *, {_likely(rules)} as is_likely from (select *, {_loosely(rules)} as loose from {lines}))"
@@ -62,7 +75,7 @@ def insert_lines(rules: Contract, files: Mapping[str, int], *, careful: bool) ->
         f" select {values}, files.file_id, false, case when {doubts} then line end"
         # Columns before anything is asked of them: to ask a structure for its fields again and again takes longer.
         f" from (select line, filename, fields is null as is_unread, {fields}"
-        f" from (select line, filename, {_strictly(rules, 'is_likely' if careful else _BRACKETED)} as fields"
+        f" from (select line, filename, {_strictly(rules, 'is_likely' if careful else _PLAIN)} as fields"
         f" from {lines} as lines) as lines) as records"
         f" join (select unnest([{paths}]) as path, unnest({list(files.values())}) as file_id) as files"
         " on files.path = records.filename"
@@ -70,13 +83,13 @@ def insert_lines(rules: Contract, files: Mapping[str, int], *, careful: bool) ->
 
 
 def try_lines(rules: Contract, lines: str) -> str:
-    """Return the SELECT of file_id, how many lines it has, how many of them are read, and how many look as if.
+    """Return the SELECT of file_id, how many lines it has, how many of them are read, and how many are plain.
 
     `lines` is the SQL of a relation with the columns file_id and line.
     """
     return (
-        f"select file_id, count(*), count(fields), count(*) filter ({_BRACKETED})"
-        f" from (select file_id, line, {_strictly(rules, _BRACKETED)} as fields from {lines}) group by file_id"
+        f"select file_id, count(*), count(fields), count(*) filter ({_PLAIN})"
+        f" from (select file_id, line, {_strictly(rules, _PLAIN)} as fields from {lines}) group by file_id"
     )
 
 
@@ -91,7 +104,7 @@ def _strictly(rules: Contract, condition: str) -> str:
 
 def _loosely(rules: Contract) -> str:
     """Return the SQL of what fields a line has, without any error."""
-    return f"from_json(case when {_BRACKETED} and json_valid(line) then line end, {_structure(rules)})"
+    return f"from_json(case when {_PLAIN} and json_valid(line) then line end, {_structure(rules)})"
 
 
 def _likely(rules: Contract) -> str:
@@ -128,18 +141,6 @@ def _value(field: Field) -> str:
     if field.type is Type.TEXT:
         return contract.text(name)
     return f"try_cast({name} as bigint)" if field.type in (Type.WHOLE, Type.MOMENT) else name
-
-
-def _doubts_of_line() -> Iterator[str]:
-    """Yield what makes a line doubtful, as SQL: what from_json_strict takes although JSON or the contract does not."""
-    # Or not bracketed: what stands before a line in doubt, and behind it, must be known not to belong to it.
-    yield "is_unread"
-    yield f"strlen(line) > {MAX_RECORD}"
-    # A comma that trails. Within the line it would stand in an odd value.
-    yield from (f"ends_with(line, {literal(before + '}')})" for before in ", \t\r")
-    yield f"regexp_matches(line, '{_ODD}')"
-    # NUL, which no database takes, and the other control characters: mangled text has some, and the exact way looks.
-    yield from (f"contains(line, '\\u00{digit}')" for digit in "01")
 
 
 def _doubts(field: Field) -> Iterator[str]:

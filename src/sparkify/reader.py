@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from threading import Lock
 
 import duckdb
 
@@ -55,6 +57,7 @@ class Reader:
     def __init__(self, connection: duckdb.DuckDBPyConnection, progress: Progress, config: Config) -> None:
         self._run = connection.execute
         self._progress = progress
+        self._one_at_a_time = Lock()
         self._aws = config.aws
         self._paths = jsonpaths.load(config)  # of the logs
         self._copies_first = False  # whether a large log had lines that are no text, as others then may have
@@ -71,14 +74,28 @@ class Reader:
         numbered = list(enumerate(files))
         with scratch_folder() as folder:
             contents = Contents(Path(folder), self._aws)
+            songs = Spool(Path(folder), "songs")
+
+            def write(spool: Spool, files: Sequence[Numbered]) -> None:
+                spool.write(files, contents, self._advance, found.skipped, skip_bad_files=skip_bad_files)
+
+            def give_up() -> None:
+                songs.stop()
+                contents.stop()
+
             try:
-                taken = self._read_directly(numbered, contents, Path(folder), found)
-                for kind in CONTRACTS:
-                    left = [item for item in numbered if item[1].kind == kind and taken.get(item[0], True)]
-                    if left:
-                        spool = Spool(Path(folder), kind, taken)
-                        spool.write(left, contents, self._progress, found.skipped, skip_bad_files=skip_bad_files)
-                        self._read_exactly(spool, CONTRACTS[kind], found)
+                # Python cuts the song files while DuckDB reads the large logs.
+                left = [item for item in numbered if item[1].kind == "songs"]
+                with _beside(partial(write, songs, left), give_up) as written:
+                    taken = self._read_directly(numbered, contents, Path(folder), found)
+                    written.result()
+                if left:
+                    self._read_exactly(songs, CONTRACTS["songs"], found)
+                left = [item for item in numbered if item[1].kind == "events" and taken.get(item[0], True)]
+                if left:
+                    events = Spool(Path(folder), "events", taken)
+                    write(events, left)
+                    self._read_exactly(events, CONTRACTS["events"], found)
             except OSError as error:
                 raise SourceError(
                     f"{folder}: the spool of small files and copies cannot be written ({error.strerror})."
@@ -86,6 +103,11 @@ class Reader:
                 ) from error
         self._count(found)
         return found
+
+    def _advance(self, size: int, records: int) -> None:
+        """Tell how many more bytes and records have been read, from one thread at a time."""
+        with self._one_at_a_time:
+            self._progress(size, records)
 
     def _prepare(self, files: Sequence[SourceFile], redelivered: frozenset[str]) -> None:
         for table in STAGING:
@@ -150,7 +172,7 @@ class Reader:
         found.unknown_keys["events"] |= unknown({key for (key,) in keys}, EVENTS)
         tried = self._run(direct.try_lines(EVENTS, "sample")).fetchall()
         self._run("drop table sample")
-        usual = {number: bracketed - read for number, lines, read, bracketed in tried if 2 * read > lines}
+        usual = {number: plain - read for number, lines, read, plain in tried if 2 * read > lines}
         return [item for item in files if item[0] in usual], any(usual.values())
 
     def _take(self, group: Sequence[Numbered], contents: Contents, folder: Path, *, careful: bool) -> dict[int, Left]:
@@ -182,7 +204,7 @@ class Reader:
             self._run(f"alter table staging_events drop column {direct.LEFT}")
         for number, left in taken.items():
             rows, doubted = lines[number]
-            self._progress(0 if left else files[number].size, rows - doubted)
+            self._advance(0 if left else files[number].size, rows - doubted)
             if not left:
                 contents.drop(files[number])
         return taken
@@ -306,6 +328,17 @@ def scratch_folder() -> Iterator[str]:
             shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=f"sparkify-run-{os.getpid()}-") as folder:
         yield folder
+
+
+@contextmanager
+def _beside(work: Callable[[], None], give_up: Callable[[], None]) -> Iterator[Future[None]]:
+    """Do some work in a thread meanwhile; if what is done here fails, or is interrupted, make it give up, and wait."""
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            yield thread.submit(work)
+        except BaseException:
+            give_up()
+            raise
 
 
 def _is_running(process: int) -> bool:

@@ -37,6 +37,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _HIDDEN = re.compile(r"(?:^|/)[._]")
 _NO_KEYS = Aws()
 
+_READ = os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_BINARY", 0)
 _BUFFER = 1 << 17  # bytes read at a time: lines come a fifth faster than with the usual 8 kB
 
 EMPTY_ARCHIVE = "an empty file is no gzip"
@@ -172,7 +173,7 @@ def read_small(path: str, size: int) -> bytes:
 
     A read that asks for one byte more, and gets the size listed, has seen the end. A pipe or device is listed with 0.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_BINARY", 0))
+    descriptor = os.open(path, _READ)
     try:
         content = os.read(descriptor, size + 1) if size else b""
         if content and len(content) == size:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from contextlib import closing
 from pathlib import Path
 
@@ -27,6 +29,7 @@ from sparkify.sources import (
 _BLOCK = 1 << 16  # bytes that are looked at together
 _LONGEST = MAX_RECORD  # bytes of a line that is copied
 _NEW_LINE = b"\x1e"  # of a record in the spool, where a record is a line
+_ONE_FLAT_RECORD = re.compile(rb"\{[ -z|~]*\}\n?")  # as most song files are: nothing to cut, and nothing but ASCII
 
 Progress = Callable[[int, int], None]
 """Told how many more bytes, and how many more records, have been read."""
@@ -44,6 +47,7 @@ class Spool:
         self._path = folder / f"{kind}.records"
         self._flaws_path = folder / f"{kind}.flaws"
         self._position = 0
+        self._stopped = False
         self._longest_flaw = 0
         self.flawed = 0
 
@@ -66,6 +70,10 @@ class Spool:
             f" maximum_object_size = {max(self._longest_flaw, 1 << 20)})"
         )
 
+    def stop(self) -> None:
+        """Make `write`, which is under way in another thread, raise CancelledError soon."""
+        self._stopped = True
+
     def write(
         self,
         files: Sequence[Numbered],
@@ -82,25 +90,50 @@ class Spool:
             closing(contents.ahead(files)) as ahead,
         ):
             for number, file in ahead:
-                starts, position = (records.tell(), flaws.tell()), self._position
+                if self._stopped:
+                    raise CancelledError
+                position = self._position
                 try:
-                    left = self._left.get(number)
-                    found = pieces_left(file, contents, left) if left else pieces(file, contents)
-                    self._write_file(number, found, records, flaws)
+                    self._write_file(number, file, contents, records, flaws)
                 except SourceError as error:
                     if not (skip_bad_files or isinstance(error, SourceChanged)):
                         raise
                     skipped[file.path] = str(error)
-                    for stream, start in zip((records, flaws), starts, strict=True):
-                        stream.seek(start)
-                        stream.truncate()
-                    self._position = position
                 progress(file.size, self._position - position)
 
     def _write_file(
+        self,
+        number: int,
+        file: SourceFile,
+        contents: Contents,
+        records: io.BufferedWriter,
+        flaws: io.BufferedWriter,
+    ) -> None:
+        """Write the records of a file, or nothing if it cannot be read as a whole."""
+        left = self._left.get(number)
+        content = None if left else _small(file, contents)
+        if content is None:
+            starts, position, flawed = (records.tell(), flaws.tell()), self._position, self.flawed
+            try:
+                found = pieces_left(file, contents, left) if left else _pieces(file, contents)
+                self._write_pieces(number, found, records, flaws)
+            except SourceError:
+                for stream, start in zip((records, flaws), starts, strict=True):
+                    stream.seek(start)
+                    stream.truncate()
+                self._position, self.flawed = position, flawed
+                raise
+        elif _ONE_FLAT_RECORD.fullmatch(content):
+            self._write_record(number, 1, content.rstrip(), records)
+        else:
+            self._write_pieces(number, cut_small(content), records, flaws)
+
+    def _write_pieces(
         self, number: int, pieces: Iterable[Piece], records: io.BufferedWriter, flaws: io.BufferedWriter
     ) -> None:
         for piece in pieces:
+            if self._stopped:
+                raise CancelledError
             if piece.flaw:
                 self.flawed += 1
                 row = json.dumps(
@@ -109,22 +142,27 @@ class Spool:
                 self._longest_flaw = max(self._longest_flaw, len(row) + 1)
                 flaws.write(row.encode() + b"\n")
             else:
-                self._position += 1
                 text = piece.text
                 if b"\n" in text or b"\r" in text:
                     text = text.replace(b"\r\n", _NEW_LINE).replace(b"\n", _NEW_LINE).replace(b"\r", _NEW_LINE)
-                records.write(b"%d\x1f%d\x1f%d\x1f%b\n" % (number, piece.line, self._position, text))
+                self._write_record(number, piece.line, text, records)
+
+    def _write_record(self, number: int, line: int, text: bytes, records: io.BufferedWriter) -> None:
+        self._position += 1
+        records.write(b"%d\x1f%d\x1f%d\x1f%b\n" % (number, line, self._position, text))
 
 
 def pieces(file: SourceFile, contents: Contents) -> Iterable[Piece]:
     """Return the records of a file, and what should have been records; raise SourceError if it cannot be read."""
+    content = _small(file, contents)
+    return _pieces(file, contents) if content is None else cut_small(content)
+
+
+def _small(file: SourceFile, contents: Contents) -> bytes | None:
     try:  # not `reading`, which would cost a tenth of the time that a tiny file takes
-        content = contents.small(file)
+        return contents.small(file)
     except UNREADABLE as error:
         raise unreadable(file.path, error) from error
-    if content is None:
-        return _pieces(file, contents)
-    return cut_small(content)
 
 
 def _pieces(file: SourceFile, contents: Contents) -> Iterator[Piece]:
