@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from tests.conftest import Row, Warehouse
 from tests.records import BAD, GOOD, folder, joined, keys, loaded, misread, play, song
 
-from sparkify import contents, reader, spool
+from sparkify import contents, reader, sources, spool
 from sparkify.config import Aws
 from sparkify.generate import Generated, generate
 from sparkify.sources import Kind, Piece, SourceFile, cut, cut_small, read_small
@@ -142,6 +143,32 @@ def test_small_file_is_cut_like_any_other(inside: bytes, end: bytes) -> None:
     """What is taken for a file's only record at first sight is all that there is to cut out of it."""
     content = b"{" + inside + b"}" + end
     assert list(cut_small(content)) == pieces_of(content)
+
+
+ARCHIVES = [
+    gzip.compress(text, mtime=0) for text in (b"", b"text", bytes(3_000_000), random.Random(1).randbytes(90_000))
+]
+ARCHIVE = st.builds(bytes.__add__, st.sampled_from(ARCHIVES), st.sampled_from((b"", b"\0", bytes(70_000), b"?")))
+
+
+@given(st.lists(ARCHIVE, min_size=1, max_size=3).map(b"".join), st.integers(1, 100_000), st.integers(0, 255))
+def test_archive_is_unpacked_as_python_does(content: bytes, place: int, byte: int) -> None:
+    """Several archives in one file, padding, what is cut short or broken: the same text, or none."""
+
+    def unpacked(content: bytes, unpack: Callable[[io.BytesIO, io.BytesIO], object]) -> bytes | None:
+        plain = io.BytesIO()
+        try:
+            unpack(io.BytesIO(content), plain)
+        except sources.UNREADABLE:
+            return None
+        return plain.getvalue()
+
+    def as_python_does(packed: io.BytesIO, plain: io.BytesIO) -> None:
+        plain.write(gzip.GzipFile(fileobj=packed).read())
+
+    place %= len(content)
+    for packed in (content, content[: place + 1], content[:place] + bytes([byte]) + content[place + 1 :]):
+        assert unpacked(packed, contents.unpack) == unpacked(packed, as_python_does)
 
 
 @pytest.mark.parametrize("listed", [0, 1, 7, 8, 9, 1000])

@@ -1,8 +1,9 @@
-"""The SQL that reads large log files as they stand, line by line, and leaves aside what is not plainly right."""
+"""Large log files, read as they stand, line by line; what is not plainly right is left aside, and nothing is lost."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from sparkify import contract
 from sparkify.contract import LAST_MILLISECOND, PLAY, Contract, Field, Required, Type, literal, quoted
@@ -10,6 +11,19 @@ from sparkify.sources import MAX_RECORD
 
 LEFT = "left_over"
 """The column of staging_events that holds a line as it is, if its record was not taken; only while reading."""
+
+_SEPARATOR = "\x1f"  # a control character, which no JSON holds
+_BLOCK = 1 << 20  # bytes of which the lines are counted at a time
+_REFUSED, _SCANS = "refused_lines", "refused_scans"
+
+REFUSED = f"""
+select file_path, list(distinct line_byte_position)
+from {_REFUSED} join {_SCANS} using (scan_id, file_id)
+group by file_path
+"""
+"""The SELECT of the lines that insert_lines did not insert: path on disk → where they begin."""
+
+FORGET_REFUSED = f"drop table if exists temp.{_REFUSED}; drop table if exists temp.{_SCANS}"
 
 _READ_AS = {
     Type.TEXT: "VARCHAR",
@@ -55,24 +69,26 @@ def insert_whole(rules: Contract, pattern: str) -> str:
     )
 
 
-def insert_lines(rules: Contract, files: Mapping[str, int], *, careful: bool) -> str:
-    """Return the statement that inserts a row for each line of files that is not empty: path on disk → file_id.
+def insert_lines(rules: Contract, files: Mapping[str, int], *, careful: bool, refuse: bool) -> str:
+    """Return the statement that inserts a row for each line of files, path on disk → file_id, empty ones too.
 
     The row is the line's record or, where it is in doubt whether the exact way would take it and take it so, the line
     itself, in the column LEFT. So nothing is lost, whatever a line holds; and most lines, of most files, are taken.
     `careful` changes nothing but the time: a clean file takes longer so, one with wrong types or missing keys less.
+    A line that is no text makes the statement fail; or, with `refuse`, it is left out and named by REFUSED. Then DuckDB
+    leaves out others too without a word, near one that is far too long or ends otherwise: ask `has_lines`.
     """
     values = ", ".join(f"{_value(column)} as {quoted(column.name)}" for column in rules.fields)
     names = ", ".join(quoted(column.name) for column in rules.fields)
     fields = ", ".join(f"fields.{quoted(column.name)} as {quoted(column.name)}" for column in rules.fields)
     doubts = " or ".join(["is_unread", *(doubt for column in rules.fields for doubt in _doubts(column))])
-    lines = f"(select line, filename from {_lines(list(files))} where line <> '')"
+    lines = f"(select line, filename from {_lines(list(files), refuse=refuse)})"
     if careful:
         lines = f"(select *, {_likely(rules)} as is_likely from (select *, {_loosely(rules)} as loose from {lines}))"
     paths = ", ".join(map(literal, files))
     return (
         f"insert into {rules.table} ({names}, file_id, duplicate, {LEFT})"
-        f" select {values}, files.file_id, false, case when {doubts} then line end"
+        f" select {values}, files.file_id, false, case when {doubts} then coalesce(line, '') end"
         # Columns before anything is asked of them: to ask a structure for its fields again and again takes longer.
         f" from (select line, filename, fields is null as is_unread, {fields}"
         f" from (select line, filename, {_strictly(rules, 'is_likely' if careful else _PLAIN)} as fields"
@@ -126,13 +142,18 @@ def _structure(rules: Contract) -> str:
     return literal(f"{{{columns}}}")
 
 
-def _lines(paths: Sequence[str]) -> str:
+def _lines(paths: Sequence[str], *, refuse: bool) -> str:
     """Return the SQL of the lines of files, each with its path."""
+    refusing = (
+        f", ignore_errors = true, store_rejects = true, rejects_table = '{_REFUSED}', rejects_scan = '{_SCANS}'"
+        if refuse
+        else ""
+    )
     return (
         f"read_csv([{', '.join(map(literal, paths))}], columns = {{'line': 'varchar'}}, auto_detect = false,"
-        " filename = true, header = false, delim = '\x1f', quote = '', escape = '', compression = 'none',"
+        f" filename = true, header = false, delim = '{_SEPARATOR}', quote = '', escape = '', compression = 'none',"
         # The default of 16 lines of the longest kind is too much: a file would be read by one or two threads.
-        f" max_line_size = {MAX_RECORD}, buffer_size = {2 * MAX_RECORD})"
+        f" max_line_size = {MAX_RECORD}, buffer_size = {2 * MAX_RECORD}{refusing})"
     )
 
 
@@ -159,3 +180,50 @@ def _doubts(field: Field) -> Iterator[str]:
             yield f"not ({name} >= 0 and {name} <= {LAST_MILLISECOND} and {name} = floor({name}))"
         case _:
             yield f"not ({name} >= 0 and {name} < 1e15)"
+
+
+def lines_at(path: Path, positions: Iterable[int]) -> list[bytes] | None:
+    """Return the lines of a file that are no text, by where DuckDB says that they begin.
+
+    Positions are counted from 1, and may be those of the line end before. Return None where a line is too long, or is
+    text after all: then DuckDB has refused it for another reason.
+    """
+    lines: list[bytes] = []
+    with path.open("rb") as stream:
+        for position in positions:
+            stream.seek(position - 1)
+            while (line := stream.readline(MAX_RECORD + 1)) in (b"\n", b"\r\n"):
+                pass
+            if len(line) > MAX_RECORD or _is_text(line):
+                return None
+            lines.append(line.removesuffix(b"\n").removesuffix(b"\r"))
+    return lines
+
+
+def has_lines(path: Path, expected: int) -> bool:
+    """Tell whether a file has so many lines, and DuckDB can have seen no others.
+
+    It may have where one is too long, where they do not all end alike, or where they hold what it cuts at.
+    """
+    lines = 0
+    ends: set[bool] = set()  # whether a carriage return is in them
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            rest = stream.readline(MAX_RECORD + 1)
+            block += rest
+            returns = block.count(b"\r")
+            found = block.count(b"\n")
+            ends.add(returns > 0)
+            is_mixed = len(ends) > 1 or (returns and not returns == found == block.count(b"\r\n"))
+            if is_mixed or len(rest) > MAX_RECORD or _SEPARATOR.encode() in block:
+                return False
+            lines += found + (not block.endswith(b"\n"))
+    return lines == expected
+
+
+def _is_text(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -27,7 +27,7 @@ from sparkify.contract import CONTRACTS, EVENTS, Contract, Type, literal, quoted
 from sparkify.errors import SourceError
 from sparkify.fields import Values, at_paths, by_name, unknown
 from sparkify.sources import BYTE_ORDER_MARK, Kind, SourceFile
-from sparkify.spool import Left, Progress, Spool, copy_text
+from sparkify.spool import Left, Progress, Spool
 
 DIRECT_SIZE = 1 << 15
 """Bytes from which a log file is read by DuckDB directly. Below, opening it costs more than it saves."""
@@ -60,7 +60,7 @@ class Reader:
         self._one_at_a_time = Lock()
         self._aws = config.aws
         self._paths = jsonpaths.load(config)  # of the logs
-        self._copies_first = False  # whether a large log had lines that are no text, as others then may have
+        self._some_are_no_text = False  # whether a large log had lines that are no text, as others then may have
 
     def read(self, files: Sequence[SourceFile], redelivered: frozenset[str], *, skip_bad_files: bool) -> Reading:
         """Fill the staging tables with the records of some files, and staging_rejects with what was refused.
@@ -87,7 +87,7 @@ class Reader:
                 # Python cuts the song files while DuckDB reads the large logs.
                 left = [item for item in numbered if item[1].kind == "songs"]
                 with _beside(partial(write, songs, left), give_up) as written:
-                    taken = self._read_directly(numbered, contents, Path(folder), found)
+                    taken = self._read_directly(numbered, contents, found)
                     written.result()
                 if left:
                     self._read_exactly(songs, CONTRACTS["songs"], found)
@@ -129,9 +129,7 @@ class Reader:
                 [list(redelivered)],
             )
 
-    def _read_directly(
-        self, files: Sequence[Numbered], contents: Contents, folder: Path, found: Reading
-    ) -> dict[int, Left]:
+    def _read_directly(self, files: Sequence[Numbered], contents: Contents, found: Reading) -> dict[int, Left]:
         """Read large log files as they stand; return the lines left to be read exactly of each that was taken."""
         taken: dict[int, Left] = {}
         large = [] if self._paths else [item for item in files if _can_be_direct(item[1], contents)]
@@ -139,7 +137,7 @@ class Reader:
             here = set(contents.copy([file for _, file in group]))
             usual, careful = self._try([item for item in group if item[1] in here], contents, found)
             if usual:
-                taken |= self._take(usual, contents, folder, careful=careful)
+                taken |= self._take(usual, contents, careful=careful)
         if taken:
             too_long = self._repair("staging_events", EVENTS)
             if too_long:  # by a repair: those files are read exactly, and the record is refused
@@ -175,58 +173,72 @@ class Reader:
         usual = {number: plain - read for number, lines, read, plain in tried if 2 * read > lines}
         return [item for item in files if item[0] in usual], any(usual.values())
 
-    def _take(self, group: Sequence[Numbered], contents: Contents, folder: Path, *, careful: bool) -> dict[int, Left]:
+    def _take(self, group: Sequence[Numbered], contents: Contents, *, careful: bool) -> dict[int, Left]:
         """Insert the records of files line by line; return what is left of each file, if it is not too much."""
         self._run(f"alter table staging_events add column {direct.LEFT} varchar")
         try:
             paths = {contents.path(file): number for number, file in group}
-            no_text = self._insert_lines(paths, folder, careful=careful)
+            no_text = self._insert_lines(paths, careful=careful)
             lines = {
-                number: (rows, left)
-                for number, rows, left in self._run(
-                    f"select file_id, count(*), count({direct.LEFT}) from staging_events group by file_id"
+                number: (rows, left, empty)
+                for number, rows, left, empty in self._run(
+                    f"select file_id, count(*), count({direct.LEFT}), count(*) filter ({direct.LEFT} = '')"
+                    " from staging_events group by file_id"
                 ).fetchall()
             }
             files = {number: file for number, file in group if number in lines}
             odd = {
                 number
-                for number, (rows, left) in lines.items()
-                if left + len(no_text.get(number, ())) > _MOST_LEFT * rows
+                for path, number in paths.items()
+                if number in lines and not self._is_taken(Path(path), *lines[number], no_text.get(number))
             }
             self._forget(odd)
-            taken: dict[int, Left] = {number: no_text.get(number, []) for number in files if number not in odd}
+            taken: dict[int, Left] = {number: no_text[number] for number in files if number not in odd}
             for number, line in self._run(
-                f"select file_id, {direct.LEFT} from staging_events where {direct.LEFT} is not null"
+                f"select file_id, {direct.LEFT} from staging_events where {direct.LEFT} <> ''"
             ).fetchall():
                 taken[number].append(line.encode())
             self._run(f"delete from staging_events where {direct.LEFT} is not null")
         finally:
             self._run(f"alter table staging_events drop column {direct.LEFT}")
         for number, left in taken.items():
-            rows, doubted = lines[number]
+            rows, doubted, _ = lines[number]
             self._advance(0 if left else files[number].size, rows - doubted)
             if not left:
                 contents.drop(files[number])
         return taken
 
-    def _insert_lines(self, files: Mapping[str, int], folder: Path, *, careful: bool) -> dict[int, Left]:
-        """Insert the lines of files, by path on disk; return those that are no text, by the file's number."""
-        if not self._copies_first:
-            with suppress(duckdb.Error):  # some line is no text; or much too long, or ends otherwise than those before
-                self._run(direct.insert_lines(EVENTS, files, careful=careful))
-                return {}
-            self._copies_first = True
-        copies = {number: folder / f"{number}.text" for number in files.values()}
-        with ThreadPoolExecutor() as threads:
-            lines = list(threads.map(copy_text, map(Path, files), copies.values()))
-        no_text = {number: left for number, left in zip(copies, lines, strict=True) if left is not None}
-        with suppress(duckdb.Error):  # or else they are read exactly
-            if no_text:
-                of_text = {str(copies[number]): number for number in no_text}
-                self._run(direct.insert_lines(EVENTS, of_text, careful=careful))
-        for number in no_text:
-            copies[number].unlink()
-        return no_text
+    def _insert_lines(self, files: Mapping[str, int], *, careful: bool) -> dict[int, Left]:
+        """Insert the lines of files, by path on disk; return those that are no text, by the number of each file read.
+
+        A file that DuckDB cannot read so makes all of a statement fail: the halves are tried until it is found.
+        """
+        if not self._some_are_no_text:
+            with suppress(duckdb.Error):
+                self._run(direct.insert_lines(EVENTS, files, careful=careful, refuse=False))
+                return {number: [] for number in files.values()}
+            self._some_are_no_text = True
+        self._run(direct.FORGET_REFUSED)
+        try:
+            self._run(direct.insert_lines(EVENTS, files, careful=careful, refuse=True))
+        except duckdb.Error:  # some line ends otherwise than those before
+            paths = list(files)
+            half = len(paths) // 2
+            halves = (paths[:half], paths[half:]) if half else ()
+            found = [self._insert_lines({path: files[path] for path in some}, careful=careful) for some in halves]
+            return {number: left for some in found for number, left in some.items()}
+        refused = dict(self._run(direct.REFUSED).fetchall())
+        return {
+            number: lines
+            for path, number in files.items()
+            if (lines := direct.lines_at(Path(path), refused.get(path, []))) is not None
+        }
+
+    def _is_taken(self, path: Path, rows: int, left: int, empty: int, no_text: Left | None) -> bool:
+        """Tell whether a file was read well enough: most of its lines, and none of them lost."""
+        if no_text is None or left - empty + len(no_text) > _MOST_LEFT * rows:
+            return False
+        return not self._some_are_no_text or direct.has_lines(path, rows + len(no_text))
 
     def _forget(self, files: Collection[int]) -> None:
         """Take what was staged of some files out again."""

@@ -26,8 +26,6 @@ from sparkify.sources import (
     unreadable,
 )
 
-_BLOCK = 1 << 16  # bytes that are looked at together
-_LONGEST = MAX_RECORD  # bytes of a line that is copied
 _NEW_LINE = b"\x1e"  # of a record in the spool, where a record is a line
 _ONE_FLAT_RECORD = re.compile(rb"\{[ -z|~]*\}\n?")  # as most song files are: nothing to cut, and nothing but ASCII
 
@@ -200,48 +198,6 @@ def pieces_left(file: SourceFile, contents: Contents, left: Left) -> Iterator[Pi
         yield from cut_run()
     if met != len(left):
         raise SourceChanged(f"{file.path}: changed while it was read. Run again when it is complete.")
-
-
-def copy_text(path: Path, copy: Path) -> Left | None:
-    """Copy the lines of a file that are text, all with the same line end; return the others.
-
-    What DuckDB's CSV reader does not take for a line of text makes it refuse the whole file, so it is kept from it.
-    Return None, without a copy, where a line is too long for it, or the file cannot be opened.
-    """
-    others: Left = []
-    try:
-        source = path.open("rb")
-    except OSError:  # to be told by who reads it exactly
-        return None
-    with source, copy.open("wb") as text:
-        if source.read(len(BYTE_ORDER_MARK)) != BYTE_ORDER_MARK:
-            source.seek(0)
-        while block := source.read(_BLOCK):
-            end = source.readline(_LONGEST)
-            if len(end) == _LONGEST:
-                copy.unlink()
-                return None
-            block += end
-            plain = block.replace(b"\r\n", b"\n") if b"\r" in block else block
-            if _is_line_of_text(plain):
-                text.write(plain)
-                continue
-            for raw in io.BytesIO(block):
-                line = raw.removesuffix(b"\n").removesuffix(b"\r")
-                if _is_line_of_text(line):
-                    text.write(line + b"\n")
-                else:
-                    others.append(line)
-    return others
-
-
-def _is_line_of_text(line: bytes) -> bool:
-    """Tell whether DuckDB takes a line, or several, for what it is."""
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return b"\r" not in line and b"\x1f" not in line
 
 
 def _shown(raw: bytes) -> str:
