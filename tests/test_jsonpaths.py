@@ -122,7 +122,7 @@ def test_file_of_the_original_changes_nothing(
 ) -> None:
     """The original's file names every column as usual: large logs are still read as they stand."""
     monkeypatch.setattr(reader, "DIRECT_SIZE", 0)
-    monkeypatch.setattr(reader, "Spool", None)
+    monkeypatch.setattr(reader.Reader, "_read_exactly", None)
     (warehouse.log_data / "a.json").write_text(play())
     etl((real / "log_json_path.json").read_text())
     assert loaded(warehouse, "events") == keys("events", 0)
