@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from sparkify import contract
@@ -188,8 +189,8 @@ def lines_at(path: Path, positions: Iterable[int]) -> list[bytes] | None:
     Positions are counted from 1, and may be those of the line end before. Return None where a line is too long, or is
     text after all: then DuckDB has refused it for another reason.
     """
-    lines: list[bytes] = []
-    with path.open("rb") as stream:
+    with suppress(OSError), path.open("rb") as stream:  # to be told by who reads it exactly
+        lines: list[bytes] = []
         for position in positions:
             stream.seek(position - 1)
             while (line := stream.readline(MAX_RECORD + 1)) in (b"\n", b"\r\n"):
@@ -197,7 +198,8 @@ def lines_at(path: Path, positions: Iterable[int]) -> list[bytes] | None:
             if len(line) > MAX_RECORD or _is_text(line):
                 return None
             lines.append(line.removesuffix(b"\n").removesuffix(b"\r"))
-    return lines
+        return lines
+    return None
 
 
 def has_lines(path: Path, expected: int) -> bool:
@@ -205,9 +207,9 @@ def has_lines(path: Path, expected: int) -> bool:
 
     It may have where one is too long, where they do not all end alike, or where they hold what it cuts at.
     """
-    lines = 0
-    ends: set[bool] = set()  # whether a carriage return is in them
-    with path.open("rb") as stream:
+    with suppress(OSError), path.open("rb") as stream:  # to be told by who reads it exactly
+        lines = 0
+        ends: set[bool] = set()  # whether a carriage return is in them
         while block := stream.read(_BLOCK):
             rest = stream.readline(MAX_RECORD + 1)
             block += rest
@@ -218,7 +220,8 @@ def has_lines(path: Path, expected: int) -> bool:
             if is_mixed or len(rest) > MAX_RECORD or _SEPARATOR.encode() in block:
                 return False
             lines += found + (not block.endswith(b"\n"))
-    return lines == expected
+        return lines == expected
+    return False
 
 
 def _is_text(line: bytes) -> bool:

@@ -74,19 +74,18 @@ class Reader:
         numbered = list(enumerate(files))
         with scratch_folder() as folder:
             contents = Contents(Path(folder), self._aws)
-            songs = Spool(Path(folder), "songs")
-
-            def write(spool: Spool, files: Sequence[Numbered]) -> None:
-                spool.write(files, contents, self._advance, found.skipped, skip_bad_files=skip_bad_files)
-
-            def give_up() -> None:
-                songs.stop()
-                contents.stop()
-
+            write = partial(
+                Spool.write,
+                contents=contents,
+                progress=self._advance,
+                skipped=found.skipped,
+                skip_bad_files=skip_bad_files,
+            )
             try:
                 # Python cuts the song files while DuckDB reads the large logs.
                 left = [item for item in numbered if item[1].kind == "songs"]
-                with _beside(partial(write, songs, left), give_up) as written:
+                songs = Spool(Path(folder), "songs")
+                with _beside(partial(write, songs, left), songs, contents) as written:
                     taken = self._read_directly(numbered, contents, found)
                     written.result()
                 if left:
@@ -231,7 +230,7 @@ class Reader:
         return {
             number: lines
             for path, number in files.items()
-            if (lines := direct.lines_at(Path(path), refused.get(path, []))) is not None
+            if (lines := direct.lines_at(Path(path), refused[path]) if path in refused else []) is not None
         }
 
     def _is_taken(self, path: Path, rows: int, left: int, empty: int, no_text: Left | None) -> bool:
@@ -343,13 +342,14 @@ def scratch_folder() -> Iterator[str]:
 
 
 @contextmanager
-def _beside(work: Callable[[], None], give_up: Callable[[], None]) -> Iterator[Future[None]]:
-    """Do some work in a thread meanwhile; if what is done here fails, or is interrupted, make it give up, and wait."""
+def _beside(work: Callable[[], None], spool: Spool, contents: Contents) -> Iterator[Future[None]]:
+    """Write a spool in a thread meanwhile; if what is done here fails or is interrupted, stop that and wait for it."""
     with ThreadPoolExecutor(1) as thread:
         try:
             yield thread.submit(work)
         except BaseException:
-            give_up()
+            spool.stop()
+            contents.stop()
             raise
 
 
