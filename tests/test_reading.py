@@ -143,6 +143,8 @@ def test_small_file_is_cut_like_any_other(inside: bytes, end: bytes) -> None:
     """What is taken for a file's only record at first sight is all that there is to cut out of it."""
     content = b"{" + inside + b"}" + end
     assert list(cut_small(content)) == pieces_of(content)
+    if spool.ONE_FLAT_RECORD.fullmatch(content):
+        assert pieces_of(content) == [Piece(1, content.rstrip())]
 
 
 ARCHIVES = [

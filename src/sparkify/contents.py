@@ -201,7 +201,7 @@ def is_packed(file: SourceFile) -> bool:
 def unpack(packed: BinaryIO, plain: BinaryIO) -> None:
     """Unpack gzip: one archive, or several with or without zeros between them, each checked by its sum.
 
-    As the gzip module does, whose threads keep each other from running: four of them took longer than one.
+    As the gzip module does; but threads that use that wait for each other most of the time.
     Raise EOFError for what is cut short, zlib.error for what is broken or no gzip.
     """
     archive = None

@@ -27,7 +27,9 @@ from sparkify.sources import (
 )
 
 _NEW_LINE = b"\x1e"  # of a record in the spool, where a record is a line
-_ONE_FLAT_RECORD = re.compile(rb"\{[ -z|~]*\}\n?")  # as most song files are: nothing to cut, and nothing but ASCII
+
+ONE_FLAT_RECORD = re.compile(rb"\{[ -z|~]*\}\n?")
+"""What most song files are: there is nothing to cut, and nothing but ASCII."""
 
 Progress = Callable[[int, int], None]
 """Told how many more bytes, and how many more records, have been read."""
@@ -121,7 +123,7 @@ class Spool:
                     stream.truncate()
                 self._position, self.flawed = position, flawed
                 raise
-        elif _ONE_FLAT_RECORD.fullmatch(content):
+        elif ONE_FLAT_RECORD.fullmatch(content):
             self._write_record(number, 1, content.rstrip(), records)
         else:
             self._write_pieces(number, cut_small(content), records, flaws)
