@@ -396,6 +396,19 @@ def test_lines_that_are_no_text_cost_themselves_alone(both_ways: Both, tmp_path:
     assert directly == exactly
 
 
+def test_nothing_at_the_end_of_a_line_is_dropped_without_a_word(both_ways: Both, tmp_path: Path) -> None:
+    """A character that no record ends in is told of, whichever it is, far down in a large file too."""
+    (tmp_path / "songs").mkdir()
+    odd = [chr(code) for code in (*range(10), 11, 12, *range(14, 32), 127, 0x85, 0xA0, 0x2028, 0xFEFF, 0x10FFFF)]
+    for number, character in enumerate([*odd, ",", ";", '"', "\\"], start=100):
+        good = [play(sessionId=number, itemInSession=item) for item in range(105)]
+        ends = [record + character for record in (play(sessionId=number, itemInSession=105), "[]")]
+        (tmp_path / f"{number}.json").write_bytes(joined(*good, *ends, play(sessionId=number, itemInSession=106)))
+    directly, exactly = both_ways(tmp_path, tmp_path / "songs")
+    assert len(directly[0]["songplays"]) == (len(odd) + 4) * 107
+    assert directly == exactly
+
+
 def test_key_in_other_case_matches_far_down_in_a_large_file(both_ways: Both, tmp_path: Path) -> None:
     """A key matches whatever its case, wherever it stands."""
     records = [play(itemInSession=item, **{"USERAGENT" if item > 100 else "userAgent": "curl"}) for item in range(120)]

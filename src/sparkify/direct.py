@@ -13,7 +13,6 @@ from sparkify.sources import MAX_RECORD
 LEFT = "left_over"
 """The column of staging_events that holds a line as it is, if its record was not taken; only while reading."""
 
-_SEPARATOR = "\x1f"  # a control character, which no JSON holds
 _BLOCK = 1 << 20  # bytes of which the lines are counted at a time
 _REFUSED, _SCANS = "refused_lines", "refused_scans"
 
@@ -152,7 +151,8 @@ def _lines(paths: Sequence[str], *, refuse: bool) -> str:
     )
     return (
         f"read_csv([{', '.join(map(literal, paths))}], columns = {{'line': 'varchar'}}, auto_detect = false,"
-        f" filename = true, header = false, delim = '{_SEPARATOR}', quote = '', escape = '', compression = 'none',"
+        # Cut at line ends alone: of any other character, one at the end of a line would be dropped without a word.
+        " filename = true, header = false, delim = '\n', quote = '', escape = '', compression = 'none',"
         # The default of 16 lines of the longest kind is too much: a file would be read by one or two threads.
         f" max_line_size = {MAX_RECORD}, buffer_size = {2 * MAX_RECORD}{refusing})"
     )
@@ -205,7 +205,7 @@ def lines_at(path: Path, positions: Iterable[int]) -> list[bytes] | None:
 def has_lines(path: Path, expected: int) -> bool:
     """Tell whether a file has so many lines, and DuckDB can have seen no others.
 
-    It may have where one is too long, where they do not all end alike, or where they hold what it cuts at.
+    It may have where one is too long, or where they do not all end alike.
     """
     with suppress(OSError), path.open("rb") as stream:  # to be told by who reads it exactly
         lines = 0
@@ -217,7 +217,7 @@ def has_lines(path: Path, expected: int) -> bool:
             found = block.count(b"\n")
             ends.add(returns > 0)
             is_mixed = len(ends) > 1 or (returns and not returns == found == block.count(b"\r\n"))
-            if is_mixed or len(rest) > MAX_RECORD or _SEPARATOR.encode() in block:
+            if is_mixed or len(rest) > MAX_RECORD:
                 return False
             lines += found + (not block.endswith(b"\n"))
         return lines == expected

@@ -70,7 +70,6 @@ class Reader:
         whatever was asked.
         """
         found = Reading()
-        self._prepare(files, redelivered)
         numbered = list(enumerate(files))
         with scratch_folder() as folder:
             contents = Contents(Path(folder), self._aws)
@@ -82,10 +81,11 @@ class Reader:
                 skip_bad_files=skip_bad_files,
             )
             try:
-                # Python cuts the song files while DuckDB reads the large logs.
+                # Python cuts the song files while DuckDB takes down the names of all and reads the large logs.
                 left = [item for item in numbered if item[1].kind == "songs"]
                 songs = Spool(Path(folder), "songs")
                 with _beside(partial(write, songs, left), songs, contents) as written:
+                    self._prepare(files, redelivered)
                     taken = self._read_directly(numbered, contents, found)
                     written.result()
                 if left:
