@@ -167,7 +167,7 @@ def measure_series(bench: Bench, series: Series, runs: int) -> Raw:
 
 
 def timed(bench: Bench, side: Side) -> Cost:
-    """Run one side once: from a place where no configuration lies about, and with bytecode, as what is installed has."""
+    """Run one side once: where no configuration lies about, and with bytecode, as what is installed has it."""
     side.prepare()
     ours = ("SPARKIFY_", "PYTHONDONTWRITEBYTECODE")
     plain = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
