@@ -294,6 +294,25 @@ def test_run_interrupted_inside_a_statement_says_the_same(waiting: Warehouse) ->
     assert everything(waiting) == before
 
 
+def test_run_interrupted_inside_a_statement_of_the_reader_says_the_same(waiting: Warehouse) -> None:
+    """Ctrl-C while DuckDB reads, whatever the warehouse that it reads for, is no other ending."""
+    busy = (
+        "import os, signal, sys, threading\n"
+        "from sparkify import cli, reader\n"
+        "def count(self, found):\n"
+        "    self._run('set threads = 1')  # or DuckDB 2.0 may not hear of the signal before the end\n"
+        "    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "    self._run('create temp table t as select count(*) from range(4000000000) as r(n) where n % 7 = 3')\n"
+        "reader.Reader._count = count\n"
+        "sys.exit(cli.main(sys.argv[1:]))\n"
+    )
+    before = everything(waiting)
+    _, narration = (process := start(["-c", busy, *arguments(waiting)])).communicate()
+    assert process.returncode == 130, narration
+    assert "Traceback" not in narration
+    assert everything(waiting) == before
+
+
 def test_run_interrupted_while_songs_are_cut_ends_soon(waiting: Warehouse, tmp_path: Path) -> None:
     """Ctrl-C is heard while song files are read beside the logs, however much is left of them."""
     (waiting.song_data / "endless.json.gz").write_bytes(gzip.compress(song().encode()))

@@ -24,7 +24,7 @@ from sparkify import contract, direct, jsonpaths, queries, text
 from sparkify.config import Config
 from sparkify.contents import Contents, Numbered, is_packed
 from sparkify.contract import CONTRACTS, EVENTS, Contract, Type, literal, quoted
-from sparkify.errors import SourceError
+from sparkify.errors import SourceError, SparkifyError, WarehouseError
 from sparkify.fields import Values, at_paths, by_name, unknown
 from sparkify.sources import BYTE_ORDER_MARK, Kind, SourceFile
 from sparkify.spool import Left, Progress, Spool
@@ -339,6 +339,24 @@ def scratch_folder() -> Iterator[str]:
             shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=f"sparkify-run-{os.getpid()}-") as folder:
         yield folder
+
+
+@contextmanager
+def plainly(where: object) -> Iterator[None]:
+    """Say what DuckDB says as a WarehouseError of what is named, and as KeyboardInterrupt what it makes of Ctrl-C."""
+    try:
+        yield
+    except SparkifyError:
+        raise
+    except duckdb.OutOfMemoryException as error:
+        first = str(error).splitlines()[0]
+        raise WarehouseError(f"{where}: {first}. Raise [WAREHOUSE] MEMORY, or lower --batch-size.") from error
+    except duckdb.Error as error:
+        raise WarehouseError(f"{where}: {error}") from error
+    except RuntimeError as error:
+        if "interrupted" in str(error):
+            raise KeyboardInterrupt from error
+        raise
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from sparkify import direct, export, queries, tables
 from sparkify.config import Config
 from sparkify.contract import CONTRACTS, literal, quoted
 from sparkify.engines.base import Engine, Row
-from sparkify.errors import ConfigError, SparkifyError, WarehouseError
-from sparkify.reader import STAGING, Reader, Reading
+from sparkify.errors import ConfigError, WarehouseError
+from sparkify.reader import STAGING, Reader, Reading, plainly
 from sparkify.sources import Kind, SourceFile
 from sparkify.spool import Progress
 
@@ -82,20 +82,20 @@ class DuckDB(Engine):
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run one statement; return how many rows it changed."""
-        with _plainly(self._path):
+        with plainly(self._path):
             found = self._connection.execute(sql, parameters or None)
             row = found.fetchone() if found.description else None
         return row[0] if row and isinstance(row[0], int) else 0
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[Row]]:
         """Run one SELECT; return the names of its columns and its rows."""
-        with _plainly(self._path):
+        with plainly(self._path):
             found = self._connection.execute(sql, parameters or None)
             return [column[0] for column in found.description or ()], found.fetchall()
 
     def ask(self, sql: str) -> tuple[list[str], list[Row]]:
         """Run one statement of a user's on a warehouse that was opened for reading only."""
-        with _plainly(self._path):
+        with plainly(self._path):
             statements = self._connection.extract_statements(sql)
         if len(statements) != 1:
             raise WarehouseError(f"{self._path}: give one statement, not {len(statements)}.")
@@ -107,7 +107,7 @@ class DuckDB(Engine):
 
     def export(self, files: Mapping[str, Path], form: str) -> None:
         """Write tables or views to files, through a connection of its own: one that only reads may write no file."""
-        with _plainly(self._path), duckdb.connect() as outside:
+        with plainly(self._path), duckdb.connect() as outside:
             outside.execute(f"attach {literal(str(self._path))} as {_EXPORTED} (read_only)")
             outside.execute(f"use {_EXPORTED}")
             for name, path in files.items():
@@ -117,7 +117,7 @@ class DuckDB(Engine):
         self, files: Sequence[SourceFile], redelivered: frozenset[str], progress: Progress, *, skip_bad_files: bool
     ) -> Reading:
         """Read a batch of files into temporary staging tables."""
-        with _plainly(self._path):
+        with plainly(self._path):
             # Temporary tables too are compressed again at a checkpoint: 0.4 s for a million rows that live a second.
             self._connection.execute("set checkpoint_threshold = '1TB'")
             try:
@@ -242,24 +242,6 @@ def _remove(path: Path) -> None:
         if leftover.is_dir():
             raise WarehouseError(f"{leftover}: is a folder, where a file is needed to rebuild in. Rename it.")
         leftover.unlink(missing_ok=True)
-
-
-@contextmanager
-def _plainly(path: Path) -> Iterator[None]:
-    """Say what DuckDB says as a WarehouseError."""
-    try:
-        yield
-    except SparkifyError:
-        raise
-    except duckdb.OutOfMemoryException as error:
-        first = str(error).splitlines()[0]
-        raise WarehouseError(f"{path}: {first}. Raise [WAREHOUSE] MEMORY, or lower --batch-size.") from error
-    except duckdb.Error as error:
-        raise WarehouseError(f"{path}: {error}") from error
-    except RuntimeError as error:
-        if "interrupted" in str(error):  # what DuckDB makes of Ctrl-C
-            raise KeyboardInterrupt from error
-        raise
 
 
 def _why_closed(message: str) -> str:

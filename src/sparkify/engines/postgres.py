@@ -18,7 +18,7 @@ from sparkify.contract import literal, quoted
 from sparkify.engines.base import Engine, Row
 from sparkify.engines.server import Server
 from sparkify.errors import ConfigError, WarehouseError
-from sparkify.reader import STAGING, scratch_folder
+from sparkify.reader import STAGING, plainly, scratch_folder
 
 _COPY = "copy {} from stdin (format csv)"
 _CHUNK = 1 << 18  # bytes of a COPY that are sent at once
@@ -161,7 +161,7 @@ class Postgres(Server):
 
     def copy(self) -> None:
         """Send the batch that was read to the staging tables."""
-        with scratch_folder() as folder:
+        with plainly(self.label), scratch_folder() as folder:
             rows = Path(folder) / "rows.csv"
             for table in STAGING:
                 self._read.execute(f"copy {table} to {literal(str(rows))} (format csv, header false)")

@@ -24,7 +24,7 @@ from sparkify.engines.server import Server
 from sparkify.engines.staging_area import StagingArea, copy_statement, unload_statement
 from sparkify.errors import Transient, WarehouseError
 from sparkify.origin import locate
-from sparkify.reader import STAGING, Reading, scratch_folder
+from sparkify.reader import STAGING, Reading, plainly, scratch_folder
 from sparkify.sources import Kind, SourceFile
 from sparkify.spool import Progress
 
@@ -276,7 +276,7 @@ class Redshift(Server):
 
     def copy(self) -> None:
         """Put the batch that was read into the staging area, and have the staging tables filled from there."""
-        with scratch_folder() as folder, self._area() as area:
+        with plainly(self.label), scratch_folder() as folder, self._area() as area:
             for table in STAGING:
                 self.execute(f"delete from {table}")  # and no TRUNCATE, which would commit
                 if parts := self._write(table, Path(folder)):

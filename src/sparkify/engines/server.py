@@ -13,7 +13,7 @@ from sparkify.config import Config
 from sparkify.contract import quoted
 from sparkify.engines.base import Engine
 from sparkify.errors import CommitUnknown, ConfigError, WarehouseError
-from sparkify.reader import STAGING, Reader, Reading
+from sparkify.reader import STAGING, Reader, Reading, plainly
 from sparkify.sources import SourceFile
 from sparkify.spool import Progress
 
@@ -69,7 +69,8 @@ class Server(Engine):
         self, files: Sequence[SourceFile], redelivered: frozenset[str], progress: Progress, *, skip_bad_files: bool
     ) -> Reading:
         """Read a batch of files into the database embedded in this process."""
-        return Reader(self._read, progress, self._config).read(files, redelivered, skip_bad_files=skip_bad_files)
+        with plainly(self.label):
+            return Reader(self._read, progress, self._config).read(files, redelivered, skip_bad_files=skip_bad_files)
 
     def commit(self) -> None:
         """Commit the transaction; raise CommitUnknown where the connection is lost before the answer."""
