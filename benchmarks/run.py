@@ -169,8 +169,8 @@ def measure_series(bench: Bench, series: Series, runs: int) -> Raw:
 def timed(bench: Bench, side: Side) -> Cost:
     """Run one side once: where no configuration lies about, and with bytecode, as what is installed has it."""
     side.prepare()
-    ours = ("SPARKIFY_", "PYTHONDONTWRITEBYTECODE")
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    kept_away = ("SPARKIFY_", "PYTHONDONTWRITEBYTECODE")
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(kept_away)}
     return measure(side.command(), folder=bench.scratch, environment=plain)
 
 
