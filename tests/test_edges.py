@@ -42,6 +42,15 @@ def test_corrected_file_stands_in_the_order_of_files_whatever_the_batches(
     assert warehouse.query("select level from users") == [(levels[names],)]
 
 
+def test_many_tiny_files_are_several_batches(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch holds so many files at most, however small they are, since each costs memory until it is published."""
+    monkeypatch.setattr("sparkify.sources.MOST_FILES", 2)
+    for number in range(5):
+        (warehouse.log_data / f"{number}.json").write_text(event(sessionId=number))
+    summary = warehouse.etl()
+    assert (summary.batches, summary.run.counts.files, summary.run.counts.page_views) == (3, 5, 5)
+
+
 def test_touching_a_file_changes_no_user(warehouse: Warehouse) -> None:
     """Where events of two sessions tie, a file that is loaded again without a change changes nothing."""
     (warehouse.log_data / "a.json").write_text(event(level="paid"))

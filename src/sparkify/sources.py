@@ -27,6 +27,9 @@ SUFFIXES = (".json", ".json.gz")
 MAX_RECORD = 4 * 1024 * 1024
 """The longest record in bytes: Redshift's limit for one JSON row ("COPY from JSON format", its documentation)."""
 
+MOST_FILES = 250_000
+"""Files in one batch, however small they are: each takes some 2 kB of memory until its batch is published."""
+
 _MAX_HELD = 16 * MAX_RECORD  # bytes held of one line or one broken piece; what is longer goes by in parts
 _TOKEN = re.compile(rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[{}\[\]"]')
 _TEXT = re.compile(rb'"[^"\\\r\n]*(?:\\.[^"\\\r\n]*)*"')
@@ -138,11 +141,14 @@ def _stat(entry: os.DirEntry[str]) -> os.stat_result:
 
 
 def batches(files: Iterable[SourceFile], limit: int) -> Iterator[list[SourceFile]]:
-    """Cut a list of files into batches of about `limit` bytes, in order; a larger file is a batch of its own."""
+    """Cut a list of files into batches of about `limit` bytes and at most MOST_FILES files, in order.
+
+    A file larger than the limit is a batch of its own.
+    """
     batch: list[SourceFile] = []
     size = 0
     for file in files:
-        if batch and size + file.size > limit:
+        if batch and (size + file.size > limit or len(batch) == MOST_FILES):
             yield batch
             batch, size = [], 0
         batch.append(file)

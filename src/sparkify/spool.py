@@ -58,7 +58,8 @@ class Spool:
         return (
             "(select * replace (replace(record, chr(30), chr(10)) as record)"
             f" from read_csv({literal(str(self._path))}, columns = {columns}, auto_detect = false, header = false,"
-            f" delim = '\x1f', quote = '', escape = '', new_line = '\\n', max_line_size = {MAX_RECORD + 100}))"
+            f" delim = '\x1f', quote = '', escape = '', new_line = '\\n', max_line_size = {MAX_RECORD + 100},"
+            f" buffer_size = {2 * MAX_RECORD}))"
         )
 
     @property
