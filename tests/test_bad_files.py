@@ -47,6 +47,7 @@ WRONG_CHECKSUM = PACKED[:-8] + (CHECKSUM ^ 1).to_bytes(4, "little") + PACKED[-4:
 NO_SUCH_BLOCK = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x07"  # deflate knows three types of blocks, and this is the fourth
 CUT_SHORT = "cannot be read (Compressed file ended before the end-of-stream marker was reached). " + MEND
 GONE = "has gone since it was listed. Run again, or pass --skip-bad-files."
+NO_TARGET = "is a link to a file that is not there. Remove it, or pass --skip-bad-files."
 NO_FILE = "cannot be read (not a regular file). " + MEND
 
 Make = Callable[[Path], object]
@@ -67,7 +68,7 @@ UNREADABLE: dict[str, tuple[str, Make, str]] = {
         lambda path: path.write_bytes(joined(*GOOD["events"])),
         f"cannot be read (Not a gzipped file (b'{{\"')). {MEND}",
     ),
-    "link to nothing": ("b.json", lambda path: path.symlink_to("nowhere.json"), GONE),
+    "link to nothing": ("b.json", lambda path: path.symlink_to("nowhere.json"), NO_TARGET),
     "device": ("b.json", lambda path: path.symlink_to("/dev/zero"), NO_FILE),
     "pipe": ("b.json", os.mkfifo, NO_FILE),
     "pipe that is called packed": ("b.json.gz", os.mkfifo, NO_FILE),

@@ -478,6 +478,19 @@ def test_full_refresh_drops_the_rows_of_files_that_are_gone(waiting: Warehouse) 
     assert not [path for (path,) in waiting.query("select path from etl_files") if path.endswith("3.json")]
 
 
+@pytest.mark.parametrize("kind", ["songs", "events"])
+def test_full_refresh_from_a_folder_without_files_changes_nothing(waiting: Warehouse, kind: str) -> None:
+    """A wrong folder named for a rebuild does not cost the plays, or the catalogue, that are there."""
+    waiting.etl()
+    before = waiting.contents()
+    folder = waiting.log_data if kind == "events" else waiting.song_data
+    for file in folder.rglob("*.json*"):
+        file.unlink()
+    with pytest.raises(SourceError, match=f"would drop the {kind}"):
+        waiting.etl(full_refresh=True)
+    assert waiting.contents() == before
+
+
 def test_full_refresh_keeps_the_history_of_runs(waiting: Warehouse) -> None:
     """The runs before stand in etl_runs as they did, and the refresh stands beside them."""
     waiting.etl()

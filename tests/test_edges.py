@@ -129,6 +129,40 @@ def test_schema_that_cannot_be_ours_is_refused(postgres: Server, schema: str) ->
         engines.connect(url, Config(schema=schema))
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"text", "is not a DuckDB file"), (b"SQLite format 3\0", "is not a DuckDB file"), (b"", "cannot be opened")],
+)
+def test_file_that_is_no_warehouse_is_told_at_once(tmp_path: Path, content: bytes, reason: str) -> None:
+    """It is not taken for a warehouse that another process has locked, though its path speaks of a lock."""
+    path = tmp_path / "block.duckdb"
+    path.write_bytes(content)
+    with pytest.raises(WarehouseError, match=reason):
+        engines.connect(f"duckdb:///{path}")
+    assert path.read_bytes() == content
+
+
+def test_warehouse_is_a_file_whatever_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name by which DuckDB would mean its memory, or a server, is a name; one that it cannot take is refused."""
+    monkeypatch.chdir(tmp_path)
+    for name in (":memory:", "md:x"):
+        with engines.connect(f"duckdb:///{name}") as engine:
+            engine.execute("create table numbers (a integer)")
+        assert (tmp_path / name).is_file()
+    with pytest.raises(ConfigError, match="holds a \\?"):
+        engines.connect("duckdb:///a?b=c")
+
+
+def test_tables_of_somebody_else_are_left_alone(warehouse: Warehouse) -> None:
+    """Where a table of one of our names is not ours, nothing is made, dropped or changed."""
+    with engines.connect(warehouse.url, Config()) as engine:
+        engine.execute("create table users (a integer)")
+    for command in (["create-tables", "--yes"], ["etl", "--log-data", str(warehouse.log_data)]):
+        assert cli.main([*command, "--warehouse", warehouse.url]) == 1
+    with engines.connect(warehouse.url, Config()) as engine:
+        assert set(engine.comments()) == {("users", ""), ("users", "a")}
+
+
 @pytest.mark.parametrize("size", ["9" * 400, "0", "-1", "1XB"])
 def test_size_that_is_none_is_wrong_usage(size: str) -> None:
     """A batch size beyond any file is told like any other wrong one."""

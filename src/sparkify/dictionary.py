@@ -8,7 +8,7 @@ on with the one before. The same text becomes the warehouse's own comments, docs
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -112,6 +112,16 @@ def entry(name: str) -> Entry:
         known = ", ".join(found)
         raise ConfigError(f"{name}: there is no such table or view. Name one of: {known}.")
     return found[name.lower()]
+
+
+def lacking(stands: Mapping[tuple[str, str], str]) -> dict[str, list[str]]:
+    """Return the columns that tables of our names lack, by table; `stands` is what `Engine.comments` says."""
+    there = {(table, column.lower()) for table, column in stands}
+    lacks: dict[str, list[str]] = {}
+    for table, column in texts():
+        if table in tables.ALL and (table, "") in there and (table, column.lower()) not in there:
+            lacks.setdefault(table, []).append(column)
+    return lacks
 
 
 def comment(engine: Engine) -> int:

@@ -10,7 +10,7 @@ from typing import Protocol
 from sparkify import checks, dictionary, engines, jsonpaths, ledger, sources, star, tables, views
 from sparkify.config import Config
 from sparkify.engines.base import Engine
-from sparkify.errors import CommitUnknown, SourceError, Transient
+from sparkify.errors import CommitUnknown, SourceError, Transient, WarehouseError
 from sparkify.ledger import Counts, Run
 from sparkify.reader import Reading
 from sparkify.sources import Kind, SourceFile
@@ -110,8 +110,18 @@ def create_tables(engine: Engine) -> None:
 
 
 def create_missing_tables(engine: Engine) -> None:
-    """Create the tables and views that are not there, and say in the warehouse's comments what they hold."""
-    engine.create_tables(tables.ALL)
+    """Create the tables and views that are not there, and say in the warehouse's comments what they hold.
+
+    Raise WarehouseError, before anything is created, where a table of one of these names is not ours.
+    """
+    stands = engine.comments()
+    if wrong := dictionary.lacking(stands):
+        table, columns = next(iter(wrong.items()))
+        raise WarehouseError(
+            f"{engine.label}: its table {table} is not one of ours: it has no {columns[0]}."
+            " Name another warehouse, or rename the table."
+        )
+    engine.create_tables(table for table in tables.ALL if (table, "") not in stands)
     views.create_missing(engine)
     dictionary.comment(engine)
 
@@ -147,6 +157,7 @@ def etl(config: Config, options: Options, narrator: Narrator) -> Summary:
         create_missing_tables(engine)
         progress = Progress(Run())
         if options.full_refresh:
+            _refuse_to_empty(engine, files, config)
             with engine.rebuild() as fresh:
                 fresh.create_tables(tables.ALL)
                 _load_all(fresh, files, options, narrator, progress)
@@ -154,6 +165,17 @@ def etl(config: Config, options: Options, narrator: Narrator) -> Summary:
         else:
             _load_all(engine, files, options, narrator, progress)
         return _summary(engine, len(files), progress)
+
+
+def _refuse_to_empty(engine: Engine, files: Sequence[SourceFile], config: Config) -> None:
+    """Raise SourceError where a rebuild would leave no song, or no event, because the folder named has no file."""
+    roots: dict[Kind, str] = {"songs": config.song_data, "events": config.log_data}
+    lost = {source for source, _ in ledger.loaded(engine)} - {file.kind for file in files}
+    for kind in (kind for kind in roots if kind in lost):
+        raise SourceError(
+            f"{roots[kind]}: holds no .json or .json.gz file, so a full refresh would drop the {kind} that"
+            f" {engine.label} has of others. Name their folder; to drop all, run `sparkify create-tables`."
+        )
 
 
 def _load_all(

@@ -159,6 +159,8 @@ def batches(files: Iterable[SourceFile], limit: int) -> Iterator[list[SourceFile
 
 def unreadable(path: str, error: Exception) -> SourceError:
     """Return what is to be said about a file that cannot be read for one of the reasons in UNREADABLE."""
+    if isinstance(error, FileNotFoundError) and os.path.islink(path):
+        return SourceError(f"{path}: is a link to a file that is not there. Remove it, or pass --skip-bad-files.")
     if isinstance(error, FileNotFoundError):
         return SourceError(f"{path}: has gone since it was listed. Run again, or pass --skip-bad-files.")
     reason = getattr(error, "strerror", None) or str(error)

@@ -31,6 +31,7 @@ select table_name, column_name, coalesce(comment, '') from duckdb_columns()
 where database_name = current_database() and schema_name = 'main'
 """
 
+_LOCKED = "IO Error: Could not set lock on file"
 _PATIENCE = 5  # seconds
 _MERGE_EVERY = 16  # runs: a batch leaves a row group or two a table; to merge them each time took a night 0.1 s of 0.7
 _EXPORTED = '"sparkify export"'
@@ -64,10 +65,9 @@ class DuckDB(Engine):
         }
         if read_only:
             settings["enable_external_access"] = False  # or a SELECT could read and write any file
-        try:
+        _refuse_other_files(self._path)
+        with plainly(self._path):
             self._connection = _connected(self._path, settings, read_only=read_only)
-        except duckdb.Error as error:
-            raise WarehouseError(f"{self._path}: {_why_closed(str(error))}") from error
         # With its catalogue: "main" alone is the temporary one too.
         self._schema = f"{quoted(self.value('select current_database()'))}.main"
         if not read_only:
@@ -213,6 +213,8 @@ def _path(url: str) -> Path:
             "[WAREHOUSE] URL or --warehouse: a DuckDB file is written duckdb:///relative.duckdb"
             " or duckdb:////absolute.duckdb."
         )
+    if "?" in url:
+        raise ConfigError("[WAREHOUSE] URL or --warehouse: DuckDB opens no file whose path holds a ?. Rename it.")
     path = Path(url[len(prefix) :]).expanduser()
     try:
         path.exists()
@@ -223,6 +225,14 @@ def _path(url: str) -> Path:
     return path
 
 
+def _refuse_other_files(path: Path) -> None:
+    """Raise WarehouseError where a file is there, and is no DuckDB file."""
+    with suppress(OSError), path.open("rb") as stream:  # to be told by DuckDB
+        head = stream.read(12)
+        if head and head[8:] != b"DUCK":  # "Storage Versions and Format", DuckDB's documentation
+            raise WarehouseError(f"{path}: is not a DuckDB file. Name another with [WAREHOUSE] URL.")
+
+
 def _connected(
     path: Path, settings: dict[str, str | bool | int | float | list[str]], *, read_only: bool
 ) -> duckdb.DuckDBPyConnection:
@@ -230,10 +240,19 @@ def _connected(
     patience = time.monotonic() + (0 if read_only else _PATIENCE)
     while True:
         try:
-            return duckdb.connect(path, read_only=read_only, config=settings)
-        except duckdb.Error as error:
-            if "lock" not in str(error).lower() or time.monotonic() > patience:
-                raise
+            # An absolute path is a file's, whatever it looks like: `:memory:` and `md:` by themselves are not.
+            return duckdb.connect(path.absolute(), read_only=read_only, config=settings)
+        except duckdb.IOException as error:
+            message = str(error)
+            if not message.startswith(_LOCKED):
+                reason = message.removeprefix("IO Error: ").rstrip(".")
+                raise WarehouseError(
+                    f"{path}: cannot be opened ({reason}). Name another with [WAREHOUSE] URL."
+                ) from error
+            if time.monotonic() > patience:
+                holder = re.search(r"PID (\d+)", message)
+                whose = f" (PID {holder[1]})" if holder else ""
+                raise WarehouseError(f"{path}: another process is using it{whose}. Wait until it has ended.") from error
             time.sleep(0.05)
 
 
@@ -242,10 +261,3 @@ def _remove(path: Path) -> None:
         if leftover.is_dir():
             raise WarehouseError(f"{leftover}: is a folder, where a file is needed to rebuild in. Rename it.")
         leftover.unlink(missing_ok=True)
-
-
-def _why_closed(message: str) -> str:
-    if "lock" in message.lower():
-        holder = re.search(r"PID (\d+)", message)
-        return f"another process is using it{f' (PID {holder[1]})' if holder else ''}. Wait until it has ended."
-    return f"cannot be opened. Is it a DuckDB file? Name another with [WAREHOUSE] URL. {message}"
