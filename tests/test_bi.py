@@ -9,10 +9,13 @@ import sys
 from pathlib import Path
 
 import psycopg
+import pytest
 from tests.conftest import Warehouse
 from tests.listening import deliver
 from tests.postgres import Server
 from tests.realdata import REPOSITORY
+
+from sparkify import cli
 
 DOCS = REPOSITORY / "docs"
 
@@ -51,6 +54,25 @@ def test_role_of_the_docs_can_read_and_nothing_else(postgres: Server) -> None:
                     except psycopg.errors.InsufficientPrivilege:
                         continue
                     raise AssertionError(change)
+        finally:
+            owner.execute(f"drop owned by {name}".encode())
+            owner.execute(f"drop role {name}".encode())
+
+
+def test_role_of_the_docs_can_check(postgres: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who may only read can run the checks, also while a run holds what it checks."""
+    with postgres.database() as url, psycopg.connect(url, autocommit=True) as owner:
+        warehouse = Warehouse(url, tmp_path / "folders")
+        deliver(warehouse)
+        name = f"reader_{owner.info.dbname}"
+        try:
+            for sql in statements("postgresql")[0].replace("sparkify_reader", name).split(";"):
+                if sql.strip():
+                    owner.execute(sql.encode())
+            with owner.transaction():
+                owner.execute("delete from sparkify.checked_period")
+                reading = f"postgresql://{name}@{owner.info.host}:{owner.info.port}/{owner.info.dbname}"
+                assert cli.main(["check", "--warehouse", reading]) == 0, capsys.readouterr().err
         finally:
             owner.execute(f"drop owned by {name}".encode())
             owner.execute(f"drop role {name}".encode())

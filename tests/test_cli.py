@@ -371,6 +371,8 @@ def test_status_works_without_the_sources(filled: Sparkify) -> None:
     said = filled("status")
     assert said.code == 0
     assert "there is no such folder" in said.err
+    folders = ("--log-data", "elsewhere/log_data", "--song-data", "elsewhere/song_data")
+    assert json.loads(filled("status", "--json", *folders).out)["not_listed"] == ""
 
 
 @pytest.mark.parametrize(

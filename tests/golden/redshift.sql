@@ -4,6 +4,21 @@ create schema if not exists "sparkify";
 
 set search_path to "sparkify";
 
+
+select c.relname, '', coalesce(d.description, '')
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace
+left join pg_description as d on d.objoid = c.oid and d.objsubid = 0
+where n.nspname = ? and c.relkind in ('r', 'v')
+union all
+select c.relname, a.attname, coalesce(d.description, '')
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace
+join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+left join pg_description as d on d.objoid = c.oid and d.objsubid = a.attnum
+where n.nspname = ? and c.relkind in ('r', 'v')
+;
+
 -- staging_events: one row per accepted event of the batch, under the source's own names.
 -- artist: Name of the artist of the song played.
 -- auth: Logged In or Logged Out.

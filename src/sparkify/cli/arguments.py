@@ -23,6 +23,10 @@ shared.add_argument("--debug", action="store_true", help="show the traceback of 
 as_json = argparse.ArgumentParser(add_help=False)
 as_json.add_argument("--json", action="store_true", help="print JSON, for machines")
 
+of_sources = argparse.ArgumentParser(add_help=False)
+of_sources.add_argument("--log-data", metavar="PATH", help="folder of the event logs (default: [S3] LOG_DATA)")
+of_sources.add_argument("--song-data", metavar="PATH", help="folder of the song files (default: [S3] SONG_DATA)")
+
 
 class Commands:
     """The commands of the command line, or of a group of them such as ``sparkify cluster``."""

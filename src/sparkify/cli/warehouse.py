@@ -8,7 +8,16 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from sparkify import formats
-from sparkify.cli.arguments import Commands, as_json, configuration, limit, number_of_bytes, open_warehouse, shared
+from sparkify.cli.arguments import (
+    Commands,
+    as_json,
+    configuration,
+    limit,
+    number_of_bytes,
+    of_sources,
+    open_warehouse,
+    shared,
+)
 from sparkify.cli.terminal import Narrator, confirmed, print_json, print_table, say
 from sparkify.config import SCHEMES
 from sparkify.errors import CheckFailed
@@ -250,9 +259,7 @@ def add_to(commands: Commands) -> None:
     made = commands.add("create-tables", create_tables, "--yes", shared)
     made.add_argument("--yes", action="store_true", help="do not ask, even if the tables hold rows")
 
-    made = commands.add("etl", etl, "--log-data data/log_data --max-rejected 1%", shared, as_json)
-    made.add_argument("--log-data", metavar="PATH", help="folder of the event logs (default: [S3] LOG_DATA)")
-    made.add_argument("--song-data", metavar="PATH", help="folder of the song files (default: [S3] SONG_DATA)")
+    made = commands.add("etl", etl, "--log-data data/log_data --max-rejected 1%", shared, as_json, of_sources)
     made.add_argument("--dry-run", action="store_true", help="list what would be loaded, and change nothing")
     made.add_argument("--full-refresh", action="store_true", help="rebuild from all files, and swap in when complete")
     made.add_argument(
@@ -268,7 +275,7 @@ def add_to(commands: Commands) -> None:
     )
     made.add_argument("--keep-staging", action="store_true", help="leave the staging tables of the last batch")
 
-    commands.add("status", status, "--json", shared, as_json)
+    commands.add("status", status, "--json", shared, as_json, of_sources)
     made = commands.add("rejects", rejects, "--reason 'not valid JSON'", shared, as_json)
     made.add_argument("--file", default="", metavar="WORDS", help="only files whose path holds these words")
     made.add_argument("--reason", default="", metavar="WORDS", help="only reasons that hold these words")

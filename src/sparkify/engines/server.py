@@ -84,6 +84,13 @@ class Server(Engine):
                 ) from error
             raise
 
+    def keep_period(self, select: str) -> None:
+        """Keep the period; where the warehouse is only read, in a temporary table, which hides the one of the runs."""
+        if self._read_only:
+            self.execute(f"create temp table checked_period as {select}")
+        else:
+            super().keep_period(select)
+
     def keep_staging(self) -> None:
         """Do nothing: on a server, staging stays until the next batch."""
 
