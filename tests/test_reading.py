@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.conftest import Row, Warehouse
-from tests.records import BAD, GOOD, folder, joined, keys, loaded, misread, play, song
+from tests.records import ABSENT, BAD, GOOD, folder, joined, keys, loaded, misread, play, song
 
 from sparkify import contents, reader, sources, spool
 from sparkify.config import Aws
@@ -359,6 +359,44 @@ def test_clean_logs_are_read_directly(
     assert spooled == ["songs", "songs", "songs", "events"]
     assert directly == exactly
     assert len(directly[0]["songplays"]) + len(directly[0]["page_views"]) == clean.events
+
+
+def test_logs_that_leave_out_keys_are_read_directly(
+    clean: Generated, both_ways: Both, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A key that is left out is null, and nothing has to be read exactly for it."""
+    (logs := tmp_path / "logs").mkdir()
+    for path in clean.log_data.rglob("*.json"):
+        events = map(json.loads, path.read_text().splitlines())
+        kept = ({key: value for key, value in event.items() if value is not None} for event in events)
+        (logs / path.name).write_text("".join(json.dumps(event) + "\n" for event in kept))
+    directly, exactly = both_ways(logs, clean.song_data)
+    assert directly == exactly
+    monkeypatch.setattr(reader, "_SAMPLE", (1 << 20, 1 << 20))
+    monkeypatch.setattr(reader, "DIRECT_SIZE", 0)
+    monkeypatch.setattr(reader.Reader, "_read_exactly", None)
+    assert warehouse.etl(logs).run.counts.events_read == clean.events
+
+
+HIDDEN = {
+    "in another case": play(level=ABSENT, LEVEL="paid"),
+    "written as an escape": play(level=ABSENT, leve_="paid").replace("leve_", "leve\\u006c"),
+    "given twice": play(auth=ABSENT)[:-1] + ', "level": "paid"}',
+    "given twice, first as null": play(auth=ABSENT, level=None)[:-1] + ', "level": "paid"}',
+    "in a text": play(level=ABSENT, song='"level":null'),
+    "of another type": play(auth=ABSENT, length="200 s"),
+    "a number to some": play(auth=ABSENT, length="2_00"),
+}
+
+
+@pytest.mark.parametrize("hidden", [pytest.param(line, id=name) for name, line in HIDDEN.items()])
+def test_key_that_hides_is_found(both_ways: Both, tmp_path: Path, hidden: str) -> None:
+    """Where logs leave out keys, one that only seems to be left out is not taken for it."""
+    good = [play(sessionId=session, auth=ABSENT) for session in range(60)]
+    (tmp_path / "songs").mkdir()
+    (tmp_path / "some.json").write_bytes(joined(*good, hidden, play(sessionId=60)))
+    directly, exactly = both_ways(tmp_path, tmp_path / "songs")
+    assert directly == exactly
 
 
 def test_dirty_logs_are_the_same_read_either_way(dirty: Generated, both_ways: Both) -> None:

@@ -33,9 +33,9 @@ _READ_AS = {
     Type.SPAN: "DOUBLE",
 }
 _EXACT = 2**53  # from where on a DOUBLE may stand for several whole numbers
-# A value that is neither text nor a number nor null, but would be taken for one: a list, an object, a truth value, or
-# what Python writes for a float that is none.
-_ODD = r":\s*(\[|\{|true|false|-?[NnIi][aAnN][nNfF])"
+# A value that is neither text nor a number nor null, but would be taken for one: a list, an object, a truth value, what
+# Python writes for a float that is none, or text in which from_json, but not the contract, sees a number: +5 and 1_000.
+_ODD = r""":\s*(\[|\{|true|false|-?[NnIi][aAnN][nNfF]|"[-.0-9eE\s]*[+_])"""
 # What a line must be so that its record may be taken as from_json_strict reads it.
 _PLAIN = " and ".join(
     [
@@ -74,7 +74,8 @@ def insert_lines(rules: Contract, files: Mapping[str, int], *, careful: bool, re
 
     The row is the line's record or, where it is in doubt whether the exact way would take it and take it so, the line
     itself, in the column LEFT. So nothing is lost, whatever a line holds; and most lines, of most files, are taken.
-    `careful` changes nothing but the time: a clean file takes longer so, one with wrong types or missing keys less.
+    `careful` changes nothing but the time: a clean file takes longer so, one with wrong types less; and of records that
+    leave out keys, most are taken only so.
     A line that is no text makes the statement fail; or, with `refuse`, it is left out and named by REFUSED. Then DuckDB
     leaves out others too without a word, near one that is far too long or ends otherwise: ask `has_lines`.
     """
@@ -82,59 +83,67 @@ def insert_lines(rules: Contract, files: Mapping[str, int], *, careful: bool, re
     names = ", ".join(quoted(column.name) for column in rules.fields)
     fields = ", ".join(f"fields.{quoted(column.name)} as {quoted(column.name)}" for column in rules.fields)
     doubts = " or ".join(["is_unread", *(doubt for column in rules.fields for doubt in _doubts(column))])
-    lines = f"(select line, filename from {_lines(list(files), refuse=refuse)})"
-    if careful:
-        lines = f"(select *, {_likely(rules)} as is_likely from (select *, {_loosely(rules)} as loose from {lines}))"
+    read = _carefully if careful else _strictly
+    lines = read(rules, f"(select line, filename from {_lines(list(files), refuse=refuse)})")
     paths = ", ".join(map(literal, files))
     return (
         f"insert into {rules.table} ({names}, file_id, duplicate, {LEFT})"
         f" select {values}, files.file_id, false, case when {doubts} then coalesce(line, '') end"
         # Columns before anything is asked of them: to ask a structure for its fields again and again takes longer.
         f" from (select line, filename, fields is null as is_unread, {fields}"
-        f" from (select line, filename, {_strictly(rules, 'is_likely' if careful else _PLAIN)} as fields"
-        f" from {lines} as lines) as lines) as records"
+        f" from {lines} as lines) as records"
         f" join (select unnest([{paths}]) as path, unnest({list(files.values())}) as file_id) as files"
         " on files.path = records.filename"
     )
 
 
 def try_lines(rules: Contract, lines: str) -> str:
-    """Return the SELECT of file_id, how many lines it has, how many of them are read, and how many are plain.
+    """Return the SELECT of file_id, how many lines it has, how many are read with care, and how many call for it.
 
     `lines` is the SQL of a relation with the columns file_id and line.
     """
-    return (
-        f"select file_id, count(*), count(fields), count(*) filter ({_PLAIN})"
-        f" from (select file_id, line, {_strictly(rules, _PLAIN)} as fields from {lines}) group by file_id"
-    )
+    both = _carefully(rules, f"(select file_id, line, fields as strict from {_strictly(rules, lines)})")
+    unusual = f"count(*) filter ({_PLAIN} and strict is null)"
+    return f"select file_id, count(*), count(fields), {unusual} from {both} group by file_id"
 
 
-def _strictly(rules: Contract, condition: str) -> str:
-    """Return the SQL of the fields of a line, if a condition holds and the line has each of them once, typed.
+def _strictly(rules: Contract, lines: str) -> str:
+    """Return the SQL of lines and their fields, typed, where they have each of them once.
 
     A key that is missing, or written in another case, is an error, and so is a key given twice. Where there is an
-    error, two thousand lines are tried again one by one, which takes six times as long: hence the condition.
+    error, two thousand lines are tried again one by one, which takes six times as long.
     """
-    return f"try(from_json_strict(case when {condition} then line end, {_structure(rules)}))"
+    parsed = f"from_json_strict(case when {_PLAIN} then line end, {_structure(rules)})"
+    return f"(select *, try({parsed}) as fields from {lines})"
 
 
-def _loosely(rules: Contract) -> str:
-    """Return the SQL of what fields a line has, without any error."""
-    return f"from_json(case when {_PLAIN} and json_valid(line) then line end, {_structure(rules)})"
+def _carefully(rules: Contract, lines: str) -> str:
+    """Return the SQL of lines and their fields, typed, also where some keys are left out; without any error.
 
-
-def _likely(rules: Contract) -> str:
-    """Return the SQL that tells whether a line may be read strictly: what is null in `loose` is said to be null.
-
-    Only a key given twice, the first time rightly, escapes it.
+    So it is asked what each null stands for, and whether there are more keys than those found, perhaps one twice.
     """
-    nulls = (
-        f"case when loose.{quoted(column.name)} is not null then true"
-        f""" when contains(line, '"{column.name}":null') then true"""
-        f""" else contains(line, '"{column.name}": null') end"""
-        for column in rules.fields
+    parsed = f"from_json(case when {_PLAIN} and json_valid(line) then line end, {_structure(rules)})"
+    given = " + ".join(_is_given(column) for column in rules.fields)
+    is_read = "given = len(keys) or (given < len(keys) and len(list_distinct(keys)) = len(keys))"
+    return (
+        f"(select * exclude (given, keys) replace (case when {is_read} then fields end as fields)"
+        f" from (select *, {given} as given, json_keys(case when fields is not null then line end) as keys"
+        f" from (select *, {parsed} as fields from {lines})))"
     )
-    return f"loose is not null and {' and '.join(nulls)}"
+
+
+def _is_given(field: Field) -> str:
+    """Return the SQL of 1 where a line has a key for a field, 0 where it has none, and null where that is in doubt.
+
+    It has none where nothing in the line looks like it, in any case, and no letter is written as an escape.
+    """
+    name = field.name
+    return (
+        f"case when fields.{quoted(name)} is not null then 1"
+        f""" when contains(line, '"{name}":null') or contains(line, '"{name}": null') then 1"""
+        f""" when not contains(lower(line), '"{name.lower()}"')"""
+        " and not regexp_matches(line, '\\\\u00[4-7]') then 0 end"
+    )
 
 
 def _structure(rules: Contract) -> str:
@@ -162,7 +171,7 @@ def _value(field: Field) -> str:
     name = quoted(field.name)
     if field.type is Type.TEXT:
         return contract.text(name)
-    return f"try_cast({name} as bigint)" if field.type in (Type.WHOLE, Type.MOMENT) else name
+    return f"try_cast({name} as bigint)" if field.type in (Type.WHOLE, Type.MOMENT) else f"{name} + 0.0"  # no -0.0
 
 
 def _doubts(field: Field) -> Iterator[str]:
@@ -213,7 +222,7 @@ def has_lines(path: Path, expected: int) -> bool:
         while block := stream.read(_BLOCK):
             rest = stream.readline(MAX_RECORD + 1)
             block += rest
-            returns = block.count(b"\r")
+            returns = block.count(b"\r") if b"\r" in block else 0  # to find none is ten times as fast as to count
             found = block.count(b"\n")
             ends.add(returns > 0)
             is_mixed = len(ends) > 1 or (returns and not returns == found == block.count(b"\r\n"))
