@@ -205,6 +205,8 @@ BAD: dict[str, Bad] = {
     "minus Infinity in length": _bad(play(length=float("-inf")), "length: not a number"),
     "negative length": _bad(play(length=-0.1), "length: not a length of time"),
     "endless length": _bad(play().replace("200.5", "1e400"), "length: not a length of time"),
+    "NaN under a key that is ignored": _bad(play(extra=float("nan")), NOT_JSON),
+    "minus Infinity in a list that is ignored": _bad(play(extra=[1, -float("inf")]), NOT_JSON),
     "NaN in song": _bad(play(song=float("nan")), f"song: {NESTED}"),
     "Infinity in userId": _bad(play(userId=float("inf")), f"userId: {NESTED}"),
     "minus Infinity in a title": _bad(song(title=float("-inf")), f"title: {NESTED}", "songs"),

@@ -51,6 +51,49 @@ def test_many_tiny_files_are_several_batches(warehouse: Warehouse, monkeypatch: 
     assert (summary.batches, summary.run.counts.files, summary.run.counts.page_views) == (3, 5, 5)
 
 
+@pytest.mark.parametrize("size", [1, 1 << 30])
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_no_value_is_taken_for_none(make_warehouse: Callable[[], Warehouse], size: int, names: tuple[str, str]) -> None:
+    """Of two events with one key, the one without a status is the last in order, whatever status the other has."""
+    warehouse = make_warehouse()
+    for name, status in zip(names, (-1, None), strict=True):
+        (warehouse.log_data / f"{name}.json").write_text(event(status=status))
+    warehouse.etl(batch_size=size)
+    assert warehouse.query("select status from page_views") == [(-1,)]
+
+
+@pytest.mark.parametrize("size", [1, 1 << 30])
+@pytest.mark.parametrize("was_there", [True, False])
+def test_corrected_file_replaces_only_its_own_event_in_a_tie(
+    make_warehouse: Callable[[], Warehouse], size: int, *, was_there: bool
+) -> None:
+    """Where events of two sessions tie for a user's latest, a file delivered again corrects its own, not the other."""
+    warehouse = make_warehouse()
+    free, paid = event(sessionId=2, level="free"), event(sessionId=1, level="paid")
+    new, again = warehouse.log_data / "a.json", warehouse.log_data / "b.json"
+    if was_there:
+        again.write_text(paid)
+    else:
+        new.write_text(free)
+        again.write_text(event(ts=1541105830000))
+    warehouse.etl()
+    new.write_text(free)
+    again.write_text(paid + event(ts=1541105830000))
+    warehouse.etl(batch_size=size)
+    assert warehouse.query("select level from users") == [("free",)]
+
+
+def test_zero_has_no_sign(make_warehouse: Callable[[], Warehouse]) -> None:
+    """Of two numbers that are equal, it makes no difference which came first."""
+    for first, second in (("-0.0", "0"), ("0", '"-0"')):
+        warehouse = make_warehouse()
+        for name, length in (("a", first), ("b", second)):
+            line = event(page="NextSong", song="s", artist="a", length=7)
+            (warehouse.log_data / f"{name}.json").write_text(line.replace(": 7", f": {length}"))
+            warehouse.etl()
+        assert [str(length) for (length,) in warehouse.query("select duration from tracks")] == ["0.0"]
+
+
 def test_touching_a_file_changes_no_user(warehouse: Warehouse) -> None:
     """Where events of two sessions tie, a file that is loaded again without a change changes nothing."""
     (warehouse.log_data / "a.json").write_text(event(level="paid"))

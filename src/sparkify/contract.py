@@ -176,11 +176,11 @@ def whole(text: str) -> str:
 
 
 def _number(text: str) -> str:
-    """Text → double precision, null when it is no number."""
+    """Text → double precision, null when it is no number; no zero is negative, since it equals the other one."""
     blanks = r"[ \t\n\v\f\r]*"
     return (
         f"case when regexp_full_match({text}, '{blanks}-?([0-9]+[.]?|[0-9]*[.][0-9]+)([eE][+-]?[0-9]+)?{blanks}')"
-        f" then try_cast({text} as double precision) end"
+        f" then try_cast({text} as double precision) + 0.0 end"
     )
 
 

@@ -40,7 +40,8 @@ _SHARE = 32  # between the two, one in so many
 _GROUP = 1 << 30  # bytes of files that one statement reads: what has to be read again when it fails
 _PACKED = 8  # bytes that one byte of gzip stands for: logs are packed to a sixth up to a tenth
 _MOST_LEFT = 0.1  # of a file's lines may be left; with more, it is as well to read it exactly as a whole
-_COMMA = r",\s*[\]}]"
+# What DuckDB takes for JSON, and JSON's grammar (RFC 8259) does not: a comma that trails, a float that is no number.
+_NO_JSON = r"(,\s*[\]}]|[:,\[]\s*-?[NnIi][aAnN][nNfF])"
 
 
 @dataclass
@@ -155,7 +156,7 @@ class Reader:
     def _try(self, files: Sequence[Numbered], contents: Contents, found: Reading) -> tuple[list[Numbered], bool]:
         """Note the unknown keys in samples of some files; return those files of which most lines are records as usual.
 
-        And tell whether some of their lines look like records, but are not.
+        And tell whether some of their lines call for care.
         """
         samples = [(number, line) for number, file in files for line in _sample(file, contents)]
         if not samples:
@@ -169,7 +170,7 @@ class Reader:
         found.unknown_keys["events"] |= unknown({key for (key,) in keys}, EVENTS)
         tried = self._run(direct.try_lines(EVENTS, "sample")).fetchall()
         self._run("drop table sample")
-        usual = {number: plain - read for number, lines, read, plain in tried if 2 * read > lines}
+        usual = {number: unusual > 0 for number, lines, read, unusual in tried if 2 * read > lines}
         return [item for item in files if item[0] in usual], any(usual.values())
 
     def _take(self, group: Sequence[Numbered], contents: Contents, *, careful: bool) -> dict[int, Left]:
@@ -258,10 +259,10 @@ class Reader:
         names = ", ".join(quoted(column.name) for column in rules.fields)
         position = "position, " if rules.kind == "songs" else ""
         # As a table: behind a filter, DuckDB would work the same values out for every question asked of them.
-        judged = contract.judged(rules, "records", "file_id", "line", "position", "flaw")
+        judged = contract.judged(rules, "records", "file_id", "line", "position", "valid", "flaw")
         self._run(
             "create or replace temp table judged as"
-            f" select * replace (coalesce(flaw, problem) as problem) from ({judged})"
+            f" select * replace (case when valid then coalesce(problem, flaw) else flaw end as problem) from ({judged})"
         )
         self._run("drop table records")
         [taken] = self._run(
@@ -395,19 +396,19 @@ def _texts(spool: Spool, rules: Contract, values: Values) -> str:
         if column.type is Type.TEXT
     )
     return (
-        f"select * exclude (record), case when not valid or {_has_trailing_comma('record')} then 'not valid JSON'"
+        "select * exclude (record), case when not valid then 'not valid JSON'"
         f" when json_keys(case when valid and exists ({repeated}) then record end) in ({repeated})"
-        f" then 'a key is given twice' {odd} end as flaw"
+        f" then 'a key is given twice' {odd} when {_is_no_json('record')} then 'not valid JSON' end as flaw"
         f" from (select file_id, line, position, record, valid, {columns}"
         f" from (select *, {values.extracted}"
         f" from (select *, json_valid(record) as valid from {spool.records} as spool))) as records"
     )
 
 
-def _has_trailing_comma(record: str) -> str:
-    """Return the SQL that finds a trailing comma in a record: outside its strings, which are emptied to look."""
+def _is_no_json(record: str) -> str:
+    """Return the SQL that finds in a record what only DuckDB takes for JSON: its strings are emptied to look."""
     emptied = f"""regexp_replace({record}, '"(?:[^"\\\\]|\\\\.)*"', '""', 'g')"""
-    return f"(regexp_matches({record}, '{_COMMA}') and regexp_matches({emptied}, '{_COMMA}'))"
+    return f"(regexp_matches({record}, '{_NO_JSON}') and regexp_matches({emptied}, '{_NO_JSON}'))"
 
 
 def _sample(file: SourceFile, contents: Contents) -> Iterator[str]:

@@ -20,7 +20,8 @@ select
     or coalesce(e.page, '') <> coalesce(v.page, '')
     or coalesce(e.auth, '') <> coalesce(v.auth, '')
     or coalesce(e.method, '') <> coalesce(v.method, '')
-    or coalesce(e.status, -1) <> coalesce(v.status, -1) as differs
+    or (e.status is null) <> (v.status is null)
+    or coalesce(e.status, 0) <> coalesce(v.status, 0) as differs
 from page_views as v
 join staged_events as e on e.start_time = v.start_time and e.event_id = v.page_view_id
 where not e.is_play

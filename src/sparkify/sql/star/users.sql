@@ -12,9 +12,9 @@ with seen as (
         end as registered_at,
         e.start_time as last_seen_at,
         e.itemInSession as item_in_session,
+        e.sessionId as session_id,
         case when f.redelivered then e.file_id end as redelivered_in,
         e.file_id,
-        cast(null as bigint) as events,
         0 as is_known
     from staged_events as e
     join (select userId, max(ts) as ts from staging_events group by userId) as latest
@@ -22,6 +22,7 @@ with seen as (
     join staging_files as f on f.file_id = e.file_id
 ),
 -- Where the batch ties with what is known, the item's place in its session decides. It stands in the event's key.
+-- Of several known events that tie, it is not known which the row came from: then it is of no session.
 ties as (
     select distinct users.user_id, users.last_seen_at
     from users
@@ -37,17 +38,19 @@ known_events as (
     join ties on ties.user_id = v.user_id and ties.last_seen_at = v.start_time
 ),
 known_items as (
-    select user_id, item, count(*) as events
+    select user_id, item, case when count(*) = 1 then max(session_id) end as session_id
     from (
-        select user_id, item, max(item) over (partition by user_id) as last_item
+        select user_id, item, session_id, max(item) over (partition by user_id) as last_item
         from (
             select
                 user_id,
+                session_id,
                 cast(substring(event_id, before + 1, length(event_id) - before - length(user_id) - 1) as bigint) as item
             from (
                 select
                     event_id,
                     user_id,
+                    session_id,
                     length(split_part(event_id, '-', 1)) + length(cast(session_id as varchar)) + 2 as before
                 from known_events
             ) as keys
@@ -66,9 +69,9 @@ known as (
         users.registered_at,
         users.last_seen_at,
         coalesce(known_items.item, 0) as item_in_session,
+        known_items.session_id,
         cast(null as integer) as redelivered_in,
         -1 as file_id,
-        known_items.events,
         1 as is_known
     from users
     left join known_items on known_items.user_id = users.user_id
@@ -87,11 +90,10 @@ from (
     from (
         select
             sightings.*,
+            -- A file delivered again replaces what came before it of the same event: of the same session.
             case
-                -- Several events tie: which of them a file delivered again replaces is not known, so none does.
-                when max(events) over (partition by user_id, last_seen_at, item_in_session) > 1 then 0
                 when file_id >= coalesce(
-                    max(redelivered_in) over (partition by user_id, last_seen_at, item_in_session), -1
+                    max(redelivered_in) over (partition by user_id, last_seen_at, item_in_session, session_id), -1
                 ) then 0
                 else 1
             end as preference
