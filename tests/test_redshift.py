@@ -30,6 +30,7 @@ from sparkify import cli, config, engines, export, pipeline, queries, tables
 from sparkify.cluster import endpoint
 from sparkify.contract import EVENTS
 from sparkify.engines import redshift as redshift_engine
+from sparkify.engines import staging_area
 from sparkify.engines.redshift_login import Address
 from sparkify.errors import CommitUnknown, ConfigError, Transient, WarehouseError
 from sparkify.statements import script
@@ -183,6 +184,26 @@ def _narrow(warehouse: Warehouse, table: str, column: str, narrower: str) -> Non
     assert column in made
     for statement in ("drop view staged_events", f"drop table {table}", made.replace(column, narrower)):
         warehouse.execute(statement)
+
+
+@on_redshift
+def test_longest_stage_still_tells_staged_files_apart(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long STAGE may be, what COPY refused is quarantined, and nothing else: one that is longer is refused."""
+    monkeypatch.setattr(redshift_engine, "_ROWS_WORTH_DIVIDING", 2)
+    warehouse.etl()
+    _narrow(warehouse, "staging_events", "auth varchar(32)", "auth varchar(10)")
+    good, bad = [deliveries.play(number) for number in range(1, 6)], deliveries.play(6, auth="Eleven byte")
+    deliveries.write(warehouse.log_data / "a.json", *good, bad)
+    url = f"s3://stage/{'é' * 40}/"
+    url += "a" * (staging_area.LONGEST_STAGE - len(url.encode()))
+    warehouse.environ = {**warehouse.environ, "SPARKIFY_S3_STAGE": f"{url}a"}
+    with pytest.raises(ConfigError, match=r"\[S3\] STAGE: is of 151 bytes, .* at most 150 bytes"):
+        warehouse.etl()
+    warehouse.environ = {**warehouse.environ, "SPARKIFY_S3_STAGE": url}
+    counts = warehouse.etl().run.counts
+    assert (counts.songplays, counts.events_rejected) == (5, 1)
+    [(record,)] = warehouse.query("select record from rejected_records")
+    assert json.loads(record) == bad
 
 
 # What UNLOAD writes

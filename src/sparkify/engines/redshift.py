@@ -326,8 +326,6 @@ class Redshift(Server):
         refused = rows - int(self.value("select pg_last_copy_count()"))
         if refused:
             errors = self.rows(_LOAD_ERRORS)
-            # The view keeps 256 characters of a file's address (SYS_LOAD_ERROR_DETAIL, the guide).
-            named = {address[:256]: part for address, part in named.items()}
             known = all(file in named for file, *_ in errors)
             if len(errors) != refused or table not in _KINDS or not known:
                 told = "".join(f"\n  {file}:{line}: {column}: {said}" for file, line, column, said, _ in errors[:5])
