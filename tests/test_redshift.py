@@ -525,3 +525,18 @@ def test_driver_is_loaded_for_redshift_alone() -> None:
     code = "import sys, sparkify.engines as e; e.kind('duckdb:'); print('redshift_connector' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ})
     assert told.stdout.strip() == "False"
+
+
+@on_redshift
+def test_status_needs_no_right_to_what_only_administrators_see(
+    delivered: Warehouse, redshift: Standin, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A login by IAM may not read SVV_TABLE_INFO: all the rest is shown, and a line says what would show it."""
+    delivered.etl()
+    for arguments in ([], ["--json"]):
+        redshift.faults.fail("svv_table_info", "permission denied for relation svv_table_info", "42501")
+        assert cli.main(["status", "--warehouse", delivered.url, *arguments]) == 0
+        said = capsys.readouterr()
+        assert "grant select on svv_table_info" in said.err
+    assert json.loads(said.out)["upkeep"] is None
+    assert json.loads(said.out)["rows"]["songplays"] > 0

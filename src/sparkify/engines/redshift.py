@@ -360,12 +360,18 @@ class Redshift(Server):
         """Have the planner told what a table now holds, once all is published."""
         self._grown.add(table)
 
-    def upkeep(self) -> list[tuple[str, float, float]]:
-        """Return of each table the share of its rows that is unsorted and how stale its statistics are, in percent."""
-        return [
-            (table, float(unsorted or 0), float(stats_off or 0))
-            for table, unsorted, stats_off in self.rows(_UPKEEP, [self._schema])
-        ]
+    def upkeep(self) -> list[tuple[str, float, float]] | None:
+        """Return of each table the share of its rows that is unsorted and how stale its statistics are, in percent.
+
+        None where the login may not know: SVV_TABLE_INFO is for superusers, and whom they grant it to.
+        """
+        try:
+            rows = self.rows(_UPKEEP, [self._schema])
+        except WarehouseError as error:
+            if _DENIED not in str(error):
+                raise
+            return None
+        return [(table, float(unsorted or 0), float(stats_off or 0)) for table, unsorted, stats_off in rows]
 
     @contextmanager
     def rebuild(self) -> Iterator[Redshift]:
