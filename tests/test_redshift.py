@@ -540,3 +540,15 @@ def test_status_needs_no_right_to_what_only_administrators_see(
         assert "grant select on svv_table_info" in said.err
     assert json.loads(said.out)["upkeep"] is None
     assert json.loads(said.out)["rows"]["songplays"] > 0
+
+
+@on_redshift
+def test_schema_is_found_whatever_the_case_of_its_name(delivered: Warehouse) -> None:
+    """Redshift makes the letters of every name small: a SCHEMA with large ones is that schema, for every command."""
+    delivered.environ = {**delivered.environ, "SPARKIFY_WAREHOUSE_SCHEMA": "Listening"}
+    assert delivered.etl().run.counts.songplays > 0
+    with delivered.reading() as engine:
+        assert ("songplays", "") in engine.comments()
+        assert engine.upkeep()
+        assert engine.other_runs() == []
+        assert engine.value("select count(*) from listening.songplays") > 0

@@ -11,6 +11,7 @@ import json
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -124,6 +125,9 @@ class Redshift(Server):
 
     def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:
         self._address, config, self._secret = redshift_login.found(url, config)
+        # Names are in small letters, also those in double quotes ("Names and identifiers", the guide): the catalogue's
+        # are compared with ours.
+        config = replace(config, schema=config.schema.lower())
         self._name = f"{self._address.host}/{self._address.database}/{config.schema}"
         self._connection: Connection | None = None
         self._is_lost = False
