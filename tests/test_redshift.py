@@ -552,3 +552,15 @@ def test_schema_is_found_whatever_the_case_of_its_name(delivered: Warehouse) -> 
         assert engine.upkeep()
         assert engine.other_runs() == []
         assert engine.value("select count(*) from listening.songplays") > 0
+
+
+def test_clusters_behind_tunnels_have_areas_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two warehouses that differ in their port alone remove nothing of each other's from the same STAGE."""
+    owners = []
+    monkeypatch.setattr(redshift_engine.Redshift, "reconnect", lambda _: None)
+    monkeypatch.setattr(staging_area.StagingArea, "of", lambda _, owner: owners.append(owner))
+    for port in (5439, 5440):
+        engine = redshift_engine.Redshift(f"redshift://u:p@localhost:{port}/dwh", config.Config())
+        engine._area()
+        engine.close()
+    assert len(set(owners)) == 2

@@ -128,7 +128,8 @@ class Redshift(Server):
         # Names are in small letters, also those in double quotes ("Names and identifiers", the guide): the catalogue's
         # are compared with ours.
         config = replace(config, schema=config.schema.lower())
-        self._name = f"{self._address.host}/{self._address.database}/{config.schema}"
+        at = self._address
+        self._name = f"{at.host}:{at.port}/{at.database}/{config.schema}"
         self._connection: Connection | None = None
         self._is_lost = False
         self._is_rebuilding = False
