@@ -77,6 +77,39 @@ def test_missing_limit_is_told_loudly(cluster: Cluster) -> None:
     assert len(cluster.cloud.serverless.limits) == 1
 
 
+def test_changed_limit_is_asked_for(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What may be spent is shown and asked about like any other change: the answer no leaves the limit as it was."""
+    cluster.setup()
+    monkeypatch.setenv("SPARKIFY_DWH_MONTHLY_LIMIT", "100000")
+    for answer, amount in (("n\n", 106), ("y\n", 266_666)):
+        said = cluster("setup", answer=answer)
+        assert said.code == 0
+        shown, _, _ = said.err.partition("Change this? [y/N]")
+        assert "  change  UsageLimit (266,666 RPU-hours a month; now 106)" in shown
+        assert [limit["amount"] for limit in cluster.cloud.serverless.limits.values()] == [amount]
+
+
+@pytest.mark.parametrize("action", ["log", "emit-metric"])
+def test_limit_that_stops_nothing_is_none(cluster: Cluster, action: str) -> None:
+    """A limit that only tells of its breach does not limit the spend: setup makes it one that does."""
+    cluster.setup()
+    (limit,) = cluster.cloud.serverless.limits.values()
+    limit |= {"breachAction": action, "amount": 50}
+    assert "The limit is now 106 RPU-hours a month; it was 50, and stopped nothing." in cluster.setup().err
+    assert (limit["amount"], limit["breachAction"]) == (106, "deactivate")
+
+
+@pytest.mark.parametrize("action", ["log", "deactivate"])
+def test_limit_of_the_users_own_stays(cluster: Cluster, action: str) -> None:
+    """Beside the limit that dwh.cfg calls for there may be one that warns, or stops, before: setup leaves it as is."""
+    cluster.setup()
+    (limit,) = cluster.cloud.serverless.limits.values()
+    theirs = {**limit, "usageLimitId": "theirs", "breachAction": action, "amount": 80}
+    cluster.cloud.serverless.limits = {"theirs": theirs, limit["usageLimitId"]: limit}
+    assert cluster.setup().out.startswith("Nothing to change")
+    assert (theirs["amount"], theirs["breachAction"]) == (80, action)
+
+
 @pytest.mark.usefixtures("kind")
 def test_second_setup_changes_nothing(cluster: Cluster) -> None:
     """Set up twice, the account is the same after the second time, and no update was begun."""
@@ -288,6 +321,41 @@ def test_interrupted_setup_says_that_nothing_limits_the_cost(cluster: Cluster) -
         assert "Nothing limits what it may cost until a setup has ended: that sets the limit." in said.err
     cluster.setup()
     assert len(cluster.cloud.serverless.limits) == 1
+
+
+@pytest.mark.parametrize("after", [2, 33])
+def test_limit_is_set_even_if_a_change_is_declined_or_refused(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """Whatever becomes of a change, a warehouse that stands without a limit has one after the next setup."""
+    cluster.interrupted(after, "setup", "--yes", "--allow-from", "198.51.100.7")
+    said = cluster("setup", answer="n\n")
+    assert said.code == 0
+    assert "Set the limit: 106 RPU-hours a month" in said.err
+    assert len(cluster.cloud.serverless.limits) == 1
+    cluster.cloud.serverless.limits.clear()
+    monkeypatch.setenv("SPARKIFY_DWH_DWH_DB", "another")
+    said = cluster("setup", "--yes", "--allow-from", "198.51.100.7")
+    assert said.code == 1
+    assert "the data would go with the old one" in said.err
+    assert len(cluster.cloud.serverless.limits) == 1
+
+
+def test_warehouse_of_another_kind_without_a_limit_is_told(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where dwh.cfg calls for a cluster, setup has no limit to set on what stands, and says that there is none."""
+    cluster.setup()
+    cluster.cloud.serverless.limits.clear()
+    monkeypatch.setenv("SPARKIFY_DWH_KIND", "provisioned")
+    assert "Nothing limits what sparkify costs." in cluster("setup", "--yes").err
+
+
+def test_what_to_run_after_ctrl_c_keeps_the_door_open(cluster: Cluster) -> None:
+    """The command that the message gives goes on with the same setup: who was let in on the command line stays in."""
+    for _ in range(2):
+        said = cluster.interrupted(2, "setup", "--yes", "--allow-from", "198.51.100.7")
+        assert "Run `sparkify cluster setup --allow-from 198.51.100.7/32` to go on" in said.err
+    assert cluster.setup("--allow-from", "198.51.100.7/32").out.startswith("The warehouse sparkify is ready.")
+    assert asked(cluster, "cloudformation:ExecuteChangeSet") == 0
 
 
 def test_interrupted_setup_of_a_cluster_speaks_of_no_limit(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,6 +60,11 @@ class Plan:
         return prices.rpu_hours(self.prices, self.limit) if self.kind == SERVERLESS else 0
 
     @property
+    def command(self) -> str:
+        """The command that sets this up, or goes on with it."""
+        return "sparkify cluster setup" + (f" --allow-from {self.allow_from}" if self.allow_from else "")
+
+    @property
     def capacity(self) -> str:
         """What does the work, in words."""
         if self.kind == SERVERLESS:
