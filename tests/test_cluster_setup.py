@@ -495,6 +495,38 @@ def test_written_config_is_emptied_by_teardown(cluster: Cluster) -> None:
     cluster.setup()
 
 
+def test_other_folder_of_the_stacks_own_stage_keeps_the_bucket(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another folder in the bucket that the stack made is no bucket of the user's: it stays, and the role uses it."""
+    stage = re.search(r"stage +(s3://\S+)/stage\n", cluster.setup().out)
+    assert stage
+    monkeypatch.setenv("SPARKIFY_S3_STAGE", f"{stage[1]}/area")
+    said = cluster.setup()
+    assert "remove" not in said.err
+    assert f"{stage[1]}/area\n" in said.out
+    assert [f"s3://{b['Name']}" for b in cluster.cloud.client("s3").list_buckets()["Buckets"]] == [stage[1]]
+    (role,) = cluster.cloud.client("iam").list_roles()["Roles"]
+    policy = cluster.cloud.client("iam").get_role_policy(RoleName=role["RoleName"], PolicyName="use-stage")
+    assert f"{stage[1].removeprefix('s3://')}/area/*" in str(policy["PolicyDocument"])
+    assert cluster.setup().out.startswith("Nothing to change")
+
+
+@pytest.mark.parametrize("stands", [False, True])
+def test_stage_in_a_bucket_that_is_not_there_is_refused(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, stands: bool
+) -> None:
+    """Whoever makes that bucket could read what is staged: no role gets rights on a name that is free."""
+    if stands:
+        cluster.setup()
+    before = cluster.cloud.everything()
+    monkeypatch.setenv("SPARKIFY_S3_STAGE", "s3://nobody-has-made-this/stage")
+    said = cluster("setup", "--yes")
+    assert said.code == 2
+    assert "[S3] STAGE: there is no bucket nobody-has-made-this," in said.err
+    assert cluster.cloud.everything() == before
+
+
 def test_stage_of_the_users_own_takes_the_stacks_place(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """Naming a stage afterwards removes the stack's bucket, full or not, and the role uses the new place."""
     cluster.setup()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
+from sparkify import s3
 from sparkify.cluster import endpoint, limits, prices, stage, template
 from sparkify.cluster import stack as stacks
 from sparkify.cluster.account import Account, plain_errors, told
@@ -13,7 +14,7 @@ from sparkify.cluster.endpoint import Outputs
 from sparkify.cluster.plan import SERVERLESS, Plan, priced
 from sparkify.cluster.stack import Change, Outcome, Say, Stack
 from sparkify.config import Config
-from sparkify.errors import ClusterError
+from sparkify.errors import ClusterError, ConfigError
 
 # Whoever replaces one of these loses what is in it.
 HOLDS_DATA = ("AWS::RedshiftServerless::Namespace", "AWS::Redshift::Cluster")
@@ -48,6 +49,7 @@ def setup(
         found = settled(account, plan, say)
         # Whatever becomes of the changes: what an interrupted setup has left costs, and nothing may limit it.
         limited = found is not None and _limit_if_there_is_none(account, found, plan, say)
+        _refuse_stage_of_nobody(account, plan)
         changed = _create(account, plan, say, agree) if found is None else _change(account, found, plan, say, agree)
         if changed is None:
             return None
@@ -55,6 +57,15 @@ def setup(
             say(done)
             changed = True
         return Result(endpoint.of(account, endpoint.standing(account, plan.stack)), changed or limited)
+
+
+def _refuse_stage_of_nobody(account: Account, plan: Plan) -> None:
+    bucket = plan.parameters["OwnStageBucket"]
+    if bucket and not stage.exists(account, bucket):
+        raise ConfigError(
+            f"[S3] STAGE: there is no bucket {bucket}, and whoever made one of that name could read what is staged."
+            " Make it, name another, or leave STAGE empty for one of the stack's own."
+        )
 
 
 def _limit_if_there_is_none(account: Account, found: Stack, plan: Plan, say: Say) -> bool:
@@ -156,8 +167,8 @@ def _change(
             " first, or name another stack in [DWH] STACK."
         )
     parameters = plan.parameters | {"Zones": found.parameters["Zones"]}
-    own = f"s3://{parameters['OwnStageBucket']}/{parameters['StagePrefix']}"
-    if not found.parameters["OwnStageBucket"] and found.outputs["StageUrl"] == own:  # as --write-config wrote it
+    bucket, _ = s3.split(found.outputs["StageUrl"])
+    if not found.parameters["OwnStageBucket"] and parameters["OwnStageBucket"] == bucket:  # as --write-config wrote it
         parameters["OwnStageBucket"] = ""
     limit = _change_of_limit(account, plan)
     with stacks.change_set(account, found, template.text(plan.kind), parameters) as (changes, execute):
