@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from sparkify import config
@@ -13,15 +14,7 @@ from sparkify.errors import ConfigError
 Place = tuple[str, str]  # section, key
 
 
-def places(outputs: Mapping[str, str]) -> dict[Place, str]:
-    """Return where dwh.cfg has what a stack gives out, by the names of its outputs."""
-    return {
-        ("CLUSTER", "HOST"): outputs["Host"],
-        ("CLUSTER", "DB_NAME"): outputs["Database"],
-        ("CLUSTER", "DB_PORT"): outputs["Port"],
-        ("IAM_ROLE", "ARN"): outputs["RoleArn"],
-        ("S3", "STAGE"): outputs["StageUrl"].rstrip("/"),
-    }
+HOST, ROLE, STAGE = ("CLUSTER", "HOST"), ("IAM_ROLE", "ARN"), ("S3", "STAGE")
 
 
 def fill_in(path: Path, found: Outputs, allow_from: str) -> None:
@@ -29,27 +22,32 @@ def fill_in(path: Path, found: Outputs, allow_from: str) -> None:
 
     Raise ConfigError for a file that cannot be written.
     """
-    given = places(
+    write(
+        path,
         {
-            "Host": found.host,
-            "Database": found.db,
-            "Port": str(found.port),
-            "RoleArn": found.role_arn,
-            "StageUrl": found.stage,
-        }
+            HOST: found.host,
+            ("CLUSTER", "DB_NAME"): found.db,
+            ("CLUSTER", "DB_PORT"): str(found.port),
+            ROLE: found.role_arn,
+            STAGE: found.stage,
+            ("DWH", "REGION"): found.region,
+            ("DWH", "ALLOW_FROM"): allow_from,
+        },
     )
-    write(path, given | {("DWH", "REGION"): found.region, ("DWH", "ALLOW_FROM"): allow_from})
 
 
-def take_out(path: Path | None, outputs: Mapping[str, str]) -> bool:
-    """Empty what still names a warehouse that is gone; tell whether there was any of it."""
-    if path is None or not outputs.get("Host"):
+def take_out(path: Path | None, named: Iterable[str]) -> bool:
+    """Empty what names a warehouse, its role or its stage that are gone; tell whether there was any of it.
+
+    In the names given, * stands for anything.
+    """
+    if path is None:
         return False
     given = config.from_lines(path, config.read_lines(path, may_be_missing=False) or [])
     stale = {
         place: ""
-        for place, value in places(outputs).items()
-        if place[1] in ("HOST", "ARN", "STAGE") and place in given and given[place].text == value
+        for place in (HOST, ROLE, STAGE)
+        if place in given and any(fnmatchcase(given[place].text, name) for name in named)
     }
     if stale:
         write(path, stale)
