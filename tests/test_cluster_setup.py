@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import runpy
@@ -18,7 +19,7 @@ from tests.realdata import REPOSITORY
 
 from sparkify import config
 from sparkify.cluster import dwh_cfg, outputs, template
-from sparkify.errors import ClusterError
+from sparkify.errors import ClusterError, ConfigError
 
 REASON = "Resource handler returned message: The service is busy (Service: Any, Status Code: 500)"
 RESOURCES = [(kind, name) for kind in ("serverless", "provisioned") for name in template.parse(kind)["Resources"]]
@@ -477,6 +478,25 @@ def test_config_of_any_form_can_be_filled_in(tmp_path: Path, text: str) -> None:
     assert (loaded.stage, loaded.cluster.host, loaded.dwh.region) == ("s3://b/stage", "host", "r")
     assert loaded.log_data == ("logs" if "logs" in text else "data/log_data")
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("fault", [OSError(errno.EBUSY, "Device or resource busy"), KeyboardInterrupt()], ids=str)
+def test_config_that_cannot_be_replaced_leaves_no_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException
+) -> None:
+    """A file that is mounted by itself cannot be replaced: it stays as it is, and no copy of its secrets is left."""
+    file = tmp_path / "dwh.cfg"
+    file.write_text("[AWS]\nSECRET = hunter2\n")
+
+    def refuse(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises((ConfigError, KeyboardInterrupt)) as raised:
+        dwh_cfg.write(file, {("S3", "STAGE"): "s3://b/stage"})
+    if isinstance(fault, OSError):
+        assert f"{file}: cannot be replaced (Device or resource busy), and is as it was." in str(raised.value)
+    assert [(path, path.read_text()) for path in tmp_path.iterdir()] == [(file, "[AWS]\nSECRET = hunter2\n")]
 
 
 def test_written_config_calls_for_no_change(cluster: Cluster) -> None:

@@ -60,16 +60,24 @@ def write(path: Path, values: Mapping[Place, str]) -> None:
     for (section, key), value in values.items():
         _set(lines, section, key, f"{key} = {value}".rstrip())
     path = path.resolve()
+    new: Path | None = None
     try:
         with tempfile.NamedTemporaryFile(
             "w", dir=path.parent, prefix=f".{path.name}.", encoding="utf-8", delete=False
-        ) as new:
-            new.write("\n".join(lines).rstrip("\n") + "\n")
+        ) as file:
+            new = Path(file.name)
+            file.write("\n".join(lines).rstrip("\n") + "\n")
         if path.exists():
-            Path(new.name).chmod(path.stat().st_mode)
-        Path(new.name).replace(path)
+            new.chmod(path.stat().st_mode)
+        new.replace(path)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error.strerror}). Check the folder's permissions.") from None
+        raise ConfigError(
+            f"{path}: cannot be replaced ({error.strerror}), and is as it was. Check the folder's permissions; do not"
+            " mount a file alone, but its folder."
+        ) from None
+    finally:
+        if new is not None:
+            new.unlink(missing_ok=True)  # a copy, with the secrets that the file may hold
 
 
 def _set(lines: list[str], section: str, key: str, line: str) -> None:
