@@ -19,6 +19,7 @@ from tests.cloud.resources import Made
 
 from sparkify import cli, config
 from sparkify.cluster import prices, template
+from sparkify.cluster.account import Account
 from sparkify.cluster.plan import PROVISIONED, SERVERLESS, Plan, plan
 from sparkify.errors import ConfigError
 
@@ -240,6 +241,20 @@ def test_serverless_is_the_default(planned: Planned) -> None:
     assert (planned(DWH_KIND="provisioned").node_type, planned(DWH_KIND="provisioned").nodes) == ("ra3.large", 1)
 
 
+@pytest.mark.parametrize("capacity", ["4", "8", "504", "512", "544", "1024"])
+def test_every_capacity_that_aws_offers_can_be_had(planned: Planned, capacity: str) -> None:
+    """Up to 512 RPU in steps of 8, and up to 1,024 in steps of 32, though not in every region: AWS then says so."""
+    assert planned(DWH_BASE_CAPACITY=capacity).parameters["BaseCapacity"] == capacity
+
+
+def test_planned_region_is_the_one_that_is_used(planned: Planned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is shown and priced before set-up is the region that boto3 will take."""
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
+    assert planned().region == Account(config.load()).region == "us-west-2"
+    assert planned(DWH_REGION="eu-central-1").region == "eu-central-1"
+
+
 @pytest.mark.parametrize("node_type", ["dc2.large", "dc2.8xlarge", "DC1.large", "ds2.xlarge"])
 def test_retired_nodes_are_told_with_what_there_is_today(planned: Planned, node_type: str) -> None:
     """The node types of the original's tutorials cannot be had any more; the error names those that can."""
@@ -262,6 +277,8 @@ def test_retired_nodes_are_told_with_what_there_is_today(planned: Planned, node_
             "[DWH] DWH_NUM_NODES: 1 does not go with multi-node.",
         ),
         ({"DWH_BASE_CAPACITY": "6"}, "[DWH] BASE_CAPACITY: 6 RPU cannot be had."),
+        ({"DWH_BASE_CAPACITY": "520"}, "[DWH] BASE_CAPACITY: 520 RPU cannot be had."),
+        ({"DWH_BASE_CAPACITY": "1056"}, "[DWH] BASE_CAPACITY: 1056 RPU cannot be had."),
         ({"DWH_MONTHLY_LIMIT": "0"}, "[DWH] MONTHLY_LIMIT: 0 dollars pay for no RPU-hour at all."),
         ({"DWH_STACK": "Mine"}, "[DWH] STACK: is no name for a stack."),
         ({"DWH_STACK": "a--b"}, "[DWH] STACK: is no name for a stack."),

@@ -130,7 +130,7 @@ def plan(config: Config, allow_from: str | None = None) -> Plan:
     """
     dwh = config.dwh
     kind = _kind(dwh)
-    region = dwh.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+    region = dwh.region or os.environ.get("AWS_DEFAULT_REGION") or ""  # as boto3 does, to which AWS_REGION says nothing
     known = prices.load(region, dwh.prices)
     node_type, nodes = _nodes(dwh, known) if kind == PROVISIONED else ("", 0)
     name = _name(dwh, kind)
@@ -231,8 +231,12 @@ def _capacity_parameters(dwh: Dwh, kind: str, node_type: str, nodes: int) -> dic
     if kind == PROVISIONED:
         return {"NodeType": node_type, "NumberOfNodes": str(nodes)}
     capacity = dwh.base_capacity
-    if capacity != 4 and (capacity % 8 or not 8 <= capacity <= 512):
-        raise ConfigError(f"[DWH] BASE_CAPACITY: {capacity} RPU cannot be had. Write 4, 8, or another multiple of 8.")
+    # "Compute capacity for Amazon Redshift Serverless", Redshift Management Guide; above 512 not in every region.
+    if capacity not in (4, *range(8, 513, 8), *range(544, 1025, 32)):
+        raise ConfigError(
+            f"[DWH] BASE_CAPACITY: {capacity} RPU cannot be had."
+            " Write 4, a multiple of 8 up to 512, or a multiple of 32 up to 1024."
+        )
     return {"BaseCapacity": str(capacity)}
 
 
