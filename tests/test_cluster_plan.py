@@ -19,6 +19,7 @@ from tests.cloud.resources import Made
 
 from sparkify import cli, config
 from sparkify.cluster import prices, template
+from sparkify.cluster.account import Account
 from sparkify.cluster.plan import PROVISIONED, SERVERLESS, Plan, plan
 from sparkify.errors import ConfigError
 
@@ -131,26 +132,22 @@ def allowed(made: dict[str, Any]) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_role_reads_what_was_named_and_uses_the_stage_and_nothing_else(planned: Planned, kind: str) -> None:
-    """Logs and songs may be read, the stage read and written, each by its prefix; no other action, no other place."""
+def test_role_uses_the_stage_and_nothing_else(planned: Planned, kind: str) -> None:
+    """The stage may be read and written; logs and songs, which COPY never reads, may not: no other action or place."""
     keys = {
         "S3_LOG_DATA": "s3://theirs/log_data",
         "S3_SONG_DATA": "s3://theirs/songs/2018/",
         "S3_STAGE": "s3://ours/a/stage",
     }
     assert allowed(resolved(planned(DWH_KIND=kind, **keys))) == {
-        "arn:aws:s3:::theirs/log_data/*": {"s3:GetObject"},
-        "arn:aws:s3:::theirs log_data/*": {"s3:ListBucket"},
-        "arn:aws:s3:::theirs/songs/2018/*": {"s3:GetObject"},
-        "arn:aws:s3:::theirs songs/2018/*": {"s3:ListBucket"},
         "arn:aws:s3:::ours/a/stage/*": {"s3:GetObject", "s3:PutObject"},
         "arn:aws:s3:::ours a/stage/*": {"s3:ListBucket"},
     }
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_role_of_local_files_sees_the_stage_only(planned: Planned, kind: str) -> None:
-    """Files on disk are no reason to read any bucket but the stack's own."""
+def test_role_uses_the_stacks_own_stage(planned: Planned, kind: str) -> None:
+    """Where no stage is named, the role uses the bucket that the stack makes."""
     assert allowed(resolved(planned(DWH_KIND=kind))) == {
         "arn:aws:s3:::id-of-Stage/stage/*": {"s3:GetObject", "s3:PutObject"},
         "arn:aws:s3:::id-of-Stage stage/*": {"s3:ListBucket"},
@@ -197,11 +194,11 @@ def test_policy_in_words_names_every_place_of_the_policy(planned: Planned, kind:
     assert made.policy[-1] == "nothing else"
 
 
-@pytest.mark.parametrize("url", ["s3://b*/logs", "s3://bucket/lo*gs", "s3://bucket/${aws:username}", "s3://B/x"])
+@pytest.mark.parametrize("url", ["s3://b*/stage", "s3://bucket/st*ge", "s3://bucket/${aws:username}", "s3://B/x"])
 def test_folder_that_would_widen_the_policy_is_refused(planned: Planned, url: str) -> None:
     """A wildcard or a variable in a folder's name would let the role see more than one folder."""
-    with pytest.raises(ConfigError, match=r"\[S3\] LOG_DATA: is no folder that a role can be limited to"):
-        planned(S3_LOG_DATA=url)
+    with pytest.raises(ConfigError, match=r"\[S3\] STAGE: is no folder that a role can be limited to"):
+        planned(S3_STAGE=url)
 
 
 # Keys
@@ -244,6 +241,20 @@ def test_serverless_is_the_default(planned: Planned) -> None:
     assert (planned(DWH_KIND="provisioned").node_type, planned(DWH_KIND="provisioned").nodes) == ("ra3.large", 1)
 
 
+@pytest.mark.parametrize("capacity", ["4", "8", "504", "512", "544", "1024"])
+def test_every_capacity_that_aws_offers_can_be_had(planned: Planned, capacity: str) -> None:
+    """Up to 512 RPU in steps of 8, and up to 1,024 in steps of 32, though not in every region: AWS then says so."""
+    assert planned(DWH_BASE_CAPACITY=capacity).parameters["BaseCapacity"] == capacity
+
+
+def test_planned_region_is_the_one_that_is_used(planned: Planned, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is shown and priced before set-up is the region that boto3 will take."""
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
+    assert planned().region == Account(config.load()).region == "us-west-2"
+    assert planned(DWH_REGION="eu-central-1").region == "eu-central-1"
+
+
 @pytest.mark.parametrize("node_type", ["dc2.large", "dc2.8xlarge", "DC1.large", "ds2.xlarge"])
 def test_retired_nodes_are_told_with_what_there_is_today(planned: Planned, node_type: str) -> None:
     """The node types of the original's tutorials cannot be had any more; the error names those that can."""
@@ -266,6 +277,8 @@ def test_retired_nodes_are_told_with_what_there_is_today(planned: Planned, node_
             "[DWH] DWH_NUM_NODES: 1 does not go with multi-node.",
         ),
         ({"DWH_BASE_CAPACITY": "6"}, "[DWH] BASE_CAPACITY: 6 RPU cannot be had."),
+        ({"DWH_BASE_CAPACITY": "520"}, "[DWH] BASE_CAPACITY: 520 RPU cannot be had."),
+        ({"DWH_BASE_CAPACITY": "1056"}, "[DWH] BASE_CAPACITY: 1056 RPU cannot be had."),
         ({"DWH_MONTHLY_LIMIT": "0"}, "[DWH] MONTHLY_LIMIT: 0 dollars pay for no RPU-hour at all."),
         ({"DWH_STACK": "Mine"}, "[DWH] STACK: is no name for a stack."),
         ({"DWH_STACK": "a--b"}, "[DWH] STACK: is no name for a stack."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import runpy
@@ -18,7 +19,7 @@ from tests.realdata import REPOSITORY
 
 from sparkify import config
 from sparkify.cluster import dwh_cfg, outputs, template
-from sparkify.errors import ClusterError
+from sparkify.errors import ClusterError, ConfigError
 
 REASON = "Resource handler returned message: The service is busy (Service: Any, Status Code: 500)"
 RESOURCES = [(kind, name) for kind in ("serverless", "provisioned") for name in template.parse(kind)["Resources"]]
@@ -75,6 +76,39 @@ def test_missing_limit_is_told_loudly(cluster: Cluster) -> None:
     cluster.cloud.denied.clear()
     cluster.setup()
     assert len(cluster.cloud.serverless.limits) == 1
+
+
+def test_changed_limit_is_asked_for(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What may be spent is shown and asked about like any other change: the answer no leaves the limit as it was."""
+    cluster.setup()
+    monkeypatch.setenv("SPARKIFY_DWH_MONTHLY_LIMIT", "100000")
+    for answer, amount in (("n\n", 106), ("y\n", 266_666)):
+        said = cluster("setup", answer=answer)
+        assert said.code == 0
+        shown, _, _ = said.err.partition("Change this? [y/N]")
+        assert "  change  UsageLimit (266,666 RPU-hours a month; now 106)" in shown
+        assert [limit["amount"] for limit in cluster.cloud.serverless.limits.values()] == [amount]
+
+
+@pytest.mark.parametrize("action", ["log", "emit-metric"])
+def test_limit_that_stops_nothing_is_none(cluster: Cluster, action: str) -> None:
+    """A limit that only tells of its breach does not limit the spend: setup makes it one that does."""
+    cluster.setup()
+    (limit,) = cluster.cloud.serverless.limits.values()
+    limit |= {"breachAction": action, "amount": 50}
+    assert "The limit is now 106 RPU-hours a month; it was 50, and stopped nothing." in cluster.setup().err
+    assert (limit["amount"], limit["breachAction"]) == (106, "deactivate")
+
+
+@pytest.mark.parametrize("action", ["log", "deactivate"])
+def test_limit_of_the_users_own_stays(cluster: Cluster, action: str) -> None:
+    """Beside the limit that dwh.cfg calls for there may be one that warns, or stops, before: setup leaves it as is."""
+    cluster.setup()
+    (limit,) = cluster.cloud.serverless.limits.values()
+    theirs = {**limit, "usageLimitId": "theirs", "breachAction": action, "amount": 80}
+    cluster.cloud.serverless.limits = {"theirs": theirs, limit["usageLimitId"]: limit}
+    assert cluster.setup().out.startswith("Nothing to change")
+    assert (theirs["amount"], theirs["breachAction"]) == (80, action)
 
 
 @pytest.mark.usefixtures("kind")
@@ -290,6 +324,41 @@ def test_interrupted_setup_says_that_nothing_limits_the_cost(cluster: Cluster) -
     assert len(cluster.cloud.serverless.limits) == 1
 
 
+@pytest.mark.parametrize("after", [2, 33])
+def test_limit_is_set_even_if_a_change_is_declined_or_refused(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """Whatever becomes of a change, a warehouse that stands without a limit has one after the next setup."""
+    cluster.interrupted(after, "setup", "--yes", "--allow-from", "198.51.100.7")
+    said = cluster("setup", answer="n\n")
+    assert said.code == 0
+    assert "Set the limit: 106 RPU-hours a month" in said.err
+    assert len(cluster.cloud.serverless.limits) == 1
+    cluster.cloud.serverless.limits.clear()
+    monkeypatch.setenv("SPARKIFY_DWH_DWH_DB", "another")
+    said = cluster("setup", "--yes", "--allow-from", "198.51.100.7")
+    assert said.code == 1
+    assert "the data would go with the old one" in said.err
+    assert len(cluster.cloud.serverless.limits) == 1
+
+
+def test_warehouse_of_another_kind_without_a_limit_is_told(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where dwh.cfg calls for a cluster, setup has no limit to set on what stands, and says that there is none."""
+    cluster.setup()
+    cluster.cloud.serverless.limits.clear()
+    monkeypatch.setenv("SPARKIFY_DWH_KIND", "provisioned")
+    assert "Nothing limits what sparkify costs." in cluster("setup", "--yes").err
+
+
+def test_what_to_run_after_ctrl_c_keeps_the_door_open(cluster: Cluster) -> None:
+    """The command that the message gives goes on with the same setup: who was let in on the command line stays in."""
+    for _ in range(2):
+        said = cluster.interrupted(2, "setup", "--yes", "--allow-from", "198.51.100.7")
+        assert "Run `sparkify cluster setup --allow-from 198.51.100.7/32` to go on" in said.err
+    assert cluster.setup("--allow-from", "198.51.100.7/32").out.startswith("The warehouse sparkify is ready.")
+    assert asked(cluster, "cloudformation:ExecuteChangeSet") == 0
+
+
 def test_interrupted_setup_of_a_cluster_speaks_of_no_limit(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cluster never has a limit, and nothing is said of one."""
     monkeypatch.setenv("SPARKIFY_DWH_KIND", "provisioned")
@@ -411,6 +480,25 @@ def test_config_of_any_form_can_be_filled_in(tmp_path: Path, text: str) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
+@pytest.mark.parametrize("fault", [OSError(errno.EBUSY, "Device or resource busy"), KeyboardInterrupt()], ids=str)
+def test_config_that_cannot_be_replaced_leaves_no_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException
+) -> None:
+    """A file that is mounted by itself cannot be replaced: it stays as it is, and no copy of its secrets is left."""
+    file = tmp_path / "dwh.cfg"
+    file.write_text("[AWS]\nSECRET = hunter2\n")
+
+    def refuse(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises((ConfigError, KeyboardInterrupt)) as raised:
+        dwh_cfg.write(file, {("S3", "STAGE"): "s3://b/stage"})
+    if isinstance(fault, OSError):
+        assert f"{file}: cannot be replaced (Device or resource busy), and is as it was." in str(raised.value)
+    assert [(path, path.read_text()) for path in tmp_path.iterdir()] == [(file, "[AWS]\nSECRET = hunter2\n")]
+
+
 def test_written_config_calls_for_no_change(cluster: Cluster) -> None:
     """The stage that dwh.cfg now names is still the stack's own: the next setup does not take it for the user's."""
     cluster.setup("--write-config", "--allow-from", "198.51.100.7")
@@ -425,6 +513,38 @@ def test_written_config_is_emptied_by_teardown(cluster: Cluster) -> None:
     loaded = config.load()
     assert (loaded.cluster.host, loaded.iam_role_arn, loaded.stage, loaded.log_data) == ("", "", "", "logs")
     cluster.setup()
+
+
+def test_other_folder_of_the_stacks_own_stage_keeps_the_bucket(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another folder in the bucket that the stack made is no bucket of the user's: it stays, and the role uses it."""
+    stage = re.search(r"stage +(s3://\S+)/stage\n", cluster.setup().out)
+    assert stage
+    monkeypatch.setenv("SPARKIFY_S3_STAGE", f"{stage[1]}/area")
+    said = cluster.setup()
+    assert "remove" not in said.err
+    assert f"{stage[1]}/area\n" in said.out
+    assert [f"s3://{b['Name']}" for b in cluster.cloud.client("s3").list_buckets()["Buckets"]] == [stage[1]]
+    (role,) = cluster.cloud.client("iam").list_roles()["Roles"]
+    policy = cluster.cloud.client("iam").get_role_policy(RoleName=role["RoleName"], PolicyName="use-stage")
+    assert f"{stage[1].removeprefix('s3://')}/area/*" in str(policy["PolicyDocument"])
+    assert cluster.setup().out.startswith("Nothing to change")
+
+
+@pytest.mark.parametrize("stands", [False, True])
+def test_stage_in_a_bucket_that_is_not_there_is_refused(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, stands: bool
+) -> None:
+    """Whoever makes that bucket could read what is staged: no role gets rights on a name that is free."""
+    if stands:
+        cluster.setup()
+    before = cluster.cloud.everything()
+    monkeypatch.setenv("SPARKIFY_S3_STAGE", "s3://nobody-has-made-this/stage")
+    said = cluster("setup", "--yes")
+    assert said.code == 2
+    assert "[S3] STAGE: there is no bucket nobody-has-made-this," in said.err
+    assert cluster.cloud.everything() == before
 
 
 def test_stage_of_the_users_own_takes_the_stacks_place(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

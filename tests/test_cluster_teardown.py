@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tests.cloud.commands import Cluster
 
-from sparkify.cluster import template
+from sparkify import config
+from sparkify.cluster import dwh_cfg, template
 
 REASON = "Resource handler returned message: The network interface is in use (Service: Ec2, Status Code: 400)"
 NOTHING = "Nothing is left of sparkify.\n"
@@ -252,6 +255,34 @@ def test_interrupted_teardown_is_gone_on_with(cluster: Cluster, after: int) -> N
     assert "what is not costs on. Run `sparkify cluster teardown` again" in said.err
     assert cluster("teardown", "--no-snapshot")[:2] == (0, NOTHING)
     assert cluster.cloud.everything() == before
+
+
+@pytest.mark.usefixtures("kind")
+def test_config_is_emptied_also_of_what_aws_deleted_alone(cluster: Cluster) -> None:
+    """After Ctrl-C AWS may end the teardown by itself: the next one still takes out of dwh.cfg what is gone."""
+    cluster.setup("--write-config")
+    cluster.interrupted(1, "teardown", "--yes", "--no-snapshot")
+    cluster.cloud.formation.finish()
+    said = cluster("teardown", "--yes")
+    assert (said.code, said.out) == (0, NOTHING)
+    assert "Took what named the warehouse out of dwh.cfg." in said.err
+    loaded = config.load()
+    assert (loaded.cluster.host, loaded.iam_role_arn, loaded.stage) == ("", "", "")
+
+
+def test_config_keeps_what_setup_did_not_make(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage of the user's own, and a warehouse of another account, stand in dwh.cfg after a teardown as before."""
+    bucket = f"ours-{cluster.cloud.account}"
+    cluster.cloud.client("s3").create_bucket(Bucket=bucket)
+    monkeypatch.setenv("SPARKIFY_S3_STAGE", f"s3://{bucket}/stage")
+    cluster.setup("--write-config")
+    monkeypatch.delenv("SPARKIFY_S3_STAGE")
+    host = "sparkify.999999999999.us-east-1.redshift-serverless.amazonaws.com"
+    role = "arn:aws:iam::999999999999:role/sparkify/sparkify/Role"
+    dwh_cfg.write(Path("dwh.cfg"), {("CLUSTER", "HOST"): host, ("IAM_ROLE", "ARN"): role})
+    assert cluster("teardown", "--yes").code == 0
+    loaded = config.load()
+    assert (loaded.cluster.host, loaded.iam_role_arn, loaded.stage) == (host, role, f"s3://{bucket}/stage")
 
 
 def test_interrupted_teardown_takes_its_snapshot_once(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

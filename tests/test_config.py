@@ -323,3 +323,14 @@ def test_a_wrong_number_is_not_quoted(tmp_path: Path) -> None:
     """A password that slipped into the port's place stays as unseen as in its own."""
     assert "hunter2" not in refusal(tmp_path, "[CLUSTER]\nDB_PORT = hunter2")
     assert "hunter2" not in refusal(tmp_path, "", {"SPARKIFY_CLUSTER_DB_PORT": "hunter2"})
+
+
+@pytest.mark.parametrize("scheme", ["s3://", "S3://"])
+def test_s3_is_s3_in_letters_of_either_size(tmp_path: Path, scheme: str) -> None:
+    """A place in S3 is taken for one wherever it is named, and the same place whatever the size of its first letter."""
+    file = tmp_path / "dwh.cfg"
+    keys = ("LOG_DATA", "SONG_DATA", "LOG_JSONPATH", "STAGE")
+    file.write_text("[S3]\n" + "".join(f"{key} = {scheme}Bucket/Folder\n" for key in keys))
+    loaded = config.load(file, environ={}, log_data=f"{scheme}Bucket/Folder")
+    assert {loaded.log_data, loaded.song_data, loaded.log_jsonpath, loaded.stage} == {"s3://Bucket/Folder"}
+    assert config.load(file, environ={}, log_data="S3/Folder").log_data == "S3/Folder"

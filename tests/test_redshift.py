@@ -30,6 +30,7 @@ from sparkify import cli, config, engines, export, pipeline, queries, tables
 from sparkify.cluster import endpoint
 from sparkify.contract import EVENTS
 from sparkify.engines import redshift as redshift_engine
+from sparkify.engines import staging_area
 from sparkify.engines.redshift_login import Address
 from sparkify.errors import CommitUnknown, ConfigError, Transient, WarehouseError
 from sparkify.statements import script
@@ -183,6 +184,26 @@ def _narrow(warehouse: Warehouse, table: str, column: str, narrower: str) -> Non
     assert column in made
     for statement in ("drop view staged_events", f"drop table {table}", made.replace(column, narrower)):
         warehouse.execute(statement)
+
+
+@on_redshift
+def test_longest_stage_still_tells_staged_files_apart(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long STAGE may be, what COPY refused is quarantined, and nothing else: one that is longer is refused."""
+    monkeypatch.setattr(redshift_engine, "_ROWS_WORTH_DIVIDING", 2)
+    warehouse.etl()
+    _narrow(warehouse, "staging_events", "auth varchar(32)", "auth varchar(10)")
+    good, bad = [deliveries.play(number) for number in range(1, 6)], deliveries.play(6, auth="Eleven byte")
+    deliveries.write(warehouse.log_data / "a.json", *good, bad)
+    url = f"s3://stage/{'é' * 40}/"
+    url += "a" * (staging_area.LONGEST_STAGE - len(url.encode()))
+    warehouse.environ = {**warehouse.environ, "SPARKIFY_S3_STAGE": f"{url}a"}
+    with pytest.raises(ConfigError, match=r"\[S3\] STAGE: is of 151 bytes, .* at most 150 bytes"):
+        warehouse.etl()
+    warehouse.environ = {**warehouse.environ, "SPARKIFY_S3_STAGE": url}
+    counts = warehouse.etl().run.counts
+    assert (counts.songplays, counts.events_rejected) == (5, 1)
+    [(record,)] = warehouse.query("select record from rejected_records")
+    assert json.loads(record) == bad
 
 
 # What UNLOAD writes
@@ -504,3 +525,42 @@ def test_driver_is_loaded_for_redshift_alone() -> None:
     code = "import sys, sparkify.engines as e; e.kind('duckdb:'); print('redshift_connector' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ})
     assert told.stdout.strip() == "False"
+
+
+@on_redshift
+def test_status_needs_no_right_to_what_only_administrators_see(
+    delivered: Warehouse, redshift: Standin, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A login by IAM may not read SVV_TABLE_INFO: all the rest is shown, and a line says what would show it."""
+    delivered.etl()
+    for arguments in ([], ["--json"]):
+        redshift.faults.fail("svv_table_info", "permission denied for relation svv_table_info", "42501")
+        assert cli.main(["status", "--warehouse", delivered.url, *arguments]) == 0
+        said = capsys.readouterr()
+        assert "grant select on svv_table_info" in said.err
+    assert json.loads(said.out)["upkeep"] is None
+    assert json.loads(said.out)["rows"]["songplays"] > 0
+
+
+@on_redshift
+def test_schema_is_found_whatever_the_case_of_its_name(delivered: Warehouse) -> None:
+    """Redshift makes the letters of every name small: a SCHEMA with large ones is that schema, for every command."""
+    delivered.environ = {**delivered.environ, "SPARKIFY_WAREHOUSE_SCHEMA": "Listening"}
+    assert delivered.etl().run.counts.songplays > 0
+    with delivered.reading() as engine:
+        assert ("songplays", "") in engine.comments()
+        assert engine.upkeep()
+        assert engine.other_runs() == []
+        assert engine.value("select count(*) from listening.songplays") > 0
+
+
+def test_clusters_behind_tunnels_have_areas_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two warehouses that differ in their port alone remove nothing of each other's from the same STAGE."""
+    owners = []
+    monkeypatch.setattr(redshift_engine.Redshift, "reconnect", lambda _: None)
+    monkeypatch.setattr(staging_area.StagingArea, "of", lambda _, owner: owners.append(owner))
+    for port in (5439, 5440):
+        engine = redshift_engine.Redshift(f"redshift://u:p@localhost:{port}/dwh", config.Config())
+        engine._area()
+        engine.close()
+    assert len(set(owners)) == 2

@@ -51,6 +51,11 @@ def gathered(text: str) -> str:
     return text
 
 
+def place(text: str) -> str:
+    """Read a folder or file, on disk or in S3, whose scheme may be in letters of either size."""
+    return f"s3://{text[5:]}" if text[:5].lower() == "s3://" else text
+
+
 @dataclass(frozen=True)
 class Aws:
     """The keys of an AWS account, where boto3's own sources do not serve."""
@@ -102,10 +107,10 @@ class Cluster:
 class Config:
     """Everything a run needs to know before it looks at a file or a warehouse."""
 
-    log_data: str = setting("S3", "LOG_DATA", "data/log_data")
-    song_data: str = setting("S3", "SONG_DATA", "data/song_data")
-    log_jsonpath: str = setting("S3", "LOG_JSONPATH")
-    stage: str = setting("S3", "STAGE")
+    log_data: str = setting("S3", "LOG_DATA", "data/log_data", parse=place)
+    song_data: str = setting("S3", "SONG_DATA", "data/song_data", parse=place)
+    log_jsonpath: str = setting("S3", "LOG_JSONPATH", parse=place)
+    stage: str = setting("S3", "STAGE", parse=place)
     compact: str = setting("S3", "COMPACT", "auto", parse=gathered)  # nobody has to ask: there is one way
     url: str = setting("WAREHOUSE", "URL", secret=True)  # may hold a password
     schema: str = setting("WAREHOUSE", "SCHEMA", "sparkify")

@@ -26,7 +26,8 @@ class Status:
     not_listed: str  # why the sources cannot be listed
     newest_event: datetime | None
     newest_event_age: float | None  # seconds
-    upkeep: list[dict[str, Any]]  # Redshift's tables: how much is unsorted, how stale the statistics are, in percent
+    # Redshift's tables: how much is unsorted, how stale the statistics are, in percent; None where it may not be asked
+    upkeep: list[dict[str, Any]] | None
     runs: list[dict[str, Any]]  # the last ones, newest first: the columns of etl_runs, and seconds
 
 
@@ -44,6 +45,7 @@ def status(engine: Engine, config: Config) -> Status:
         waiting, not_listed = ledger.pending(files, known), ""
     newest = engine.value("select max(start_time) from time")
     columns, runs = engine.query(f"select * from etl_runs order by started_at desc limit {_RUNS_SHOWN}")
+    upkeep = engine.upkeep()
     return Status(
         rows=count_rows(engine),
         files_loaded=len(known),
@@ -52,10 +54,9 @@ def status(engine: Engine, config: Config) -> Status:
         not_listed=not_listed,
         newest_event=newest,
         newest_event_age=(ledger.now() - newest).total_seconds() if newest else None,
-        upkeep=[
-            {"table": table, "unsorted": unsorted, "statistics_stale": stale}
-            for table, unsorted, stale in engine.upkeep()
-        ],
+        upkeep=None
+        if upkeep is None
+        else [{"table": table, "unsorted": unsorted, "statistics_stale": stale} for table, unsorted, stale in upkeep],
         runs=[_with_seconds(dict(zip(columns, run, strict=True))) for run in runs],
     )
 

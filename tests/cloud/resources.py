@@ -162,7 +162,7 @@ def _cluster(cloud: Cloud, properties: Properties, tags: Tags) -> Made:
     many = {"NumberOfNodes": int(properties["NumberOfNodes"])} if "NumberOfNodes" in properties else {}
     cloud.client("redshift").create_cluster(**wanted | many | {"Port": int(properties["Port"])}, Tags=tags)
     name = properties["ClusterIdentifier"]
-    secret = cloud.client("secretsmanager").create_secret(Name=f"redshift!{name}-admin", SecretString="x")["ARN"]
+    secret = cloud.make_password(name, properties["MasterUsername"])
     host = f"{name}.c1a2b3c4d5e6.us-east-1.redshift.amazonaws.com"
     attributes = {"Endpoint.Address": host, "Endpoint.Port": properties["Port"], "MasterPasswordSecretArn": secret}
     return Made(name, attributes, f"arn:aws:redshift:us-east-1:{cloud.account}:cluster:{name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 import warnings
@@ -122,6 +123,12 @@ class Cloud:
         backend, bucket = s3_backends[self.account]["aws"], self.stage_bucket()
         for number in range(objects):
             backend.put_object(bucket, f"stage/{number}.json", b"x" * 1000)
+
+    def make_password(self, warehouse: str, user: str) -> str:
+        """Make the secret that Redshift makes for the administrator of a warehouse; return its ARN."""
+        kept = json.dumps({"username": user, "password": "of-the-secret"})
+        made = self.client("secretsmanager").create_secret(Name=f"redshift!{warehouse}-admin", SecretString=kept)
+        return str(made["ARN"])
 
     def everything(self) -> list[str]:
         """Return whatever stands in the account, as each service itself lists it."""

@@ -35,9 +35,7 @@ class Serverless:
         name = properties["NamespaceName"]
         if name in self.namespaces:
             raise Refused("ConflictException", f"There's already a namespace with name {name}.")
-        secret = self.cloud.client("secretsmanager").create_secret(Name=f"redshift!{name}-admin", SecretString="x")[
-            "ARN"
-        ]
+        secret = self.cloud.make_password(name, properties.get("AdminUsername", "admin"))
         made = {
             "namespaceName": name,
             "namespaceArn": self.arn("namespace", str(uuid.uuid4())),

@@ -104,7 +104,7 @@ def teardown(options: argparse.Namespace) -> int:
         return 0
     for problem in result.problems:
         say(f"sparkify: {problem}")
-    if dwh_cfg.take_out(config.path, result.outputs):
+    if dwh_cfg.take_out(config.path, result.named):
         say(f"Took what named the warehouse out of {config.path}.")
     _show_remains(stack_name(config.dwh), result.remains)
     return 1 if result.remains.left or result.remains.unknown or result.problems else 0

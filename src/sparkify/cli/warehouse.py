@@ -94,6 +94,11 @@ def status(options: argparse.Namespace) -> None:
     with open_warehouse(options) as engine:
         state = asked.status(engine, config)
         label = engine.label
+    if state.upkeep is None:
+        say(
+            "sparkify: how well the tables are kept is not shown: this login may not read svv_table_info. An"
+            " administrator allows it: grant select on svv_table_info to its user."
+        )
     if options.json:
         return print_json({"warehouse": label, **asdict(state)})
     print(f"warehouse     {label}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from sparkify import config
@@ -13,15 +14,7 @@ from sparkify.errors import ConfigError
 Place = tuple[str, str]  # section, key
 
 
-def places(outputs: Mapping[str, str]) -> dict[Place, str]:
-    """Return where dwh.cfg has what a stack gives out, by the names of its outputs."""
-    return {
-        ("CLUSTER", "HOST"): outputs["Host"],
-        ("CLUSTER", "DB_NAME"): outputs["Database"],
-        ("CLUSTER", "DB_PORT"): outputs["Port"],
-        ("IAM_ROLE", "ARN"): outputs["RoleArn"],
-        ("S3", "STAGE"): outputs["StageUrl"].rstrip("/"),
-    }
+HOST, ROLE, STAGE = ("CLUSTER", "HOST"), ("IAM_ROLE", "ARN"), ("S3", "STAGE")
 
 
 def fill_in(path: Path, found: Outputs, allow_from: str) -> None:
@@ -29,27 +22,32 @@ def fill_in(path: Path, found: Outputs, allow_from: str) -> None:
 
     Raise ConfigError for a file that cannot be written.
     """
-    given = places(
+    write(
+        path,
         {
-            "Host": found.host,
-            "Database": found.db,
-            "Port": str(found.port),
-            "RoleArn": found.role_arn,
-            "StageUrl": found.stage,
-        }
+            HOST: found.host,
+            ("CLUSTER", "DB_NAME"): found.db,
+            ("CLUSTER", "DB_PORT"): str(found.port),
+            ROLE: found.role_arn,
+            STAGE: found.stage,
+            ("DWH", "REGION"): found.region,
+            ("DWH", "ALLOW_FROM"): allow_from,
+        },
     )
-    write(path, given | {("DWH", "REGION"): found.region, ("DWH", "ALLOW_FROM"): allow_from})
 
 
-def take_out(path: Path | None, outputs: Mapping[str, str]) -> bool:
-    """Empty what still names a warehouse that is gone; tell whether there was any of it."""
-    if path is None or not outputs.get("Host"):
+def take_out(path: Path | None, named: Iterable[str]) -> bool:
+    """Empty what names a warehouse, its role or its stage that are gone; tell whether there was any of it.
+
+    In the names given, * stands for anything.
+    """
+    if path is None:
         return False
     given = config.from_lines(path, config.read_lines(path, may_be_missing=False) or [])
     stale = {
         place: ""
-        for place, value in places(outputs).items()
-        if place[1] in ("HOST", "ARN", "STAGE") and place in given and given[place].text == value
+        for place in (HOST, ROLE, STAGE)
+        if place in given and any(fnmatchcase(given[place].text, name) for name in named)
     }
     if stale:
         write(path, stale)
@@ -62,16 +60,24 @@ def write(path: Path, values: Mapping[Place, str]) -> None:
     for (section, key), value in values.items():
         _set(lines, section, key, f"{key} = {value}".rstrip())
     path = path.resolve()
+    new: Path | None = None
     try:
         with tempfile.NamedTemporaryFile(
             "w", dir=path.parent, prefix=f".{path.name}.", encoding="utf-8", delete=False
-        ) as new:
-            new.write("\n".join(lines).rstrip("\n") + "\n")
+        ) as file:
+            new = Path(file.name)
+            file.write("\n".join(lines).rstrip("\n") + "\n")
         if path.exists():
-            Path(new.name).chmod(path.stat().st_mode)
-        Path(new.name).replace(path)
+            new.chmod(path.stat().st_mode)
+        new.replace(path)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error.strerror}). Check the folder's permissions.") from None
+        raise ConfigError(
+            f"{path}: cannot be replaced ({error.strerror}), and is as it was. Check the folder's permissions; do not"
+            " mount a file alone, but its folder."
+        ) from None
+    finally:
+        if new is not None:
+            new.unlink(missing_ok=True)  # a copy, with the secrets that the file may hold
 
 
 def _set(lines: list[str], section: str, key: str, line: str) -> None:

@@ -60,6 +60,11 @@ class Plan:
         return prices.rpu_hours(self.prices, self.limit) if self.kind == SERVERLESS else 0
 
     @property
+    def command(self) -> str:
+        """The command that sets this up, or goes on with it."""
+        return "sparkify cluster setup" + (f" --allow-from {self.allow_from}" if self.allow_from else "")
+
+    @property
     def capacity(self) -> str:
         """What does the work, in words."""
         if self.kind == SERVERLESS:
@@ -110,15 +115,9 @@ class Plan:
     @property
     def policy(self) -> list[str]:
         """What the warehouse's role may do, in words, a line each."""
-        lines = [
-            f"read             s3://{self.parameters[f'{what}Bucket']}/{self.parameters[f'{what}Prefix']}"
-            for what in ("Log", "Song")
-            if self.parameters[f"{what}Bucket"]
-        ]
         own = self.parameters["OwnStageBucket"]
         stage = f"s3://{own}" if own else "the stack's own bucket, "
         return [
-            *lines,
             f"read and write   {stage}/{self.parameters['StagePrefix']}".replace(", /", ", "),
             "nothing else",
         ]
@@ -131,7 +130,7 @@ def plan(config: Config, allow_from: str | None = None) -> Plan:
     """
     dwh = config.dwh
     kind = _kind(dwh)
-    region = dwh.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+    region = dwh.region or os.environ.get("AWS_DEFAULT_REGION") or ""  # as boto3 does, to which AWS_REGION says nothing
     known = prices.load(region, dwh.prices)
     node_type, nodes = _nodes(dwh, known) if kind == PROVISIONED else ("", 0)
     name = _name(dwh, kind)
@@ -147,8 +146,6 @@ def plan(config: Config, allow_from: str | None = None) -> Plan:
             "Port": str(_port(dwh.port)),
             "AllowFrom": addresses.allowed(dwh.allow_from if allow_from is None else allow_from),
             "RoleName": _role_name(dwh.iam_role_name),
-            **_place("Log", config.log_data, "LOG_DATA"),
-            **_place("Song", config.song_data, "SONG_DATA"),
             **_stage(config.stage),
             **_capacity_parameters(dwh, kind, node_type, nodes),
         },
@@ -234,8 +231,12 @@ def _capacity_parameters(dwh: Dwh, kind: str, node_type: str, nodes: int) -> dic
     if kind == PROVISIONED:
         return {"NodeType": node_type, "NumberOfNodes": str(nodes)}
     capacity = dwh.base_capacity
-    if capacity != 4 and (capacity % 8 or not 8 <= capacity <= 512):
-        raise ConfigError(f"[DWH] BASE_CAPACITY: {capacity} RPU cannot be had. Write 4, 8, or another multiple of 8.")
+    # "Compute capacity for Amazon Redshift Serverless", Redshift Management Guide; above 512 not in every region.
+    if capacity not in (4, *range(8, 513, 8), *range(544, 1025, 32)):
+        raise ConfigError(
+            f"[DWH] BASE_CAPACITY: {capacity} RPU cannot be had."
+            " Write 4, a multiple of 8 up to 512, or a multiple of 32 up to 1024."
+        )
     return {"BaseCapacity": str(capacity)}
 
 
@@ -261,23 +262,16 @@ def _role_name(text: str) -> str:
     return text
 
 
-def _place(what: str, url: str, key: str) -> dict[str, str]:
-    """Return bucket and prefix of a folder in S3, both empty for a folder on disk."""
-    scheme, _, place = url.partition("://")
-    if scheme != "s3" or not place:
-        return {f"{what}Bucket": "", f"{what}Prefix": ""}
-    bucket, _, prefix = place.partition("/")
+def _stage(url: str) -> dict[str, str]:
+    """Return bucket and prefix of a stage of the user's own, or no bucket for the stack's."""
+    if not url:
+        return {"OwnStageBucket": "", "StagePrefix": "stage/"}
+    if not url.startswith("s3://"):
+        raise ConfigError("[S3] STAGE: is not in S3, where COPY looks. Write s3://bucket/folder, or leave it empty.")
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
     # In a policy * and ? stand for anything, and $ begins a variable: the role would see more than was named.
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket) or re.search(r"[*?$]", prefix):
-        raise ConfigError(f"[S3] {key}: is no folder that a role can be limited to. Write s3://bucket/folder.")
-    prefix = prefix.strip("/")
-    return {f"{what}Bucket": bucket, f"{what}Prefix": f"{prefix}/" if prefix else ""}
-
-
-def _stage(url: str) -> dict[str, str]:
-    if url and not url.startswith("s3://"):
-        raise ConfigError("[S3] STAGE: is not in S3, where COPY looks. Write s3://bucket/folder, or leave it empty.")
-    own = _place("", url, "STAGE")
-    if own["Bucket"] and not own["Prefix"]:
+        raise ConfigError("[S3] STAGE: is no folder that a role can be limited to. Write s3://bucket/folder.")
+    if not prefix.strip("/"):
         raise ConfigError("[S3] STAGE: is a whole bucket. Name a folder in it: s3://bucket/folder.")
-    return {"OwnStageBucket": own["Bucket"], "StagePrefix": own["Prefix"] or "stage/"}
+    return {"OwnStageBucket": bucket, "StagePrefix": f"{prefix.strip('/')}/"}

@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
+from typing import TypeVar
 
 from sparkify.cluster import stack as stacks
 from sparkify.cluster.account import KEPT, PROJECT, Account, code, told
-from sparkify.cluster.stack import GONE
+from sparkify.cluster.stack import GONE, Member
+
+T = TypeVar("T")
 
 LOOKS = 12  # at the Tagging API, which lags: a minute
 REMEMBERED = 3  # deleted stacks of the name: what older ones left, their own teardown has told
@@ -21,11 +24,12 @@ REMEMBERED = 3  # deleted stacks of the name: what older ones left, their own te
 
 @dataclass(frozen=True)
 class Remains:
-    """What still stands, what was kept on purpose, both by ARN or by type and id; and what could not be asked."""
+    """What still stands, what was kept on purpose, both by ARN or by type and id; what is gone, what was not told."""
 
     left: tuple[str, ...]
     kept: tuple[str, ...]
     unknown: tuple[str, ...]
+    gone: tuple[Member, ...] = ()  # with the last stacks of the name
 
 
 def of(account: Account, name: str, secret: str = "", kept: str = "") -> Remains:
@@ -35,7 +39,7 @@ def of(account: Account, name: str, secret: str = "", kept: str = "") -> Remains
     """
     unknown: list[str] = []
 
-    def ask(witness: Callable[[], list[str]]) -> list[str]:
+    def ask(witness: Callable[[], list[T]]) -> list[T]:
         from botocore.exceptions import ClientError
 
         try:
@@ -50,13 +54,14 @@ def of(account: Account, name: str, secret: str = "", kept: str = "") -> Remains
         *ask(lambda: _roles(account, name)),
         *ask(lambda: [secret] if secret and _secret_stands(account, secret) else []),
     ]
-    gone = set(ask(lambda: _gone(account, name)))
+    gone = ask(lambda: _gone(account, name))
     kept_too: list[str] = []
-    tagged = ask(lambda: _tagged(account, name, gone, kept_too))
+    tagged = ask(lambda: _tagged(account, name, {member.id for member in gone}, kept_too))
     return Remains(
         left=tuple(dict.fromkeys([*left, *(arn for arn in tagged if not _told(arn, left))])),
         kept=tuple(dict.fromkeys([*([kept] if kept else []), *kept_too])),
         unknown=tuple(dict.fromkeys(unknown)),
+        gone=tuple(gone),
     )
 
 
@@ -69,10 +74,10 @@ def _standing(account: Account, name: str) -> list[str]:
     return [f"AWS::CloudFormation::Stack {name}", *(f"{member.type} {member.id}" for member in standing)]
 
 
-def _gone(account: Account, name: str) -> list[str]:
-    """Return the ids of what CloudFormation has deleted with the last stacks of the name."""
+def _gone(account: Account, name: str) -> list[Member]:
+    """Return what CloudFormation has deleted with the last stacks of the name."""
     return [
-        member.id
+        member
         for stack_id in stacks.deleted(account, name)[:REMEMBERED]
         for member in stacks.members(account, stack_id)
         if member.status == GONE

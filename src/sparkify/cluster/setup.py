@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
+from sparkify import s3
 from sparkify.cluster import endpoint, limits, prices, stage, template
 from sparkify.cluster import stack as stacks
 from sparkify.cluster.account import Account, plain_errors, told
@@ -13,7 +14,7 @@ from sparkify.cluster.endpoint import Outputs
 from sparkify.cluster.plan import SERVERLESS, Plan, priced
 from sparkify.cluster.stack import Change, Outcome, Say, Stack
 from sparkify.config import Config
-from sparkify.errors import ClusterError
+from sparkify.errors import ClusterError, ConfigError
 
 # Whoever replaces one of these loses what is in it.
 HOLDS_DATA = ("AWS::RedshiftServerless::Namespace", "AWS::Redshift::Cluster")
@@ -45,38 +46,57 @@ def setup(
         known = prices.load(account.region, config.dwh.prices)
         plan = priced(replace(plan, region=account.region, prices=known))
         say(f"AWS account {account.number()}, {account.region}.")
-        found = settled(account, plan.stack, say)
+        found = settled(account, plan, say)
+        # Whatever becomes of the changes: what an interrupted setup has left costs, and nothing may limit it.
+        limited = found is not None and _limit_if_there_is_none(account, found, plan, say)
+        _refuse_stage_of_nobody(account, plan)
         changed = _create(account, plan, say, agree) if found is None else _change(account, found, plan, say, agree)
         if changed is None:
             return None
         if plan.kind == SERVERLESS and (done := _limited(account, plan)):
             say(done)
             changed = True
-        return Result(endpoint.of(account, endpoint.standing(account, plan.stack)), changed)
+        return Result(endpoint.of(account, endpoint.standing(account, plan.stack)), changed or limited)
+
+
+def _refuse_stage_of_nobody(account: Account, plan: Plan) -> None:
+    bucket = plan.parameters["OwnStageBucket"]
+    if bucket and not stage.exists(account, bucket):
+        raise ConfigError(
+            f"[S3] STAGE: there is no bucket {bucket}, and whoever made one of that name could read what is staged."
+            " Make it, name another, or leave STAGE empty for one of the stack's own."
+        )
+
+
+def _limit_if_there_is_none(account: Account, found: Stack, plan: Plan, say: Say) -> bool:
+    if found.kind != SERVERLESS or limits.in_force(account, found.outputs["Name"]):
+        return False
+    limited = plan.kind == SERVERLESS
+    say(_limited(account, plan) if limited else f"Nothing limits what {plan.stack} costs.")
+    return limited
 
 
 def _limited(account: Account, plan: Plan) -> str:
     """Set the limit of the spend; raise ClusterError where that is refused: the warehouse stands without it."""
     from botocore.exceptions import ClientError
 
-    at_ctrl_c = (
-        f"{plan.stack} stands, perhaps without a limit of what it costs. Run `sparkify cluster setup` to set it."
-    )
+    at_ctrl_c = f"{plan.stack} stands, perhaps without a limit of what it costs. Run `{plan.command}` to set it."
     try:
         with stacks.interruptible(at_ctrl_c):
             return limits.set_limit(account, plan.name, plan.rpu_hours)
     except ClientError as error:
         raise ClusterError(
             f"{plan.stack}: stands, but nothing limits what it costs.\n{told(error)}\n"
-            "Put that right, then run `sparkify cluster setup` again."
+            f"Put that right, then run `{plan.command}` again."
         ) from error
 
 
-def settled(account: Account, name: str, say: Say) -> Stack | None:
+def settled(account: Account, plan: Plan, say: Say) -> Stack | None:
     """Return the stack when AWS is done with it and all of it stands, None when there is none.
 
     What an earlier setup left under way is waited for; what it left behind of a failure is cleared away.
     """
+    name = plan.stack
     while found := stacks.find(account, name):
         if found.stands:
             return found
@@ -94,18 +114,18 @@ def settled(account: Account, name: str, say: Say) -> Stack | None:
                 f"{name}: is in a state that a setup cannot mend ({found.status}). Run `sparkify cluster teardown`,"
                 " then set up anew."
             )
-        with _going_on(name, unlimited=found.kind == SERVERLESS and found.status.startswith("CREATE")):
+        with _going_on(plan, unlimited=found.kind == SERVERLESS and found.status.startswith("CREATE")):
             outcome = stacks.follow(account, found.id, say, after)
         if outcome.failures and "DELETE" not in outcome.status:
             raise _failed(account, stacks.find(account, name), name, outcome)
     return None
 
 
-def _going_on(name: str, *, unlimited: bool = False) -> AbstractContextManager[None]:
+def _going_on(plan: Plan, *, unlimited: bool = False) -> AbstractContextManager[None]:
     without = " Nothing limits what it may cost until a setup has ended: that sets the limit." if unlimited else ""
     return stacks.interruptible(
-        f"AWS goes on with the stack {name}, which costs from now on.{without} Run `sparkify cluster setup` to go on"
-        " with it, or `sparkify cluster teardown` to be rid of it."
+        f"AWS goes on with the stack {plan.stack}, which costs from now on.{without} Run `{plan.command}` to go on with"
+        " it, or `sparkify cluster teardown` to be rid of it."
     )
 
 
@@ -115,7 +135,7 @@ def _create(
     if not agree(plan, None):
         return None
     parameters = plan.parameters | {"Zones": _zones(account)}
-    with _going_on(plan.stack, unlimited=plan.kind == SERVERLESS):
+    with _going_on(plan, unlimited=plan.kind == SERVERLESS):
         made = stacks.create(account, plan.stack, plan.kind, template.text(plan.kind), parameters)
         outcome = stacks.follow(account, made, say)
     if outcome.status != "CREATE_COMPLETE":
@@ -147,22 +167,34 @@ def _change(
             " first, or name another stack in [DWH] STACK."
         )
     parameters = plan.parameters | {"Zones": found.parameters["Zones"]}
-    own = f"s3://{parameters['OwnStageBucket']}/{parameters['StagePrefix']}"
-    if not found.parameters["OwnStageBucket"] and found.outputs["StageUrl"] == own:  # as --write-config wrote it
+    bucket, _ = s3.split(found.outputs["StageUrl"])
+    if not found.parameters["OwnStageBucket"] and parameters["OwnStageBucket"] == bucket:  # as --write-config wrote it
         parameters["OwnStageBucket"] = ""
+    limit = _change_of_limit(account, plan)
     with stacks.change_set(account, found, template.text(plan.kind), parameters) as (changes, execute):
-        if not changes:
+        if not changes and not limit:
             return False
         _refuse_loss(plan, changes)
-        if not agree(plan, changes):
+        if not agree(plan, [*changes, *limit]):
             return None
+        if not changes:
+            return False  # the limit is set when the stack stands, changed or not
         if any(change.action == "Remove" and change.type == "AWS::S3::Bucket" for change in changes):
             stage.empty(account, found.outputs["StageUrl"])
-        with _going_on(plan.stack):
+        with _going_on(plan):
             outcome = stacks.follow(account, found.id, say, after=execute())
     if outcome.status != "UPDATE_COMPLETE":
         raise _failed(account, stacks.find(account, plan.stack), plan.stack, outcome)
     return True
+
+
+def _change_of_limit(account: Account, plan: Plan) -> list[Change]:
+    """Return what setting the limit will change, to be shown with the changes of the stack."""
+    standing = limits.nearest(account, plan.name, plan.rpu_hours) if plan.kind == SERVERLESS else None
+    if standing is None or standing["amount"] == plan.rpu_hours:
+        return []
+    words = f"{plan.rpu_hours:,} RPU-hours a month; now {standing['amount']:,}"
+    return [Change("Modify", "UsageLimit", "", replaces=False, properties=(words,))]
 
 
 def _refuse_loss(plan: Plan, changes: Sequence[Change]) -> None:

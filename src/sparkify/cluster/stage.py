@@ -24,6 +24,20 @@ def held(account: Account, bucket: str) -> Held:
     return Held(len(sizes), sum(sizes))
 
 
+def exists(account: Account, bucket: str) -> bool:
+    """Tell whether there is a bucket of this name, whoever's it is."""
+    from botocore.exceptions import ClientError
+
+    try:
+        account.client("s3").head_bucket(Bucket=bucket)
+    except ClientError as error:
+        if code(error) == "404":
+            return False
+        if code(error) not in ("301", "400", "403"):  # a bucket elsewhere, or one that may not be looked at
+            raise
+    return True
+
+
 def empty(account: Account, bucket: str) -> None:
     """Delete everything in a bucket; raise ClusterError naming the first object that stays."""
     bucket = bucket.removeprefix("s3://").partition("/")[0]

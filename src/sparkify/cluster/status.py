@@ -30,7 +30,7 @@ class Status:
     capacity: str
     created: datetime
     age: float  # seconds
-    unlimited: bool  # Serverless without a limit of what it may cost, as an interrupted setup leaves it
+    unlimited: bool  # Serverless without a limit that stops queries, as an interrupted setup leaves it
     cost_so_far: float | None  # US dollars, estimated from above; without what is stored; None where it is not known
     cost_basis: str  # what this is reckoned from, or why it is not known
     public: bool  # whether the endpoint has an address on the internet
@@ -75,7 +75,7 @@ def _serverless(account: Account, stack: Stack, known: prices.Prices, age: float
     name = stack.outputs["Name"]
     workgroup = account.client("redshift-serverless").get_workgroup(workgroupName=name)["workgroup"]
     capacity, public, hours = workgroup["baseCapacity"], bool(workgroup["publiclyAccessible"]), age / 3600
-    limited = sum(limit["amount"] for limit in limits.limits(account, name))
+    limited = limits.in_force(account, name)
     words = f"{capacity} RPU, at most {limited:,} RPU-hours a month" if limited else f"{capacity} RPU, without a limit"
 
     def cost() -> float:

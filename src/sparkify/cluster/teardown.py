@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -17,6 +17,14 @@ from sparkify.config import Config
 from sparkify.errors import ClusterError
 
 ATTEMPTS = 2  # Redshift frees its network interfaces late now and then, and a subnet cannot go before they have
+
+# What `setup --write-config` writes down of a resource, by its type.
+NAMES = {
+    "AWS::RedshiftServerless::Workgroup": "{id}.{account}.{region}.redshift-serverless.amazonaws.com*",
+    "AWS::Redshift::Cluster": "{id}.*.{region}.redshift.amazonaws.com*",
+    "AWS::IAM::Role": "arn:*:iam::{account}:role/sparkify/{stack}/{id}",
+    "AWS::S3::Bucket": "s3://{id}/*",
+}
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,7 @@ class Result:
 
     remains: Remains
     problems: tuple[str, ...]
-    outputs: dict[str, str]  # of the stack that was deleted
+    named: tuple[str, ...]  # how dwh.cfg may name what is gone, * for anything
 
 
 def teardown(config: Config, say: Say, agree: Callable[[Doomed], bool], snapshot: bool | None = None) -> Result | None:
@@ -54,7 +62,8 @@ def teardown(config: Config, say: Say, agree: Callable[[Doomed], bool], snapshot
         say(f"AWS account {account.number()}, {account.region}.")
         found = _settled(account, name, say)
         if found is None:
-            return Result(remains.of(account, name), (), {})
+            left = remains.of(account, name)
+            return Result(left, (), _named(account, name, left.gone))
         doomed = _look(account, found, snapshot)
         if found.status != "DELETE_IN_PROGRESS" and not agree(doomed):
             return None
@@ -64,7 +73,13 @@ def teardown(config: Config, say: Say, agree: Callable[[Doomed], bool], snapshot
             problems = _delete(account, found, doomed, say)
             say("Looking for what is left.")
             left = remains.of(account, name, secret, kept)
-        return Result(left, tuple(problems), found.outputs)
+        return Result(left, tuple(problems), _named(account, name, left.gone))
+
+
+def _named(account: Account, stack: str, gone: Sequence[Member]) -> tuple[str, ...]:
+    """Return what dwh.cfg may hold of what is gone; asked of CloudFormation, since AWS may have gone on without us."""
+    known = {"account": account.number(), "region": account.region, "stack": stack}
+    return tuple(NAMES[member.type].format(id=member.id, **known) for member in gone if member.type in NAMES)
 
 
 def _again(name: str) -> AbstractContextManager[None]:

@@ -98,10 +98,10 @@ class Engine(ABC):
         self.execute("delete from checked_period")
         self.execute(f"insert into checked_period {select}")
 
-    def upkeep(self) -> list[tuple[str, float, float]]:
+    def upkeep(self) -> list[tuple[str, float, float]] | None:
         """Return of each table the share of its rows that is unsorted and how stale its statistics are, in percent.
 
-        Engines that see to that by themselves return nothing.
+        Engines that see to that by themselves return an empty list; None means that the login may not know.
         """
         return []
 

@@ -11,6 +11,7 @@ import json
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -124,7 +125,11 @@ class Redshift(Server):
 
     def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:
         self._address, config, self._secret = redshift_login.found(url, config)
-        self._name = f"{self._address.host}/{self._address.database}/{config.schema}"
+        # Names are in small letters, also those in double quotes ("Names and identifiers", the guide): the catalogue's
+        # are compared with ours.
+        config = replace(config, schema=config.schema.lower())
+        at = self._address
+        self._name = f"{at.host}:{at.port}/{at.database}/{config.schema}"
         self._connection: Connection | None = None
         self._is_lost = False
         self._is_rebuilding = False
@@ -326,8 +331,6 @@ class Redshift(Server):
         refused = rows - int(self.value("select pg_last_copy_count()"))
         if refused:
             errors = self.rows(_LOAD_ERRORS)
-            # The view keeps 256 characters of a file's address (SYS_LOAD_ERROR_DETAIL, the guide).
-            named = {address[:256]: part for address, part in named.items()}
             known = all(file in named for file, *_ in errors)
             if len(errors) != refused or table not in _KINDS or not known:
                 told = "".join(f"\n  {file}:{line}: {column}: {said}" for file, line, column, said, _ in errors[:5])
@@ -362,12 +365,18 @@ class Redshift(Server):
         """Have the planner told what a table now holds, once all is published."""
         self._grown.add(table)
 
-    def upkeep(self) -> list[tuple[str, float, float]]:
-        """Return of each table the share of its rows that is unsorted and how stale its statistics are, in percent."""
-        return [
-            (table, float(unsorted or 0), float(stats_off or 0))
-            for table, unsorted, stats_off in self.rows(_UPKEEP, [self._schema])
-        ]
+    def upkeep(self) -> list[tuple[str, float, float]] | None:
+        """Return of each table the share of its rows that is unsorted and how stale its statistics are, in percent.
+
+        None where the login may not know: SVV_TABLE_INFO is for superusers, and whom they grant it to.
+        """
+        try:
+            rows = self.rows(_UPKEEP, [self._schema])
+        except WarehouseError as error:
+            if _DENIED not in str(error):
+                raise
+            return None
+        return [(table, float(unsorted or 0), float(stats_off or 0)) for table, unsorted, stats_off in rows]
 
     @contextmanager
     def rebuild(self) -> Iterator[Redshift]:

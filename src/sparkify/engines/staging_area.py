@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 
 _MAX_ERRORS = 100_000  # the most that MAXERROR takes ("Data load operations", the guide)
 _AT_ONCE = 8  # files on their way to S3
+
+LONGEST_STAGE = 150
+"""Bytes that [S3] STAGE may have.
+
+Below it a file's address goes on for up to 100, which tell the file from others, and Redshift shows 256 where it says
+what COPY refused (SYS_LOAD_ERROR_DETAIL, the guide).
+"""
 _ROLE = re.compile(r"default|arn:aws[a-z-]*:iam::\d{12}:role/\S+")
 
 
@@ -49,6 +56,11 @@ class StagingArea:
             raise ConfigError(
                 "[S3] STAGE: Redshift takes what it loads from S3, and no folder for that is named. Set it to one that"
                 " you may write to and the role of [IAM_ROLE] may read, such as s3://bucket/stage."
+            )
+        if (length := len(config.stage.encode())) > LONGEST_STAGE:
+            raise ConfigError(
+                f"[S3] STAGE: is of {length} bytes, and Redshift would cut the names of the files below it where it"
+                f" tells what COPY refused. Name a folder of at most {LONGEST_STAGE} bytes."
             )
         if not _ROLE.fullmatch(config.iam_role_arn):
             raise ConfigError(
