@@ -129,6 +129,17 @@ def test_what_the_warehouse_holds_is_shown_as_text(where: str, warehouse: Wareho
         assert html.count("<script>") == 1
 
 
+def test_name_of_any_characters_is_drawn(warehouse: Warehouse) -> None:
+    """A title with every character that JSON can carry and XML cannot is drawn, each of them as U+FFFD."""
+    odd = [*map(chr, range(1, 32)), "\ufffe", "\uffff"]
+    write(warehouse.log_data / "events.json", play(0, song=f"One{''.join(odd)}Two", artist="Odd\x07"))
+    warehouse.etl()
+    for selection in (EVERYTHING, Selection(artist="Odd\x07"), Selection(user="1")):
+        html = rendered(warehouse, selection)
+        assert "One\ufffd" in html
+        assert not any(c in "".join(re.findall(r"<svg.*?</svg>", html, re.DOTALL)) for c in odd if not c.isspace())
+
+
 def test_page_of_an_empty_warehouse_says_so(warehouse: Warehouse) -> None:
     """Before anything is loaded there is a page, with zeros and without charts."""
     with engines.connect(warehouse.url) as engine:

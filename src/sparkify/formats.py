@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
+
+_UNPRINTED = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 has no character for (www.w3.org/TR/xml/#charsets)."""
 
 
 def distinct(names: Sequence[str]) -> list[str]:
@@ -63,6 +67,11 @@ def _cell(value: Any) -> str:
 def printable(text: str) -> str:
     """Return a text that cannot steer a terminal: control characters stand as escapes."""
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def legible(text: str) -> str:
+    """Return a text for a page or a drawing: what XML has no character for stands as U+FFFD."""
+    return _UNPRINTED.sub("\ufffd", text)
 
 
 def size(number: float) -> str:

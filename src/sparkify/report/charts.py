@@ -12,6 +12,8 @@ from datetime import date
 from typing import Any
 from xml.etree import ElementTree
 
+from sparkify import formats
+
 Rows = Sequence[dict[str, Any]]
 Spec = dict[str, Any]
 Chart = Callable[[int], Spec]
@@ -32,7 +34,7 @@ def svg(spec: Spec, name: str, label: str) -> str:
     """Draw a specification; `name` keeps its ids apart from those of other drawings, `label` says what is seen."""
     import vl_convert
 
-    drawn = ElementTree.fromstring(vl_convert.vegalite_to_svg(json.dumps(_styled(spec), default=str)))
+    drawn = ElementTree.fromstring(vl_convert.vegalite_to_svg(json.dumps(_drawable(_styled(spec)), default=str)))
     parents = [drawn, *drawn.iter()]
     for element in parents:
         told = element.attrib.pop("aria-label", None)
@@ -47,9 +49,21 @@ def svg(spec: Spec, name: str, label: str) -> str:
         if told and "root" not in element.attrib.get("class", "") and element is not drawn:
             ElementTree.SubElement(element, f"{{{_SVG}}}title").text = told
     width, height = drawn.attrib.pop("width"), drawn.attrib.pop("height")
-    drawn.attrib.update(role="img", viewBox=f"0 0 {width} {height}", **{"aria-label": label})
+    drawn.attrib.update(role="img", viewBox=f"0 0 {width} {height}", **{"aria-label": formats.legible(label)})
     ElementTree.register_namespace("", _SVG)
     return ElementTree.tostring(drawn, encoding="unicode")
+
+
+def _drawable(said: Any) -> Any:
+    """Return a specification whose texts an SVG can hold: any other character would end the process."""
+    match said:
+        case str():
+            return formats.legible(said)
+        case dict():
+            return {key: _drawable(value) for key, value in said.items()}
+        case list():
+            return [_drawable(value) for value in said]
+    return said
 
 
 def _styled(spec: Spec) -> Spec:
