@@ -140,6 +140,14 @@ def test_name_of_any_characters_is_drawn(warehouse: Warehouse) -> None:
         assert not any(c in "".join(re.findall(r"<svg.*?</svg>", html, re.DOTALL)) for c in odd if not c.isspace())
 
 
+def test_table_of_the_page_shows_names_as_they_are(warehouse: Warehouse) -> None:
+    """Joined emoji, and letters and blanks that no terminal shows, stand in a table as the app wrote them."""
+    name = "👩\u200d👩\u200d👧 می\u200cخواهم a\u00a0b\tc"
+    write(warehouse.log_data / "events.json", play(0, song=name))
+    warehouse.etl()
+    assert f"<td>{name}</td>" in rendered(warehouse)
+
+
 def test_page_of_an_empty_warehouse_says_so(warehouse: Warehouse) -> None:
     """Before anything is loaded there is a page, with zeros and without charts."""
     with engines.connect(warehouse.url) as engine:

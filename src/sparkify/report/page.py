@@ -184,4 +184,4 @@ def _shown(value: Any) -> str:
             return f"{value:,.3f}".rstrip("0").rstrip(".")
         case int():
             return f"{value:,}"
-    return formats.printable(str(value))
+    return formats.legible(str(value))
