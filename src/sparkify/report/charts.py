@@ -27,7 +27,7 @@ _A_YEAR = 300  # days, from which on months are written
 _FEW = 10  # days, each of which has its label
 _FEW_STEPS = 4  # from 0 up, each of which has its label
 _WHOLE = ",d"
-_STRONG = 0.72  # a cell from this share of the strongest on has its text in the colour of the page
+_READABLE = 0.55  # the strongest a cell may be that has text on it: a contrast of 4.5 to 1 in either theme, and in print
 
 
 def svg(spec: Spec, name: str, label: str) -> str:
@@ -290,7 +290,7 @@ def grid(
                     "fillOpacity": {
                         "field": "share",
                         "type": "quantitative",
-                        "scale": {"domain": [0, 1], "range": [0.04, 1]},
+                        "scale": {"domain": [0, 1], "range": [0.04, _READABLE if written else 1]},
                         "legend": None,
                     },
                     "description": {"field": "tip"},
@@ -298,9 +298,7 @@ def grid(
             }
         ]
         if written and few:
-            strong = {"test": f"datum.share > {_STRONG}", "value": "var(--card)"}
-            colour = {"condition": strong, "value": "var(--ink)"}
-            layers.append({"mark": {"type": "text"}, "encoding": {"text": {"field": "written"}, "color": colour}})
+            layers.append({"mark": {"type": "text"}, "encoding": {"text": {"field": "written"}}})
         return {
             "width": width,
             "height": max(28 * len(downs), 28) + 50,
