@@ -27,7 +27,7 @@ _A_YEAR = 300  # days, from which on months are written
 _FEW = 10  # days, each of which has its label
 _FEW_STEPS = 4  # from 0 up, each of which has its label
 _WHOLE = ",d"
-_READABLE = 0.55  # the strongest a cell may be that has text on it: a contrast of 4.5 to 1 in either theme, and in print
+_READABLE = 0.55  # the strongest a cell with text may be: a contrast of 4.5 to 1 in either theme, and in print
 
 
 def svg(spec: Spec, name: str, label: str) -> str:
