@@ -173,6 +173,20 @@ def test_years_of_data_stay_below_two_megabytes(tmp_path: Path) -> None:
     assert len(rendered(warehouse).encode()) < BIGGEST
 
 
+def test_cohorts_that_are_not_drawn_are_counted(warehouse: Warehouse) -> None:
+    """Of twenty weekly cohorts the sentence and the table have all; the chart has the latest, and says so."""
+    events = [play(7 * DAY * week, str(week)) for week in range(1, 21)]
+    events += [play(7 * DAY * (week + 1) + 60, str(week)) for week in range(1, 9)]
+    write(warehouse.log_data / "events.json", *events)
+    warehouse.etl()
+    html = rendered(warehouse)
+    said = text_of(html)
+    assert "42% of new listeners played again in the week after their first." in said
+    assert "The chart has the latest 12 cohorts, for 12 weeks." in said
+    table = html[html.index('aria-label="Weekly cohorts, as a table"') :]
+    assert table[: table.index("</table>")].count("<tr>") == 1 + 20 * 21 // 2
+
+
 def test_page_asks_for_nothing_and_forbids_to(warehouse: Warehouse) -> None:
     """The page names no address to load from, and its policy forbids it everything but its own style and script."""
     deliver(warehouse)

@@ -21,7 +21,7 @@ LISTED = 400
 """So many rows stand in a table."""
 
 COHORTS = 12
-"""So many weekly cohorts are shown, the latest ones."""
+"""So many weekly cohorts are drawn, the latest ones, for as many weeks; all are counted."""
 
 WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 
@@ -273,24 +273,25 @@ def funnel(answers: Answers) -> Figure:
 def retention(answers: Answers) -> Figure:
     """Which of those who began in a week came back in later ones."""
     rows = answers.ask("weekly_retention", "order by cohort_week, weeks_since")
-    shown_weeks = sorted({row["cohort_week"] for row in rows})[-COHORTS:]
-    rows = [row for row in rows if row["cohort_week"] in shown_weeks and row["weeks_since"] < COHORTS]
     size = sum(row["cohort_listeners"] for row in rows if row["weeks_since"] == 1)
     back = sum(row["active_listeners"] for row in rows if row["weeks_since"] == 1)
     says = "No cohort has a second week." if rows else _no_week(answers)
     if size:
         says = f"{back / size:.0%} of new listeners played again in the week after their first."
+    latest = sorted({row["cohort_week"] for row in rows})[-COHORTS:]
+    drawn = [row for row in rows if row["cohort_week"] in latest and row["weeks_since"] < COHORTS]
     cells = [
         row | {"cohort": f"{row['cohort_week'].day} {row['cohort_week']:%b %Y} · {row['cohort_listeners']:,}"}
-        for row in rows
+        for row in drawn
     ]
+    cut = f" The chart has the latest {COHORTS} cohorts, for {COHORTS} weeks." if len(drawn) < len(rows) else ""
     titles = ("weeks since the first play", "")
     return Figure(
         "weekly_retention",
         "Weekly cohorts",
         says,
         "Listeners by the week of their first play, and the share of them who played in each week since. Who listened"
-        " before the data begins looks new in its first week; the last week may not be over.",
+        f" before the data begins looks new in its first week; the last week may not be over.{cut}",
         rows,
         charts.grid(
             cells, "weeks_since", "cohort", "retention", form=".0%", unit="came back", titles=titles, written=True
