@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from html import unescape
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from tests import deliveries
@@ -18,7 +19,7 @@ from tests.realdata import catalogue_records
 
 from sparkify import cli, engines, pipeline
 from sparkify.generate import generate
-from sparkify.report import page
+from sparkify.report import charts, page
 from sparkify.views import EVERYTHING, Selection
 
 BIGGEST = 2_000_000  # bytes
@@ -185,6 +186,27 @@ def test_cohorts_that_are_not_drawn_are_counted(warehouse: Warehouse) -> None:
     assert "The chart has the latest 12 cohorts, for 12 weeks." in said
     table = html[html.index('aria-label="Weekly cohorts, as a table"') :]
     assert table[: table.index("</table>")].count("<tr>") == 1 + 20 * 21 // 2
+
+
+def test_lines_have_no_value_where_nothing_was_counted() -> None:
+    """Where days are missing, a line of amounts lies at 0 and one of rates is broken; a lonely rate is a point."""
+    first, second = date(2020, 1, 6), date(2020, 6, 1)
+    rows = [{"day": day, "plays": 1, "rate": 0.5} for day in (first, first + timedelta(1), second)]
+    amounts = charts.lines(rows, "day", {"plays": "plays"})(charts.FULL)["data"]["values"]
+    assert [(value["when"], value["value"]) for value in amounts] == [
+        (first, 1),
+        (first + timedelta(1), 1),
+        (first + timedelta(2), 0),
+        (second - timedelta(1), 0),
+        (second, 1),
+    ]
+    chart = charts.lines(rows, "day", {"rate": "rate"}, ".0%")(charts.FULL)
+    assert [value["value"] for value in chart["data"]["values"]] == [0.5, 0.5, None, None, 0.5]
+    drawn = ElementTree.fromstring(charts.svg(chart, "rate", "A rate"))
+    ways = [element.attrib for element in drawn.iter("{http://www.w3.org/2000/svg}path")]
+    [line] = [way["d"] for way in ways if way.get("stroke") == "var(--first)"]
+    assert line.count("L") == 1  # from the first day to the second, and no further
+    assert sum(way.get("fill") == "var(--first)" and way.get("opacity") != "0" for way in ways) == 1
 
 
 def test_page_asks_for_nothing_and_forbids_to(warehouse: Warehouse) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
@@ -119,25 +120,28 @@ def _days(values: Rows, width: int) -> Spec:
 
 def _amount(values: Rows, form: str) -> Spec:
     """Return the axis of amounts, from 0 on; small whole numbers are all written, and no halves between them."""
-    most = max((value["value"] for value in values), default=0)
+    most = max((value["value"] or 0 for value in values), default=0)
     axis: Spec = {"title": None, "format": form}
     axis |= {"values": list(range(most + 1))} if form == _WHOLE and most < _FEW_STEPS else {"tickCount": 4}
     return {"field": "value", "type": "quantitative", "axis": axis, "scale": {"zero": True, "nice": True}}
 
 
-def lines(rows: Rows, when: str, series: dict[str, str], form: str = _WHOLE, unit: str = "") -> Chart:
-    """Draw amounts over days, a line for each series: column → what it is called."""
-    values = [
-        {
-            "when": row[when],
-            "series": called,
-            "value": row[column],
-            "tip": f"{_day(row[when])}: {_said(row[column], form)} {unit or called}",
-        }
-        for column, called in series.items()
-        for row in rows
-        if row[column] is not None
-    ]
+def lines(
+    rows: Rows, when: str, series: dict[str, str], form: str = _WHOLE, unit: str = "", *, every: int = 1
+) -> Chart:
+    """Draw amounts over days, a line for each series: column → what it is called.
+
+    `every` is how many days lie between two rows. Days without a row had nothing to count, and no rate: there a line of
+    amounts is at 0, and one of rates is broken.
+    """
+    values = []
+    for column, called in series.items():
+        amounts = _with_gaps({row[when]: row[column] for row in rows}, 0 if form == _WHOLE else None, every)
+        for place, (day, amount) in enumerate(amounts):
+            said = "" if amount is None else f"{_day(day)}: {_said(amount, form)} {unit or called}"
+            beside = [amount for _, amount in amounts[max(place - 1, 0) : place + 2]]
+            is_alone = amount is not None and len(beside) - beside.count(None) == 1
+            values.append({"when": day, "series": called, "value": amount, "tip": said, "alone": is_alone})
 
     def chart(width: int) -> Spec:
         colour = {
@@ -155,8 +159,9 @@ def lines(rows: Rows, when: str, series: dict[str, str], form: str = _WHOLE, uni
         if len(values) <= len(series) * _POINTS:
             point = {"type": "point", "filled": True, "size": 90, "opacity": 0}
             layers.append({"mark": point, "encoding": {"description": {"field": "tip"}}})
-            if len(rows) <= 2:
-                layers.append({"mark": {"type": "point", "filled": True, "size": 40}})
+        if any(value["alone"] for value in values):  # no line goes there
+            alone = {"transform": [{"filter": "datum.alone"}], "mark": {"type": "point", "filled": True, "size": 40}}
+            layers.append(alone)
         return {
             "width": width,
             "height": 230,
@@ -166,6 +171,15 @@ def lines(rows: Rows, when: str, series: dict[str, str], form: str = _WHOLE, uni
         }
 
     return chart
+
+
+def _with_gaps(
+    amounts: dict[date, float | None], missing: float | None, every: int
+) -> list[tuple[date, float | None]]:
+    """Return amounts in the order of their days, and for days that are missing the first and the last of each gap."""
+    step = timedelta(every)
+    gaps = [(before + step, after - step) for before, after in pairwise(sorted(amounts)) if after - before > step]
+    return sorted((amounts | {day: missing for gap in gaps for day in gap}).items())
 
 
 def stack(rows: Rows, when: str, series: dict[str, str]) -> Chart:

@@ -316,7 +316,7 @@ def churn(answers: Answers) -> Figure:
         says,
         "Lost is who played in the week before and not in this one; they may return. The last week may not be over.",
         rows,
-        charts.lines(rows, "week", series),
+        charts.lines(rows, "week", series, every=7),
         is_wide=True,
     )
 
