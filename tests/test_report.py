@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from html import unescape
 from pathlib import Path
@@ -77,6 +78,23 @@ def test_period_is_what_the_page_is_about(warehouse: Warehouse) -> None:
     assert "songs played 4" in said
     assert "listeners 3 3 in the 7 days to its end" in said
     assert said.count("No week begins in this period.") == 2
+
+
+def test_session_counts_in_full_in_the_period_in_which_it_began(warehouse: Warehouse) -> None:
+    """A session over midnight is one of the first day, with all its plays and minutes, and none of the second."""
+    midnight = 3 * 3600 + 170  # seconds after the start of the deliveries
+    night = [play(midnight + 60 * minute, sessionId=1) for minute in (-90, -60, 60, 90)]
+    write(warehouse.log_data / "events.json", *night, play(midnight + 7200, "2"))
+    warehouse.etl()
+    first, second = (Selection(day, day) for day in (date(2018, 11, 1), date(2018, 11, 2)))
+    assert "songs played 2 0 hours of music" in text_of(rendered(warehouse, first))
+    for selection in (first, Selection(first.since, second.until, user="1")):
+        assert "100% of 1 sessions last an hour or more." in text_of(rendered(warehouse, selection))
+        assert "length sessions plays 2–4 h 1 4 " in text_of(rendered(warehouse, selection))
+    assert "sessions 1 180 minutes on average" in text_of(rendered(warehouse, first))
+    assert "180 min 4 plays, begun on 1 November 2018" in text_of(rendered(warehouse, replace(first, user="1")))
+    assert "0% of 1 sessions last an hour or more." in text_of(rendered(warehouse, second))
+    assert "longest session" not in text_of(rendered(warehouse, replace(second, user="1")))
 
 
 @pytest.mark.parametrize(

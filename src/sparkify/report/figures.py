@@ -131,10 +131,12 @@ def headline(answers: Answers) -> list[Number]:
     if answers.selection.artist is None:
         levels = answers.ask("daily_levels", "order by day")
         last = levels[-1] if levels else {"users": 0, "paid_users": 0}
-        length = "" if total["minutes"] is None else f"{total['minutes']:,.0f} minutes on average"
+        lengths = answers.ask("report/session_lengths", "order by day, place")
+        begun = sum(row["sessions"] for row in lengths)
+        minutes = f"{sum(row['minutes'] for row in lengths) / begun:,.0f} minutes on average" if lengths else ""
         numbers[2:2] = [
             Number(f"{last['paid_users']:,}", "paid users", f"of {last['users']:,} users at the end"),
-            Number(f"{total['sessions']:,}", "sessions", length),
+            Number(f"{begun:,}", "sessions", minutes),
         ]
     return numbers
 
@@ -194,16 +196,21 @@ def stickiness(answers: Answers) -> Figure:
 
 def session_lengths(answers: Answers) -> Figure:
     """How long sessions are."""
-    rows = answers.ask("report/session_lengths", "order by place")
+    rows = answers.ask("report/session_lengths", "order by day, place")
     total = sum(row["sessions"] for row in rows)
     long = sum(row["sessions"] for row in rows if row["place"] >= 5)
     says = f"{long / total:.0%} of {total:,} sessions last an hour or more." if total else NOTHING
-    shown = [{key: row[key] for key in ("length", "sessions", "plays")} for row in rows]
+    shown = [
+        {"length": length}
+        | {key: sum(row[key] for row in rows if row["place"] == place) for key in ("sessions", "plays")}
+        for place, length in sorted({(row["place"], row["length"]) for row in rows})
+    ]
     return Figure(
         "sessions",
         "Length of sessions",
         says,
-        "From the first to the last event of a user's session; how long the last song was heard is not known.",
+        "From the first to the last event of a user's session; how long the last song was heard is not known. A session"
+        " counts on the day on which it began, in full.",
         shown,
         charts.ranked(shown, lambda row: row["length"], "sessions", lambda row: f"{row['sessions']:,}"),
     )

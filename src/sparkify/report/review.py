@@ -44,7 +44,7 @@ def _numbers(answers: Answers) -> list[Number]:
     if longest:
         began = figures.day(longest[0]["started_at"])
         length = f"{longest[0]['minutes']:,.0f} min"
-        numbers.append(Number(length, "longest session", f"{figures.plays(longest[0])}, on {began}"))
+        numbers.append(Number(length, "longest session", f"{figures.plays(longest[0])}, begun on {began}"))
     return numbers
 
 
