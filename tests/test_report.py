@@ -121,12 +121,20 @@ def test_page_of_an_artist_and_of_a_listener(warehouse: Warehouse) -> None:
     artist = text_of(rendered(warehouse, Selection(artist="Tardy")))
     assert "Tardy on Sparkify" in artist
     assert "“Late” by Tardy: 1 play." in artist
-    both = text_of(rendered(warehouse, Selection(artist="Known", user="1")))
-    assert "User 1’s listening, Known" in both
     listener = text_of(rendered(warehouse, Selection(user="1")))
     assert "User 1’s listening" in listener
     assert "Free since 10 November 2018." in listener
     assert "The first play on 1 November 2018, the last on 10 November 2018." in listener
+
+
+def test_page_of_a_listener_and_an_artist_says_nothing_of_levels_and_sessions(warehouse: Warehouse) -> None:
+    """Of the artist's plays alone, no session is whole and no change of level is seen, so the page has neither."""
+    deliver(warehouse)
+    said = text_of(rendered(warehouse, Selection(artist="Known", user="1")))
+    assert "User 1’s listening, Known" in said
+    assert "songs played 3" in said
+    assert "session" not in said
+    assert not re.search(r"\b(free|paid)\b", said, re.IGNORECASE)
 
 
 @pytest.mark.parametrize("where", ["title", "artist", "name", "agent", "reason"])
