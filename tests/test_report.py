@@ -76,8 +76,16 @@ def test_period_is_what_the_page_is_about(warehouse: Warehouse) -> None:
     said = text_of(rendered(warehouse, Selection(begin, end)))
     assert "9 November 2018 to 10 November 2018" in said
     assert "songs played 4" in said
-    assert "listeners 3 3 in the 7 days to its end" in said
+    assert "listeners 3 3 in the 7 days to 10 November 2018" in said
     assert said.count("No week begins in this period.") == 2
+
+
+def test_week_of_the_headline_is_named_by_its_last_day(warehouse: Warehouse) -> None:
+    """A period that goes on after the data has the listeners of the data's last week, and says which week that is."""
+    deliver(warehouse)
+    said = text_of(rendered(warehouse, Selection(date(2018, 11, 12), date(2018, 12, 31))))
+    assert "listeners 1 4 in the 7 days to 13 November 2018" in said
+    assert "listeners 0 paid users" in text_of(rendered(warehouse, Selection(date(2019, 1, 1))))
 
 
 def test_session_counts_in_full_in_the_period_in_which_it_began(warehouse: Warehouse) -> None:

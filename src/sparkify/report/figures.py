@@ -119,8 +119,10 @@ def headline(answers: Answers) -> list[Number]:
     """Return the numbers that stand at the top."""
     [total] = answers.ask("report/headline")
     days = answers.ask("daily_listeners", "order by day")
-    week = days[-1]["listeners_7d"] if days else 0
-    in_week = f"{week:,} in the 7 days to its end" if answers.has_period else f"{week:,} of them in the last 7 days"
+    in_week = ""
+    if days:  # a period may begin or end outside of the data, and its last week before it
+        last_week = "in the 7 days to " + day(days[-1]["day"]) if answers.has_period else "of them in the last 7 days"
+        in_week = f"{days[-1]['listeners_7d']:,} {last_week}"
     latest = [row["stickiness"] for row in days[-7:]]
     mean = sum(latest) / len(latest) if latest else 0.0
     numbers = [
