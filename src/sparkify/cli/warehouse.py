@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from sparkify import formats
 from sparkify.cli.arguments import Commands, as_json, configuration, limit, number_of_bytes, open_warehouse, shared
-from sparkify.cli.terminal import Narrator, confirmed, print_json, print_table, say
+from sparkify.cli.terminal import Narrator, confirmed, print_csv, print_json, print_table, say
 from sparkify.config import SCHEMES
 from sparkify.errors import CheckFailed
 
@@ -161,11 +160,7 @@ def query(options: argparse.Namespace) -> None:
         columns, rows = engine.ask(options.sql)
     match options.format:
         case "csv":
-            import csv
-
-            writer = csv.writer(sys.stdout, lineterminator="\n")
-            writer.writerow(columns)
-            writer.writerows(rows)
+            print_csv(columns, rows)
         case "json":
             names = formats.distinct(columns)
             print_json([dict(zip(names, row, strict=True)) for row in rows])
