@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -14,7 +15,7 @@ from xml.etree import ElementTree
 import pytest
 from tests import deliveries
 from tests.conftest import Warehouse
-from tests.deliveries import play, song, view, write
+from tests.deliveries import START, play, song, view, write
 from tests.listening import DAY, deliver
 from tests.realdata import catalogue_records
 
@@ -252,6 +253,17 @@ def test_page_asks_for_nothing_and_forbids_to(warehouse: Warehouse) -> None:
 
 
 # The command.
+
+
+def test_event_ahead_of_the_clock_is_told_as_that(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the newest event has yet to come, page and status say how far ahead it is; nothing is of a negative age."""
+    warehouse = Warehouse(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+    in_ten_days = int(time.time()) - START // 1000 + 10 * DAY + 3600
+    write(warehouse.log_data / "events.json", play(0), play(in_ten_days))
+    warehouse.etl()
+    assert text_of(rendered(warehouse)).count("10 days ahead of the clock.") == 2
+    assert cli.main(["status", "--warehouse", warehouse.url]) == 0
+    assert "UTC, 10 days ahead of the clock\n" in capsys.readouterr().out
 
 
 @pytest.fixture

@@ -94,3 +94,8 @@ def age(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:,.0f} {unit}"
     return f"{seconds:.0f} seconds"
+
+
+def ago(seconds: float) -> str:
+    """Return how long ago something happened, or how far ahead of the clock."""
+    return f"{age(seconds)} ago" if seconds > -1 else f"{age(-seconds)} ahead of the clock"

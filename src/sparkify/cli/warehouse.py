@@ -88,7 +88,7 @@ def status(options: argparse.Namespace) -> None:
         return print_json({"warehouse": label, **asdict(state)})
     print(f"warehouse     {label}")
     if state.newest_event:
-        print(f"newest event  {state.newest_event:%Y-%m-%d %H:%M} UTC, {formats.age(state.newest_event_age or 0)} ago")
+        print(f"newest event  {state.newest_event:%Y-%m-%d %H:%M} UTC, {formats.ago(state.newest_event_age or 0)}")
     if state.files_pending is None:
         waiting = "not known how many pending"
     else:
