@@ -604,9 +604,9 @@ comment on view level_history is 'One row per user and stretch of time at one le
 
 create or replace view daily_levels as
 -- daily_levels: one row per day that has an event: how many users are free and paid at its end.
--- A user counts from their first event on, and is never taken off: the app does not say who has left.
+-- A user counts from their first event with a level on, and is never taken off: the app does not say who has left.
 -- day: The day, in UTC.
--- users: Users seen so far.
+-- users: Users seen so far whose level is known: free_users + paid_users.
 -- free_users: Those of them at level free when the day ends.
 -- paid_users: Those of them at level paid when the day ends.
 -- upgrades: Changes from free to paid on that day.
@@ -633,7 +633,7 @@ from (
 ) as levels
 group by day;
 
-comment on view daily_levels is 'One row per day that has an event: how many users are free and paid at its end. A user counts from their first event on, and is never taken off: the app does not say who has left. (sparkify 8ee5dae2)';
+comment on view daily_levels is 'One row per day that has an event: how many users are free and paid at its end. A user counts from their first event with a level on, and is never taken off: the app does not say who has left. (sparkify 405f6c3a)';
 
 create or replace view weekly_churn as
 -- weekly_churn: one row per week, up to the last play, in which or in the week before which something was played.
@@ -718,10 +718,10 @@ steps as (
     select 3, 'Submitted', count(*)
     from submitted
     union all
-    select 4, 'Paid', count(distinct h.user_id)
-    from level_history as h
-    join submitted on submitted.user_id = h.user_id
-    where h.level = 'paid' and h.valid_from >= submitted.first_time
+    select 4, 'Paid', count(distinct e.user_id)
+    from events as e
+    join submitted on submitted.user_id = e.user_id
+    where e.level = 'paid' and e.start_time >= submitted.first_time
 )
 select
     step,
@@ -731,7 +731,7 @@ select
     cast(users as double precision) / nullif(lag(users) over (order by step), 0) as share_of_previous
 from steps;
 
-comment on view upgrade_funnel is 'One row per step on the way from free to paid, with the users who got that far. A user counts once a step, and only with a step at or after the one before. Who was paid from the start, or before the data begins, is in the funnel only if they were free at some time. (sparkify f9415e25)';
+comment on view upgrade_funnel is 'One row per step on the way from free to paid, with the users who got that far. A user counts once a step, and only with a step at or after the one before. Who was paid from the start, or before the data begins, is in the funnel only if they were free at some time. (sparkify ffed2db3)';
 
 create or replace view top_tracks as
 -- top_tracks: one row per title and artist that was played, whatever the recording's length.

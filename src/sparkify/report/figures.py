@@ -258,7 +258,7 @@ def paid_and_free(answers: Answers) -> Figure:
         "daily_levels",
         "Paid and free users",
         says,
-        "Users seen so far, by their level when the day ends. The app does not say who has left; nobody is taken off.",
+        "Users of a known level, by that when the day ends. The app does not say who has left; nobody is taken off.",
         levels,
         charts.stack(levels, "day", {"paid_users": "paid", "free_users": "free"}),
     )
