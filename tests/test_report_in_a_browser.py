@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.browser import look
 from tests.conftest import Warehouse
+from tests.deliveries import play, write
 from tests.listening import deliver
 
 from sparkify import engines
 from sparkify.generate import generate
 from sparkify.report import page
-from sparkify.views import EVERYTHING
+from sparkify.views import EVERYTHING, Selection
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -60,6 +61,24 @@ def test_every_chart_is_drawn_and_fits(chromium: Browser, report: Path, width: i
             assert shown[0].locator("text").count() > 1, name
             assert shown[0].get_attribute("aria-label"), name
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_long_words_do_not_widen_the_page(chromium: Browser, tmp_path: Path, width: int) -> None:
+    """A name of 250 letters without a blank, of an artist, a title or a user, is broken into lines, in tables too."""
+    warehouse = Warehouse(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+    long = "W" * 250
+    write(warehouse.log_data / "events.json", play(0, artist=long, song=long, firstName=long, location=f"X, {long}"))
+    warehouse.etl()
+    for selection in (EVERYTHING, Selection(artist=long), Selection(user="1")):
+        with engines.connect(warehouse.url, read_only=True) as engine:
+            gathered = page.gather(engine, selection)
+        page.write(gathered, tmp_path / "report.html")
+        with look(chromium, (tmp_path / "report.html").as_uri(), width=width) as seen:
+            seen.page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+            assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
+            cells = "[...document.querySelectorAll('td')].map(cell => cell.getBoundingClientRect().width)"
+            assert max(seen.page.evaluate(cells)) < 500
 
 
 def test_every_chart_offers_its_data_as_a_table(chromium: Browser, report: Path) -> None:
