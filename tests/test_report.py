@@ -176,6 +176,27 @@ def test_name_of_any_characters_is_drawn(warehouse: Warehouse) -> None:
         assert not any(c in "".join(re.findall(r"<svg.*?</svg>", html, re.DOTALL)) for c in odd if not c.isspace())
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("evil \u202e", "\u2068evil \u2069"),
+        ("evil \u2069\u202e", "\u2068evil \u2069"),
+        ("אבג (live)", "\u2068אבג (live)\u2069"),
+        ("Björk", "Björk"),
+    ],
+)
+def test_name_does_not_turn_its_sentence_round(name: str, shown: str, warehouse: Warehouse) -> None:
+    """A name that runs from right to left, or overrides the direction, is set apart from the words around it."""
+    write(warehouse.log_data / "events.json", play(0, song=name, artist=name, firstName=name))
+    warehouse.etl()
+    html = rendered(warehouse)
+    assert f'<p class="says">“{shown}” by {shown}: 1 play.</p>' in html
+    assert f'<p class="says">{shown}: 1 play by 1 listener.</p>' in html
+    assert f">{shown} · {shown}<" in html
+    assert f"<h1>{shown} on Sparkify</h1>" in rendered(warehouse, Selection(artist=name))
+    assert f"<h1>{shown}’s listening</h1>" in rendered(warehouse, Selection(user="1"))
+
+
 def test_table_of_the_page_shows_names_as_they_are(warehouse: Warehouse) -> None:
     """Joined emoji, and letters and blanks that no terminal shows, stand in a table as the app wrote them."""
     name = "👩\u200d👩\u200d👧 می\u200cخواهم a\u00a0b\tc"

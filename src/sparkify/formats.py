@@ -7,9 +7,13 @@ import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
+from unicodedata import bidirectional
 
 _UNPRINTED = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 has no character for (www.w3.org/TR/xml/#charsets)."""
+
+_MARKS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+_TURNING = _MARKS | {"R", "AL", "AN"}
 
 
 def distinct(names: Sequence[str]) -> list[str]:
@@ -72,6 +76,17 @@ def printable(text: str) -> str:
 def legible(text: str) -> str:
     """Return a text for a page or a drawing: what XML has no character for stands as U+FFFD."""
     return _UNPRINTED.sub("\ufffd", text)
+
+
+def named(text: str) -> str:
+    """Return a name to stand in a sentence, which it does not turn round.
+
+    One that runs from right to left, or asks for a direction, is set apart by isolates (unicode.org/reports/tr9); marks
+    of direction in it that could end that are left out.
+    """
+    if all(bidirectional(c) not in _TURNING for c in text):
+        return text
+    return f"\u2068{''.join(c for c in text if bidirectional(c) not in _MARKS)}\u2069"
 
 
 def size(number: float) -> str:

@@ -173,9 +173,7 @@ def lines(
     return chart
 
 
-def _with_gaps(
-    amounts: dict[date, float | None], missing: float | None, every: int
-) -> list[tuple[date, float | None]]:
+def _with_gaps(amounts: dict[date, float | None], missing: float | None, every: int) -> list[tuple[date, float | None]]:
     """Return amounts in the order of their days, and for days that are missing the first and the last of each gap."""
     step = timedelta(every)
     gaps = [(before + step, after - step) for before, after in pairwise(sorted(amounts)) if after - before > step]

@@ -8,6 +8,7 @@ from typing import Any
 
 from sparkify import views
 from sparkify.engines.base import Engine
+from sparkify.formats import named
 from sparkify.report import charts
 from sparkify.report.charts import Chart
 from sparkify.views import Selection
@@ -111,7 +112,7 @@ class Answers:
 def overview(answers: Answers) -> Story:
     """Return what all listeners do, or those of an artist."""
     artist = answers.selection.artist
-    title = "What Sparkify’s listeners do" if artist is None else f"{artist} on Sparkify"
+    title = "What Sparkify’s listeners do" if artist is None else f"{named(artist)} on Sparkify"
     return Story(title, headline(answers), sections(answers))
 
 
@@ -334,7 +335,7 @@ def tracks(answers: Answers) -> Figure:
     """What is played most."""
     rows = answers.ask("top_tracks", f"order by place, title, artist_name limit {5 * SHOWN}")
     best = rows[0] if rows else None
-    says = f"“{best['title']}” by {best['artist_name']}: {plays(best)}." if best else NOTHING
+    says = f"“{named(best['title'])}” by {named(best['artist_name'])}: {plays(best)}." if best else NOTHING
     return Figure(
         "top_tracks",
         "Top tracks",
@@ -342,7 +343,7 @@ def tracks(answers: Answers) -> Figure:
         "Songs started, by title and artist as the app named them. There is no skip rate: the app does not say when a"
         " song ended.",
         rows,
-        charts.ranked(rows[:SHOWN], lambda row: f"{row['title']} · {row['artist_name']}", "plays", plays),
+        charts.ranked(rows[:SHOWN], lambda row: f"{named(row['title'])} · {named(row['artist_name'])}", "plays", plays),
     )
 
 
@@ -350,14 +351,14 @@ def artists(answers: Answers) -> Figure:
     """Who is played most."""
     rows = answers.ask("top_artists", f"order by place, artist_name limit {5 * SHOWN}")
     best = rows[0] if rows else None
-    says = f"{best['artist_name']}: {plays(best)} by {counted(best['listeners'], 'listener')}." if best else NOTHING
+    says = f"{named(best['artist_name'])}: {heard(best)}." if best else NOTHING
     return Figure(
         "top_artists",
         "Top artists",
         says,
         "Songs started, by the artist as the app credited them; a guest's credit is a name of its own.",
         rows,
-        charts.ranked(rows[:SHOWN], lambda row: row["artist_name"], "plays", plays),
+        charts.ranked(rows[:SHOWN], lambda row: named(row["artist_name"]), "plays", plays),
     )
 
 
@@ -365,14 +366,14 @@ def regions(answers: Answers) -> Figure:
     """Where people listen."""
     rows = answers.ask("listening_by_region", "order by plays desc, state")
     best = rows[0] if rows else None
-    says = f"{best['state']}: {plays(best)} by {counted(best['listeners'], 'listener')}." if best else NOTHING
+    says = f"{named(best['state'])}: {heard(best)}." if best else NOTHING
     return Figure(
         "listening_by_region",
         "By state",
         says,
         "The state of the location. A metropolitan area in several states counts for each of them.",
         rows,
-        charts.ranked(rows[:SHOWN], lambda row: row["state"], "plays", plays),
+        charts.ranked(rows[:SHOWN], lambda row: named(row["state"]), "plays", plays),
     )
 
 
@@ -450,3 +451,8 @@ def counted(number: int, what: str) -> str:
 def plays(row: dict[str, Any]) -> str:
     """Return a row's number of plays in words."""
     return counted(row["plays"], "play")
+
+
+def heard(row: dict[str, Any]) -> str:
+    """Return a row's number of plays and of listeners in words."""
+    return f"{plays(row)} by {counted(row['listeners'], 'listener')}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sparkify.errors import ConfigError
+from sparkify.formats import named
 from sparkify.report import charts, figures
 from sparkify.report.figures import Answers, Figure, Number, Section, Story
 
@@ -13,13 +14,13 @@ def review(answers: Answers) -> Story:
     names = answers.engine.rows("select first_name, last_name from users where user_id = ?", [user])
     if not names:
         raise ConfigError(f"{user}: there is no such user. Name one by the user_id of the table users.")
-    name = " ".join(part for part in names[0] if part) or f"User {user}"
+    name = named(" ".join(part for part in names[0] if part) or f"User {user}")
     since, until = answers.selection.since, answers.selection.until
     year = f"{since.year}" if since and until and since.year == until.year else "listening"
     artist = answers.selection.artist
     if artist is not None:  # an artist's plays say nothing of sessions and levels
         return Story(
-            f"{name}’s {year}, {artist}",
+            f"{name}’s {year}, {named(artist)}",
             _numbers(answers),
             [
                 Section("Music", [figures.tracks(answers)]),
