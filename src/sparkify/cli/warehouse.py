@@ -271,5 +271,7 @@ def add_to(commands: Commands) -> None:
     made.add_argument("--engine", choices=SCHEMES, help="for which kind of warehouse (default: the configured one)")
     commands.add("check", check, "--warehouse duckdb:///sparkify.duckdb", shared, as_json)
     made = commands.add("query", query, "'select level, count(*) from users group by level' --format csv", shared)
-    made.add_argument("sql", metavar="SQL", help="one SELECT; the warehouse is opened for reading only")
+    made.add_argument(
+        "sql", metavar="SQL", help="one SELECT, for reading only, unless asked by a superuser of PostgreSQL"
+    )
     made.add_argument("--format", choices=("table", "csv", "json"), default="table")
