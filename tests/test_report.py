@@ -244,6 +244,17 @@ def test_cohorts_that_are_not_drawn_are_counted(warehouse: Warehouse) -> None:
     assert table[: table.index("</table>")].count("<tr>") == 1 + 20 * 21 // 2
 
 
+def test_weeks_of_the_cohorts_are_drawn_in_their_order(warehouse: Warehouse) -> None:
+    """Where the first cohort has no row for a week, and a later one has, the week still stands in its place."""
+    weeks = [play(7 * DAY * week, user) for week, user in ((0, "1"), (1, "2"), (4, "3"), (5, "4"))]
+    write(warehouse.log_data / "events.json", *weeks)
+    warehouse.etl()
+    html = rendered(warehouse)
+    chart = html[html.index('<figure id="weekly_retention"') :].partition("</svg>")[0]
+    labels = re.findall(r'<text text-anchor="middle" transform="translate\(([\d.]+),[^>]*>(\d+)<', chart)
+    assert [week for _, week in sorted(labels, key=lambda label: float(label[0]))] == list("012345")
+
+
 def test_lines_have_no_value_where_nothing_was_counted() -> None:
     """Where days are missing, a line of amounts lies at 0 and one of rates is broken; a lonely rate is a point."""
     first, second = date(2020, 1, 6), date(2020, 6, 1)

@@ -276,7 +276,7 @@ def columns(rows: Rows, when: str, value: str, unit: str) -> Chart:
 def grid(
     rows: Rows, across: str, down: str, value: str, *, form: str, unit: str, titles: tuple[str, str], written: bool
 ) -> Chart:
-    """Draw amounts as cells, the more the stronger; `written` puts the amount into each."""
+    """Draw amounts as cells, the more the stronger; `across` is a number, `written` puts the amount into each."""
     most = max((row[value] for row in rows), default=0) or 1
     values = [
         {
@@ -289,7 +289,7 @@ def grid(
         for row in rows
     ]
     downs = list(dict.fromkeys(value["down"] for value in values))
-    acrosses = list(dict.fromkeys(value["across"] for value in values))
+    acrosses = sorted({value["across"] for value in values})
 
     def chart(width: int) -> Spec:
         few = len(acrosses) <= (14 if width > PHONE else 6)
@@ -319,7 +319,6 @@ def grid(
                 "x": {
                     "field": "across",
                     "type": "ordinal",
-                    "sort": None,
                     "axis": axis | {"title": titles[0], "values": every},
                 },
                 "y": {"field": "down", "type": "ordinal", "sort": None, "axis": axis | {"title": titles[1] or None}},
