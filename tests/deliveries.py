@@ -20,7 +20,7 @@ def play(second: int, user: str = "1", level: str = "free", **said: Any) -> dict
     return view(second, user, level, **{"page": "NextSong", **HEARD, **said})
 
 
-def view(second: int, user: str = "1", level: str = "free", **said: Any) -> dict[str, Any]:
+def view(second: int, user: str = "1", level: str | None = "free", **said: Any) -> dict[str, Any]:
     """Return an event that is not a play."""
     common = {"ts": START + 1000 * second, "sessionId": int(user), "itemInSession": second, "page": "Home"}
     return {**common, "userId": user, "level": level, "firstName": f"User {user}", "auth": "Logged In", **said}

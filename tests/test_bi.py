@@ -6,6 +6,8 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -35,47 +37,61 @@ def test_every_query_in_the_docs_has_an_answer(warehouse: Warehouse) -> None:
         assert warehouse.query(sql.replace("current_timestamp", "getdate()") if on_redshift else sql), sql
 
 
+@contextmanager
+def role_of_the_docs(url: str) -> Iterator[str]:
+    """Make the role for those who only read, in a database that has our schema; give its URL; drop it."""
+    with psycopg.connect(url, autocommit=True) as owner:
+        name = f"reader_{owner.info.dbname}"
+        try:
+            for sql in statements("postgresql")[0].replace("sparkify_reader", name).split(";"):
+                if sql.strip():
+                    owner.execute(sql.encode())
+            yield re.sub("//([^@/]*@)?", f"//{name}@", url, count=1)
+        finally:
+            owner.execute(f"drop owned by {name}".encode())
+            owner.execute(f"drop role {name}".encode())
+
+
 def test_role_of_the_docs_can_read_and_nothing_else(postgres: Server) -> None:
     """The role for BI tools sees tables and views without naming the schema, and changes nothing."""
     with postgres.database() as url, psycopg.connect(url, autocommit=True) as owner:
         owner.execute("create schema sparkify")
         owner.execute("create table sparkify.users as select '1' as user_id")
-        name = f"reader_{owner.info.dbname}"
-        try:
-            for sql in statements("postgresql")[0].replace("sparkify_reader", name).split(";"):
-                if sql.strip():
-                    owner.execute(sql.encode())
+        with role_of_the_docs(url) as reader_url, psycopg.connect(reader_url, autocommit=True) as reader:
             owner.execute("create view sparkify.later as select * from sparkify.users")
-            with psycopg.connect(url, user=name, autocommit=True) as reader:
-                assert reader.execute("select * from users join later using (user_id)").fetchall() == [("1",)]
-                for change in ("delete from users", "create table sparkify.mine (a int)", "drop view later"):
-                    try:
-                        reader.execute(change.encode())
-                    except psycopg.errors.InsufficientPrivilege:
-                        continue
-                    raise AssertionError(change)
-        finally:
-            owner.execute(f"drop owned by {name}".encode())
-            owner.execute(f"drop role {name}".encode())
+            assert reader.execute("select * from users join later using (user_id)").fetchall() == [("1",)]
+            for change in ("delete from users", "create table sparkify.mine (a int)", "drop view later"):
+                try:
+                    reader.execute(change.encode())
+                except psycopg.errors.InsufficientPrivilege:
+                    continue
+                raise AssertionError(change)
+
+
+@pytest.mark.parametrize(
+    "sql", ["copy users to program 'cat'", "copy users to '/tmp/users'", "select pg_read_file('/etc/passwd')"]
+)
+def test_query_of_the_role_of_the_docs_stays_in_the_warehouse(
+    sql: str, postgres: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`sparkify query` as that role has its answers, and runs no program and opens no file on the server."""
+    with postgres.database() as url:
+        deliver(Warehouse(url, tmp_path / "folders"))
+        with role_of_the_docs(url) as reader:
+            ask = ["query", "--warehouse", reader, "--format", "csv"]
+            assert cli.main([*ask, "select count(*) as users from users"]) == 0
+            assert capsys.readouterr().out == "users\n5\n"
+            assert cli.main([*ask, sql]) == 1
+            assert re.search("permission denied|must be superuser", capsys.readouterr().err)
 
 
 def test_role_of_the_docs_can_check(postgres: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Who may only read can run the checks, also while a run holds what it checks."""
     with postgres.database() as url, psycopg.connect(url, autocommit=True) as owner:
-        warehouse = Warehouse(url, tmp_path / "folders")
-        deliver(warehouse)
-        name = f"reader_{owner.info.dbname}"
-        try:
-            for sql in statements("postgresql")[0].replace("sparkify_reader", name).split(";"):
-                if sql.strip():
-                    owner.execute(sql.encode())
-            with owner.transaction():
-                owner.execute("delete from sparkify.checked_period")
-                reading = f"postgresql://{name}@{owner.info.host}:{owner.info.port}/{owner.info.dbname}"
-                assert cli.main(["check", "--warehouse", reading]) == 0, capsys.readouterr().err
-        finally:
-            owner.execute(f"drop owned by {name}".encode())
-            owner.execute(f"drop role {name}".encode())
+        deliver(Warehouse(url, tmp_path / "folders"))
+        with role_of_the_docs(url) as reader, owner.transaction():
+            owner.execute("delete from sparkify.checked_period")
+            assert cli.main(["check", "--warehouse", reader]) == 0, capsys.readouterr().err
 
 
 def test_notebook_runs_from_top_to_bottom(tmp_path: Path) -> None:

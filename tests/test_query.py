@@ -69,6 +69,14 @@ def test_csv_reads_back_as_it_was(ask: Ask) -> None:
     ]
 
 
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+def test_csv_reads_back_whatever_ends_its_lines(ask: Ask, end: str) -> None:
+    """A carriage return in a text ends no row, with a line feed or without."""
+    codes = " || ".join(f"chr({ord(c)})" for c in end)
+    written = ask(f"select 'a' || {codes} || 'b' as x, 2 as y", "csv")
+    assert [*csv.reader(io.StringIO(written, newline=""))] == [["x", "y"], [f"a{end}b", "2"]]
+
+
 def test_csv_of_nothing_has_its_header(ask: Ask) -> None:
     """No rows are a header alone."""
     assert ask("select user_id, level from users where false", "csv") == "user_id,level\n"

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from html import unescape
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from tests import deliveries
 from tests.conftest import Warehouse
-from tests.deliveries import play, song, view, write
+from tests.deliveries import START, play, song, view, write
 from tests.listening import DAY, deliver
 from tests.realdata import catalogue_records
 
 from sparkify import cli, engines, pipeline
 from sparkify.generate import generate
-from sparkify.report import page
+from sparkify.report import charts, page
 from sparkify.views import EVERYTHING, Selection
 
 BIGGEST = 2_000_000  # bytes
@@ -74,8 +77,33 @@ def test_period_is_what_the_page_is_about(warehouse: Warehouse) -> None:
     said = text_of(rendered(warehouse, Selection(begin, end)))
     assert "9 November 2018 to 10 November 2018" in said
     assert "songs played 4" in said
-    assert "listeners 3 3 in the 7 days to its end" in said
+    assert "listeners 3 3 in the 7 days to 10 November 2018" in said
     assert said.count("No week begins in this period.") == 2
+
+
+def test_week_of_the_headline_is_named_by_its_last_day(warehouse: Warehouse) -> None:
+    """A period that goes on after the data has the listeners of the data's last week, and says which week that is."""
+    deliver(warehouse)
+    said = text_of(rendered(warehouse, Selection(date(2018, 11, 12), date(2018, 12, 31))))
+    assert "listeners 1 4 in the 7 days to 13 November 2018" in said
+    assert "listeners 0 paid users" in text_of(rendered(warehouse, Selection(date(2019, 1, 1))))
+
+
+def test_session_counts_in_full_in_the_period_in_which_it_began(warehouse: Warehouse) -> None:
+    """A session over midnight is one of the first day, with all its plays and minutes, and none of the second."""
+    midnight = 3 * 3600 + 170  # seconds after the start of the deliveries
+    night = [play(midnight + 60 * minute, sessionId=1) for minute in (-90, -60, 60, 90)]
+    write(warehouse.log_data / "events.json", *night, play(midnight + 7200, "2"))
+    warehouse.etl()
+    first, second = (Selection(day, day) for day in (date(2018, 11, 1), date(2018, 11, 2)))
+    assert "songs played 2 0 hours of music" in text_of(rendered(warehouse, first))
+    for selection in (first, Selection(first.since, second.until, user="1")):
+        assert "100% of 1 sessions last an hour or more." in text_of(rendered(warehouse, selection))
+        assert "length sessions plays 2–4 h 1 4 " in text_of(rendered(warehouse, selection))
+    assert "sessions 1 180 minutes on average" in text_of(rendered(warehouse, first))
+    assert "180 min 4 plays, begun on 1 November 2018" in text_of(rendered(warehouse, replace(first, user="1")))
+    assert "0% of 1 sessions last an hour or more." in text_of(rendered(warehouse, second))
+    assert "longest session" not in text_of(rendered(warehouse, replace(second, user="1")))
 
 
 @pytest.mark.parametrize(
@@ -102,12 +130,20 @@ def test_page_of_an_artist_and_of_a_listener(warehouse: Warehouse) -> None:
     artist = text_of(rendered(warehouse, Selection(artist="Tardy")))
     assert "Tardy on Sparkify" in artist
     assert "“Late” by Tardy: 1 play." in artist
-    both = text_of(rendered(warehouse, Selection(artist="Known", user="1")))
-    assert "User 1’s listening, Known" in both
     listener = text_of(rendered(warehouse, Selection(user="1")))
     assert "User 1’s listening" in listener
     assert "Free since 10 November 2018." in listener
     assert "The first play on 1 November 2018, the last on 10 November 2018." in listener
+
+
+def test_page_of_a_listener_and_an_artist_says_nothing_of_levels_and_sessions(warehouse: Warehouse) -> None:
+    """Of the artist's plays alone, no session is whole and no change of level is seen, so the page has neither."""
+    deliver(warehouse)
+    said = text_of(rendered(warehouse, Selection(artist="Known", user="1")))
+    assert "User 1’s listening, Known" in said
+    assert "songs played 3" in said
+    assert "session" not in said
+    assert not re.search(r"\b(free|paid)\b", said, re.IGNORECASE)
 
 
 @pytest.mark.parametrize("where", ["title", "artist", "name", "agent", "reason"])
@@ -127,6 +163,46 @@ def test_what_the_warehouse_holds_is_shown_as_text(where: str, warehouse: Wareho
         assert "<script>alert" not in html
         assert "<svg onload" not in html
         assert html.count("<script>") == 1
+
+
+def test_name_of_any_characters_is_drawn(warehouse: Warehouse) -> None:
+    """A title with every character that JSON can carry and XML cannot is drawn, each of them as U+FFFD."""
+    odd = [*map(chr, range(1, 32)), "\ufffe", "\uffff"]
+    write(warehouse.log_data / "events.json", play(0, song=f"One{''.join(odd)}Two", artist="Odd\x07"))
+    warehouse.etl()
+    for selection in (EVERYTHING, Selection(artist="Odd\x07"), Selection(user="1")):
+        html = rendered(warehouse, selection)
+        assert "One\ufffd" in html
+        assert not any(c in "".join(re.findall(r"<svg.*?</svg>", html, re.DOTALL)) for c in odd if not c.isspace())
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("evil \u202e", "\u2068evil \u2069"),
+        ("evil \u2069\u202e", "\u2068evil \u2069"),
+        ("אבג (live)", "\u2068אבג (live)\u2069"),
+        ("Björk", "Björk"),
+    ],
+)
+def test_name_does_not_turn_its_sentence_round(name: str, shown: str, warehouse: Warehouse) -> None:
+    """A name that runs from right to left, or overrides the direction, is set apart from the words around it."""
+    write(warehouse.log_data / "events.json", play(0, song=name, artist=name, firstName=name))
+    warehouse.etl()
+    html = rendered(warehouse)
+    assert f'<p class="says">“{shown}” by {shown}: 1 play.</p>' in html
+    assert f'<p class="says">{shown}: 1 play by 1 listener.</p>' in html
+    assert f">{shown} · {shown}<" in html
+    assert f"<h1>{shown} on Sparkify</h1>" in rendered(warehouse, Selection(artist=name))
+    assert f"<h1>{shown}’s listening</h1>" in rendered(warehouse, Selection(user="1"))
+
+
+def test_table_of_the_page_shows_names_as_they_are(warehouse: Warehouse) -> None:
+    """Joined emoji, and letters and blanks that no terminal shows, stand in a table as the app wrote them."""
+    name = "👩\u200d👩\u200d👧 می\u200cخواهم a\u00a0b\tc"
+    write(warehouse.log_data / "events.json", play(0, song=name))
+    warehouse.etl()
+    assert f"<td>{name}</td>" in rendered(warehouse)
 
 
 def test_page_of_an_empty_warehouse_says_so(warehouse: Warehouse) -> None:
@@ -154,6 +230,52 @@ def test_years_of_data_stay_below_two_megabytes(tmp_path: Path) -> None:
     assert len(rendered(warehouse).encode()) < BIGGEST
 
 
+def test_cohorts_that_are_not_drawn_are_counted(warehouse: Warehouse) -> None:
+    """Of twenty weekly cohorts the sentence and the table have all; the chart has the latest, and says so."""
+    events = [play(7 * DAY * week, str(week)) for week in range(1, 21)]
+    events += [play(7 * DAY * (week + 1) + 60, str(week)) for week in range(1, 9)]
+    write(warehouse.log_data / "events.json", *events)
+    warehouse.etl()
+    html = rendered(warehouse)
+    said = text_of(html)
+    assert "42% of new listeners played again in the week after their first." in said
+    assert "The chart has the latest 12 cohorts, for 12 weeks." in said
+    table = html[html.index('aria-label="Weekly cohorts, as a table"') :]
+    assert table[: table.index("</table>")].count("<tr>") == 1 + 20 * 21 // 2
+
+
+def test_weeks_of_the_cohorts_are_drawn_in_their_order(warehouse: Warehouse) -> None:
+    """Where the first cohort has no row for a week, and a later one has, the week still stands in its place."""
+    weeks = [play(7 * DAY * week, user) for week, user in ((0, "1"), (1, "2"), (4, "3"), (5, "4"))]
+    write(warehouse.log_data / "events.json", *weeks)
+    warehouse.etl()
+    html = rendered(warehouse)
+    chart = html[html.index('<figure id="weekly_retention"') :].partition("</svg>")[0]
+    labels = re.findall(r'<text text-anchor="middle" transform="translate\(([\d.]+),[^>]*>(\d+)<', chart)
+    assert [week for _, week in sorted(labels, key=lambda label: float(label[0]))] == list("012345")
+
+
+def test_lines_have_no_value_where_nothing_was_counted() -> None:
+    """Where days are missing, a line of amounts lies at 0 and one of rates is broken; a lonely rate is a point."""
+    first, second = date(2020, 1, 6), date(2020, 6, 1)
+    rows = [{"day": day, "plays": 1, "rate": 0.5} for day in (first, first + timedelta(1), second)]
+    amounts = charts.lines(rows, "day", {"plays": "plays"})(charts.FULL)["data"]["values"]
+    assert [(value["when"], value["value"]) for value in amounts] == [
+        (first, 1),
+        (first + timedelta(1), 1),
+        (first + timedelta(2), 0),
+        (second - timedelta(1), 0),
+        (second, 1),
+    ]
+    chart = charts.lines(rows, "day", {"rate": "rate"}, ".0%")(charts.FULL)
+    assert [value["value"] for value in chart["data"]["values"]] == [0.5, 0.5, None, None, 0.5]
+    drawn = ElementTree.fromstring(charts.svg(chart, "rate", "A rate"))
+    ways = [element.attrib for element in drawn.iter("{http://www.w3.org/2000/svg}path")]
+    [line] = [way["d"] for way in ways if way.get("stroke") == "var(--first)"]
+    assert line.count("L") == 1  # from the first day to the second, and no further
+    assert sum(way.get("fill") == "var(--first)" and way.get("opacity") != "0" for way in ways) == 1
+
+
 def test_page_asks_for_nothing_and_forbids_to(warehouse: Warehouse) -> None:
     """The page names no address to load from, and its policy forbids it everything but its own style and script."""
     deliver(warehouse)
@@ -163,6 +285,17 @@ def test_page_asks_for_nothing_and_forbids_to(warehouse: Warehouse) -> None:
 
 
 # The command.
+
+
+def test_event_ahead_of_the_clock_is_told_as_that(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the newest event has yet to come, page and status say how far ahead it is; nothing is of a negative age."""
+    warehouse = Warehouse(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+    in_ten_days = int(time.time()) - START // 1000 + 10 * DAY + 3600
+    write(warehouse.log_data / "events.json", play(0), play(in_ten_days))
+    warehouse.etl()
+    assert text_of(rendered(warehouse)).count("10 days ahead of the clock.") == 2
+    assert cli.main(["status", "--warehouse", warehouse.url]) == 0
+    assert "UTC, 10 days ahead of the clock\n" in capsys.readouterr().out
 
 
 @pytest.fixture

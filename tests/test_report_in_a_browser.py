@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.browser import look
 from tests.conftest import Warehouse
+from tests.deliveries import play, write
 from tests.listening import deliver
 
 from sparkify import engines
 from sparkify.generate import generate
 from sparkify.report import page
-from sparkify.views import EVERYTHING
+from sparkify.views import EVERYTHING, Selection
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -62,6 +63,24 @@ def test_every_chart_is_drawn_and_fits(chromium: Browser, report: Path, width: i
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_long_words_do_not_widen_the_page(chromium: Browser, tmp_path: Path, width: int) -> None:
+    """A name of 250 letters without a blank, of an artist, a title or a user, is broken into lines, in tables too."""
+    warehouse = Warehouse(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+    long = "W" * 250
+    write(warehouse.log_data / "events.json", play(0, artist=long, song=long, firstName=long, location=f"X, {long}"))
+    warehouse.etl()
+    for selection in (EVERYTHING, Selection(artist=long), Selection(user="1")):
+        with engines.connect(warehouse.url, read_only=True) as engine:
+            gathered = page.gather(engine, selection)
+        page.write(gathered, tmp_path / "report.html")
+        with look(chromium, (tmp_path / "report.html").as_uri(), width=width) as seen:
+            seen.page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+            assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
+            cells = "[...document.querySelectorAll('td')].map(cell => cell.getBoundingClientRect().width)"
+            assert max(seen.page.evaluate(cells)) < 500
+
+
 def test_every_chart_offers_its_data_as_a_table(chromium: Browser, report: Path) -> None:
     """By keyboard alone, the table under a chart opens, with a header and a row for each of its rows."""
     with look(chromium, report.as_uri()) as seen:
@@ -76,20 +95,42 @@ def test_every_chart_offers_its_data_as_a_table(chromium: Browser, report: Path)
 
 
 # WCAG 2.2, success criterion 1.4.3 and 1.4.11 (www.w3.org/TR/WCAG22): contrast of text, and of what has to be seen.
-CONTRAST = """
-([foreground, background]) => {
-  const light = name => {
+LOOKS = """
+const parts = colour => colour.match(/[\\d.]+/g).slice(0, 3).map(Number);
+const light = colour => {
+  const [red, green, blue] = colour.map(c => c / 255).map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+};
+const contrast = (...colours) => {
+  const [one, other] = colours.map(light).sort((a, b) => b - a);
+  return (one + 0.05) / (other + 0.05);
+};
+"""
+CONTRAST = f"""
+names => {{
+  {LOOKS}
+  return contrast(...names.map(name => {{
     const probe = document.createElement("i");
     probe.style.color = getComputedStyle(document.documentElement).getPropertyValue(name);
     document.body.append(probe);
-    const parts = getComputedStyle(probe).color.match(/[\\d.]+/g).slice(0, 3).map(part => part / 255);
+    const colour = parts(getComputedStyle(probe).color);
     probe.remove();
-    const [red, green, blue] = parts.map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-  };
-  const [one, other] = [light(foreground), light(background)].sort((a, b) => b - a);
-  return (one + 0.05) / (other + 0.05);
-}
+    return colour;
+  }}));
+}}
+"""
+CELLS = f"""
+() => {{
+  {LOOKS}
+  const card = parts(getComputedStyle(document.body).backgroundColor);
+  const chart = document.querySelector("#weekly_retention .wide svg");
+  const texts = [...chart.querySelectorAll(".mark-text.layer_1_marks text")];
+  return [...chart.querySelectorAll(".mark-rect path")].map((cell, place) => {{
+    const look = getComputedStyle(cell);
+    const ground = parts(look.fill).map((c, i) => c * look.fillOpacity + card[i] * (1 - look.fillOpacity));
+    return contrast(ground, parts(getComputedStyle(texts[place]).fill));
+  }});
+}}
 """
 
 
@@ -101,6 +142,15 @@ def test_colours_stand_out(chromium: Browser, report: Path, colour: str, least: 
     """Text has a contrast of 4.5 to 1, lines and areas of 3 to 1, in both themes."""
     with look(chromium, report.as_uri(), dark=dark) as seen:
         assert seen.page.evaluate(CONTRAST, [colour, "--card"]) >= least
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_text_in_cells_stands_out(chromium: Browser, report: Path, dark: bool) -> None:
+    """What is written into a cell has a contrast of 4.5 to 1 to it, however strong the cell is."""
+    with look(chromium, report.as_uri(), dark=dark) as seen:
+        contrasts = seen.page.evaluate(CELLS)
+        assert len(contrasts) > 5
+        assert min(contrasts) >= 4.5
 
 
 def test_theme_is_the_readers_until_they_choose(chromium: Browser, report: Path) -> None:

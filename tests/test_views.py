@@ -223,6 +223,30 @@ def test_level_changes_of_one_millisecond_are_ordered_by_their_item(warehouse: W
     assert set(found) == {("free", None, at(0)), ("paid", "free", at(0)), ("free", "paid", None)}
 
 
+def test_who_submits_while_paid_already_is_paid(warehouse: Warehouse) -> None:
+    """Paid is any event at that level from the form on, also where the level changed before the form was sent."""
+    pages = [("Upgrade", "free"), ("Home", "paid"), ("Submit Upgrade", "paid"), ("Home", "paid")]
+    events = [view(second, "1", level, page=page) for second, (page, level) in enumerate(pages)]
+    write(warehouse.log_data / "events.json", *events)
+    warehouse.etl()
+    assert warehouse.query("select name, users from upgrade_funnel order by step") == [
+        ("Free", 1),
+        ("Upgrade page", 1),
+        ("Submitted", 1),
+        ("Paid", 1),
+    ]
+
+
+def test_user_without_a_level_is_neither_free_nor_paid_nor_counted_with_them(warehouse: Warehouse) -> None:
+    """Of users, those count whose level is known: the free and the paid are always all of them."""
+    events = [view(0, "1", None), view(60, "2"), view(DAY, "1", "paid"), view(DAY, "3", None)]
+    write(warehouse.log_data / "events.json", *events)
+    warehouse.etl()
+    found = warehouse.query("select day, users, free_users, paid_users from daily_levels order by day")
+    assert found == [(nov(1), 1, 1, 0), (nov(2), 2, 1, 1)]
+    assert "level is known" in dictionary.entry("daily_levels").columns[1].text
+
+
 @pytest.mark.parametrize("name", tables.VIEWS)
 def test_views_of_an_empty_warehouse_are_empty(name: str, warehouse: Warehouse) -> None:
     """Before anything is loaded, a view that counts has its one row of nothing, and every other has none."""

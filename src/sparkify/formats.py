@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
+from unicodedata import bidirectional
+
+_UNPRINTED = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 has no character for (www.w3.org/TR/xml/#charsets)."""
+
+_MARKS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+_TURNING = _MARKS | {"R", "AL", "AN"}
 
 
 def distinct(names: Sequence[str]) -> list[str]:
@@ -65,6 +73,22 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
+def legible(text: str) -> str:
+    """Return a text for a page or a drawing: what XML has no character for stands as U+FFFD."""
+    return _UNPRINTED.sub("\ufffd", text)
+
+
+def named(text: str) -> str:
+    """Return a name to stand in a sentence, which it does not turn round.
+
+    One that runs from right to left, or asks for a direction, is set apart by isolates (unicode.org/reports/tr9); marks
+    of direction in it that could end that are left out.
+    """
+    if all(bidirectional(c) not in _TURNING for c in text):
+        return text
+    return f"\u2068{''.join(c for c in text if bidirectional(c) not in _MARKS)}\u2069"
+
+
 def size(number: float) -> str:
     """Return a number of bytes in the unit that suits it."""
     for unit in ("B", "kB", "MB"):
@@ -85,3 +109,8 @@ def age(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:,.0f} {unit}"
     return f"{seconds:.0f} seconds"
+
+
+def ago(seconds: float) -> str:
+    """Return how long ago something happened, or how far ahead of the clock."""
+    return f"{age(seconds)} ago" if seconds > -1 else f"{age(-seconds)} ahead of the clock"

@@ -30,6 +30,7 @@ WHEN = {
     "weekly_churn": "week",
     "page_errors": "day",
     "match_rate": "day",
+    "session_lengths": "day",  # of the report
 }
 """The views whose rows have their time: of a period, they are the rows that begin in it. Of the others, a period is a
 matter of the plays and page views that are counted."""

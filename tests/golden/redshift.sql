@@ -619,9 +619,9 @@ comment on view level_history is 'One row per user and stretch of time at one le
 
 create or replace view daily_levels as
 -- daily_levels: one row per day that has an event: how many users are free and paid at its end.
--- A user counts from their first event on, and is never taken off: the app does not say who has left.
+-- A user counts from their first event with a level on, and is never taken off: the app does not say who has left.
 -- day: The day, in UTC.
--- users: Users seen so far.
+-- users: Users seen so far whose level is known: free_users + paid_users.
 -- free_users: Those of them at level free when the day ends.
 -- paid_users: Those of them at level paid when the day ends.
 -- upgrades: Changes from free to paid on that day.
@@ -648,7 +648,7 @@ from (
 ) as levels
 group by day;
 
-comment on view daily_levels is 'One row per day that has an event: how many users are free and paid at its end. A user counts from their first event on, and is never taken off: the app does not say who has left. (sparkify 8ee5dae2)';
+comment on view daily_levels is 'One row per day that has an event: how many users are free and paid at its end. A user counts from their first event with a level on, and is never taken off: the app does not say who has left. (sparkify 405f6c3a)';
 
 create or replace view weekly_churn as
 -- weekly_churn: one row per week, up to the last play, in which or in the week before which something was played.
@@ -733,10 +733,10 @@ steps as (
     select 3, 'Submitted', count(*)
     from submitted
     union all
-    select 4, 'Paid', count(distinct h.user_id)
-    from level_history as h
-    join submitted on submitted.user_id = h.user_id
-    where h.level = 'paid' and h.valid_from >= submitted.first_time
+    select 4, 'Paid', count(distinct e.user_id)
+    from events as e
+    join submitted on submitted.user_id = e.user_id
+    where e.level = 'paid' and e.start_time >= submitted.first_time
 )
 select
     step,
@@ -746,7 +746,7 @@ select
     cast(users as double precision) / nullif(lag(users) over (order by step), 0) as share_of_previous
 from steps;
 
-comment on view upgrade_funnel is 'One row per step on the way from free to paid, with the users who got that far. A user counts once a step, and only with a step at or after the one before. Who was paid from the start, or before the data begins, is in the funnel only if they were free at some time. (sparkify f9415e25)';
+comment on view upgrade_funnel is 'One row per step on the way from free to paid, with the users who got that far. A user counts once a step, and only with a step at or after the one before. Who was paid from the start, or before the data begins, is in the funnel only if they were free at some time. (sparkify ffed2db3)';
 
 create or replace view top_tracks as
 -- top_tracks: one row per title and artist that was played, whatever the recording's length.
@@ -1193,9 +1193,9 @@ with seen as (
         end as registered_at,
         e.start_time as last_seen_at,
         e.itemInSession as item_in_session,
+        e.sessionId as session_id,
         case when f.redelivered then e.file_id end as redelivered_in,
         e.file_id,
-        cast(null as bigint) as events,
         0 as is_known
     from staged_events as e
     join (select userId, max(ts) as ts from staging_events group by userId) as latest
@@ -1203,6 +1203,7 @@ with seen as (
     join staging_files as f on f.file_id = e.file_id
 ),
 -- Where the batch ties with what is known, the item's place in its session decides. It stands in the event's key.
+-- Of several known events that tie, it is not known which the row came from: then it is of no session.
 ties as (
     select distinct users.user_id, users.last_seen_at
     from users
@@ -1218,17 +1219,19 @@ known_events as (
     join ties on ties.user_id = v.user_id and ties.last_seen_at = v.start_time
 ),
 known_items as (
-    select user_id, item, count(*) as events
+    select user_id, item, case when count(*) = 1 then max(session_id) end as session_id
     from (
-        select user_id, item, max(item) over (partition by user_id) as last_item
+        select user_id, item, session_id, max(item) over (partition by user_id) as last_item
         from (
             select
                 user_id,
+                session_id,
                 cast(substring(event_id, before + 1, length(event_id) - before - length(user_id) - 1) as bigint) as item
             from (
                 select
                     event_id,
                     user_id,
+                    session_id,
                     length(split_part(event_id, '-', 1)) + length(cast(session_id as varchar)) + 2 as before
                 from known_events
             ) as keys
@@ -1247,9 +1250,9 @@ known as (
         users.registered_at,
         users.last_seen_at,
         coalesce(known_items.item, 0) as item_in_session,
+        known_items.session_id,
         cast(null as integer) as redelivered_in,
         -1 as file_id,
-        known_items.events,
         1 as is_known
     from users
     left join known_items on known_items.user_id = users.user_id
@@ -1268,11 +1271,10 @@ from (
     from (
         select
             sightings.*,
+            -- A file delivered again replaces what came before it of the same event: of the same session.
             case
-                -- Several events tie: which of them a file delivered again replaces is not known, so none does.
-                when max(events) over (partition by user_id, last_seen_at, item_in_session) > 1 then 0
                 when file_id >= coalesce(
-                    max(redelivered_in) over (partition by user_id, last_seen_at, item_in_session), -1
+                    max(redelivered_in) over (partition by user_id, last_seen_at, item_in_session, session_id), -1
                 ) then 0
                 else 1
             end as preference
@@ -1309,7 +1311,8 @@ select
     or coalesce(e.page, '') <> coalesce(v.page, '')
     or coalesce(e.auth, '') <> coalesce(v.auth, '')
     or coalesce(e.method, '') <> coalesce(v.method, '')
-    or coalesce(e.status, -1) <> coalesce(v.status, -1) as differs
+    or (e.status is null) <> (v.status is null)
+    or coalesce(e.status, 0) <> coalesce(v.status, 0) as differs
 from page_views as v
 join staged_events as e on e.start_time = v.start_time and e.event_id = v.page_view_id
 where not e.is_play;

@@ -209,7 +209,7 @@ def _show_status(found: Status) -> None:
     print(f"host       {outputs.host}")
     print(f"database   {outputs.db}, port {outputs.port}")
     print(f"capacity   {found.capacity}")
-    print(f"made       {found.created:%Y-%m-%d %H:%M} UTC, {formats.age(found.age)} ago")
+    print(f"made       {found.created:%Y-%m-%d %H:%M} UTC, {formats.ago(found.age)}")
     if found.cost_so_far is None:
         print("cost       unknown:")
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -83,6 +84,20 @@ def confirmed(question: str, *, yes: bool) -> bool:
 def print_json(value: Any) -> None:
     """Print what a machine asked for."""
     print(json.dumps(formats.as_json(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print rows for a program that reads CSV, a line feed after each."""
+    writer = csv.writer(_Lines())
+    writer.writerow(columns)
+    writer.writerows(rows)
+
+
+class _Lines:
+    """Takes the lines of a CSV. They come with CR LF: a writer of other ends would not quote a text with a CR in it."""
+
+    def write(self, line: str) -> None:
+        sys.stdout.write(line.removesuffix("\r\n") + "\n")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from sparkify.cli.arguments import (
     open_warehouse,
     shared,
 )
-from sparkify.cli.terminal import Narrator, confirmed, print_json, print_table, say
+from sparkify.cli.terminal import Narrator, confirmed, print_csv, print_json, print_table, say
 from sparkify.config import SCHEMES
 from sparkify.errors import CheckFailed
 
@@ -103,7 +102,7 @@ def status(options: argparse.Namespace) -> None:
         return print_json({"warehouse": label, **asdict(state)})
     print(f"warehouse     {label}")
     if state.newest_event:
-        print(f"newest event  {state.newest_event:%Y-%m-%d %H:%M} UTC, {formats.age(state.newest_event_age or 0)} ago")
+        print(f"newest event  {state.newest_event:%Y-%m-%d %H:%M} UTC, {formats.ago(state.newest_event_age or 0)}")
     if state.files_pending is None:
         waiting = "not known how many pending"
     else:
@@ -175,11 +174,7 @@ def query(options: argparse.Namespace) -> None:
         columns, rows = engine.ask(options.sql)
     match options.format:
         case "csv":
-            import csv
-
-            writer = csv.writer(sys.stdout, lineterminator="\n")
-            writer.writerow(columns)
-            writer.writerows(rows)
+            print_csv(columns, rows)
         case "json":
             names = formats.distinct(columns)
             print_json([dict(zip(names, row, strict=True)) for row in rows])
@@ -288,5 +283,7 @@ def add_to(commands: Commands) -> None:
     made.add_argument("--engine", choices=SCHEMES, help="for which kind of warehouse (default: the configured one)")
     commands.add("check", check, "--warehouse duckdb:///sparkify.duckdb", shared, as_json)
     made = commands.add("query", query, "'select level, count(*) from users group by level' --format csv", shared)
-    made.add_argument("sql", metavar="SQL", help="one SELECT; the warehouse is opened for reading only")
+    made.add_argument(
+        "sql", metavar="SQL", help="one SELECT, for reading only, unless asked by a superuser of PostgreSQL"
+    )
     made.add_argument("--format", choices=("table", "csv", "json"), default="table")

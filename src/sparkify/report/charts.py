@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
+
+from sparkify import formats
 
 Rows = Sequence[dict[str, Any]]
 Spec = dict[str, Any]
@@ -25,14 +28,14 @@ _A_YEAR = 300  # days, from which on months are written
 _FEW = 10  # days, each of which has its label
 _FEW_STEPS = 4  # from 0 up, each of which has its label
 _WHOLE = ",d"
-_STRONG = 0.72  # a cell from this share of the strongest on has its text in the colour of the page
+_READABLE = 0.55  # the strongest a cell with text may be: a contrast of 4.5 to 1 in either theme, and in print
 
 
 def svg(spec: Spec, name: str, label: str) -> str:
     """Draw a specification; `name` keeps its ids apart from those of other drawings, `label` says what is seen."""
     import vl_convert
 
-    drawn = ElementTree.fromstring(vl_convert.vegalite_to_svg(json.dumps(_styled(spec), default=str)))
+    drawn = ElementTree.fromstring(vl_convert.vegalite_to_svg(json.dumps(_drawable(_styled(spec)), default=str)))
     parents = [drawn, *drawn.iter()]
     for element in parents:
         told = element.attrib.pop("aria-label", None)
@@ -47,9 +50,21 @@ def svg(spec: Spec, name: str, label: str) -> str:
         if told and "root" not in element.attrib.get("class", "") and element is not drawn:
             ElementTree.SubElement(element, f"{{{_SVG}}}title").text = told
     width, height = drawn.attrib.pop("width"), drawn.attrib.pop("height")
-    drawn.attrib.update(role="img", viewBox=f"0 0 {width} {height}", **{"aria-label": label})
+    drawn.attrib.update(role="img", viewBox=f"0 0 {width} {height}", **{"aria-label": formats.legible(label)})
     ElementTree.register_namespace("", _SVG)
     return ElementTree.tostring(drawn, encoding="unicode")
+
+
+def _drawable(said: Any) -> Any:
+    """Return a specification whose texts an SVG can hold: any other character would end the process."""
+    match said:
+        case str():
+            return formats.legible(said)
+        case dict():
+            return {key: _drawable(value) for key, value in said.items()}
+        case list():
+            return [_drawable(value) for value in said]
+    return said
 
 
 def _styled(spec: Spec) -> Spec:
@@ -105,25 +120,28 @@ def _days(values: Rows, width: int) -> Spec:
 
 def _amount(values: Rows, form: str) -> Spec:
     """Return the axis of amounts, from 0 on; small whole numbers are all written, and no halves between them."""
-    most = max((value["value"] for value in values), default=0)
+    most = max((value["value"] or 0 for value in values), default=0)
     axis: Spec = {"title": None, "format": form}
     axis |= {"values": list(range(most + 1))} if form == _WHOLE and most < _FEW_STEPS else {"tickCount": 4}
     return {"field": "value", "type": "quantitative", "axis": axis, "scale": {"zero": True, "nice": True}}
 
 
-def lines(rows: Rows, when: str, series: dict[str, str], form: str = _WHOLE, unit: str = "") -> Chart:
-    """Draw amounts over days, a line for each series: column → what it is called."""
-    values = [
-        {
-            "when": row[when],
-            "series": called,
-            "value": row[column],
-            "tip": f"{_day(row[when])}: {_said(row[column], form)} {unit or called}",
-        }
-        for column, called in series.items()
-        for row in rows
-        if row[column] is not None
-    ]
+def lines(
+    rows: Rows, when: str, series: dict[str, str], form: str = _WHOLE, unit: str = "", *, every: int = 1
+) -> Chart:
+    """Draw amounts over days, a line for each series: column → what it is called.
+
+    `every` is how many days lie between two rows. Days without a row had nothing to count, and no rate: there a line of
+    amounts is at 0, and one of rates is broken.
+    """
+    values = []
+    for column, called in series.items():
+        amounts = _with_gaps({row[when]: row[column] for row in rows}, 0 if form == _WHOLE else None, every)
+        for place, (day, amount) in enumerate(amounts):
+            said = "" if amount is None else f"{_day(day)}: {_said(amount, form)} {unit or called}"
+            beside = [amount for _, amount in amounts[max(place - 1, 0) : place + 2]]
+            is_alone = amount is not None and len(beside) - beside.count(None) == 1
+            values.append({"when": day, "series": called, "value": amount, "tip": said, "alone": is_alone})
 
     def chart(width: int) -> Spec:
         colour = {
@@ -141,8 +159,9 @@ def lines(rows: Rows, when: str, series: dict[str, str], form: str = _WHOLE, uni
         if len(values) <= len(series) * _POINTS:
             point = {"type": "point", "filled": True, "size": 90, "opacity": 0}
             layers.append({"mark": point, "encoding": {"description": {"field": "tip"}}})
-            if len(rows) <= 2:
-                layers.append({"mark": {"type": "point", "filled": True, "size": 40}})
+        if any(value["alone"] for value in values):  # no line goes there
+            alone = {"transform": [{"filter": "datum.alone"}], "mark": {"type": "point", "filled": True, "size": 40}}
+            layers.append(alone)
         return {
             "width": width,
             "height": 230,
@@ -152,6 +171,13 @@ def lines(rows: Rows, when: str, series: dict[str, str], form: str = _WHOLE, uni
         }
 
     return chart
+
+
+def _with_gaps(amounts: dict[date, float | None], missing: float | None, every: int) -> list[tuple[date, float | None]]:
+    """Return amounts in the order of their days, and for days that are missing the first and the last of each gap."""
+    step = timedelta(every)
+    gaps = [(before + step, after - step) for before, after in pairwise(sorted(amounts)) if after - before > step]
+    return sorted((amounts | {day: missing for gap in gaps for day in gap}).items())
 
 
 def stack(rows: Rows, when: str, series: dict[str, str]) -> Chart:
@@ -250,7 +276,7 @@ def columns(rows: Rows, when: str, value: str, unit: str) -> Chart:
 def grid(
     rows: Rows, across: str, down: str, value: str, *, form: str, unit: str, titles: tuple[str, str], written: bool
 ) -> Chart:
-    """Draw amounts as cells, the more the stronger; `written` puts the amount into each."""
+    """Draw amounts as cells, the more the stronger; `across` is a number, `written` puts the amount into each."""
     most = max((row[value] for row in rows), default=0) or 1
     values = [
         {
@@ -263,7 +289,7 @@ def grid(
         for row in rows
     ]
     downs = list(dict.fromkeys(value["down"] for value in values))
-    acrosses = list(dict.fromkeys(value["across"] for value in values))
+    acrosses = sorted({value["across"] for value in values})
 
     def chart(width: int) -> Spec:
         few = len(acrosses) <= (14 if width > PHONE else 6)
@@ -276,7 +302,7 @@ def grid(
                     "fillOpacity": {
                         "field": "share",
                         "type": "quantitative",
-                        "scale": {"domain": [0, 1], "range": [0.04, 1]},
+                        "scale": {"domain": [0, 1], "range": [0.04, _READABLE if written else 1]},
                         "legend": None,
                     },
                     "description": {"field": "tip"},
@@ -284,9 +310,7 @@ def grid(
             }
         ]
         if written and few:
-            strong = {"test": f"datum.share > {_STRONG}", "value": "var(--card)"}
-            colour = {"condition": strong, "value": "var(--ink)"}
-            layers.append({"mark": {"type": "text"}, "encoding": {"text": {"field": "written"}, "color": colour}})
+            layers.append({"mark": {"type": "text"}, "encoding": {"text": {"field": "written"}}})
         return {
             "width": width,
             "height": max(28 * len(downs), 28) + 50,
@@ -295,7 +319,6 @@ def grid(
                 "x": {
                     "field": "across",
                     "type": "ordinal",
-                    "sort": None,
                     "axis": axis | {"title": titles[0], "values": every},
                 },
                 "y": {"field": "down", "type": "ordinal", "sort": None, "axis": axis | {"title": titles[1] or None}},

@@ -8,6 +8,7 @@ from typing import Any
 
 from sparkify import views
 from sparkify.engines.base import Engine
+from sparkify.formats import named
 from sparkify.report import charts
 from sparkify.report.charts import Chart
 from sparkify.views import Selection
@@ -21,7 +22,7 @@ LISTED = 400
 """So many rows stand in a table."""
 
 COHORTS = 12
-"""So many weekly cohorts are shown, the latest ones."""
+"""So many weekly cohorts are drawn, the latest ones, for as many weeks; all are counted."""
 
 WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 
@@ -111,7 +112,7 @@ class Answers:
 def overview(answers: Answers) -> Story:
     """Return what all listeners do, or those of an artist."""
     artist = answers.selection.artist
-    title = "What Sparkify’s listeners do" if artist is None else f"{artist} on Sparkify"
+    title = "What Sparkify’s listeners do" if artist is None else f"{named(artist)} on Sparkify"
     return Story(title, headline(answers), sections(answers))
 
 
@@ -119,8 +120,10 @@ def headline(answers: Answers) -> list[Number]:
     """Return the numbers that stand at the top."""
     [total] = answers.ask("report/headline")
     days = answers.ask("daily_listeners", "order by day")
-    week = days[-1]["listeners_7d"] if days else 0
-    in_week = f"{week:,} in the 7 days to its end" if answers.has_period else f"{week:,} of them in the last 7 days"
+    in_week = ""
+    if days:  # a period may begin or end outside of the data, and its last week before it
+        last_week = "in the 7 days to " + day(days[-1]["day"]) if answers.has_period else "of them in the last 7 days"
+        in_week = f"{days[-1]['listeners_7d']:,} {last_week}"
     latest = [row["stickiness"] for row in days[-7:]]
     mean = sum(latest) / len(latest) if latest else 0.0
     numbers = [
@@ -131,10 +134,12 @@ def headline(answers: Answers) -> list[Number]:
     if answers.selection.artist is None:
         levels = answers.ask("daily_levels", "order by day")
         last = levels[-1] if levels else {"users": 0, "paid_users": 0}
-        length = "" if total["minutes"] is None else f"{total['minutes']:,.0f} minutes on average"
+        lengths = answers.ask("report/session_lengths", "order by day, place")
+        begun = sum(row["sessions"] for row in lengths)
+        minutes = f"{sum(row['minutes'] for row in lengths) / begun:,.0f} minutes on average" if lengths else ""
         numbers[2:2] = [
             Number(f"{last['paid_users']:,}", "paid users", f"of {last['users']:,} users at the end"),
-            Number(f"{total['sessions']:,}", "sessions", length),
+            Number(f"{begun:,}", "sessions", minutes),
         ]
     return numbers
 
@@ -194,16 +199,21 @@ def stickiness(answers: Answers) -> Figure:
 
 def session_lengths(answers: Answers) -> Figure:
     """How long sessions are."""
-    rows = answers.ask("report/session_lengths", "order by place")
+    rows = answers.ask("report/session_lengths", "order by day, place")
     total = sum(row["sessions"] for row in rows)
     long = sum(row["sessions"] for row in rows if row["place"] >= 5)
     says = f"{long / total:.0%} of {total:,} sessions last an hour or more." if total else NOTHING
-    shown = [{key: row[key] for key in ("length", "sessions", "plays")} for row in rows]
+    shown = [
+        {"length": length}
+        | {key: sum(row[key] for row in rows if row["place"] == place) for key in ("sessions", "plays")}
+        for place, length in sorted({(row["place"], row["length"]) for row in rows})
+    ]
     return Figure(
         "sessions",
         "Length of sessions",
         says,
-        "From the first to the last event of a user's session; how long the last song was heard is not known.",
+        "From the first to the last event of a user's session; how long the last song was heard is not known. A session"
+        " counts on the day on which it began, in full.",
         shown,
         charts.ranked(shown, lambda row: row["length"], "sessions", lambda row: f"{row['sessions']:,}"),
     )
@@ -249,7 +259,7 @@ def paid_and_free(answers: Answers) -> Figure:
         "daily_levels",
         "Paid and free users",
         says,
-        "Users seen so far, by their level when the day ends. The app does not say who has left; nobody is taken off.",
+        "Users of a known level, by that when the day ends. The app does not say who has left; nobody is taken off.",
         levels,
         charts.stack(levels, "day", {"paid_users": "paid", "free_users": "free"}),
     )
@@ -273,24 +283,25 @@ def funnel(answers: Answers) -> Figure:
 def retention(answers: Answers) -> Figure:
     """Which of those who began in a week came back in later ones."""
     rows = answers.ask("weekly_retention", "order by cohort_week, weeks_since")
-    shown_weeks = sorted({row["cohort_week"] for row in rows})[-COHORTS:]
-    rows = [row for row in rows if row["cohort_week"] in shown_weeks and row["weeks_since"] < COHORTS]
     size = sum(row["cohort_listeners"] for row in rows if row["weeks_since"] == 1)
     back = sum(row["active_listeners"] for row in rows if row["weeks_since"] == 1)
     says = "No cohort has a second week." if rows else _no_week(answers)
     if size:
         says = f"{back / size:.0%} of new listeners played again in the week after their first."
+    latest = sorted({row["cohort_week"] for row in rows})[-COHORTS:]
+    drawn = [row for row in rows if row["cohort_week"] in latest and row["weeks_since"] < COHORTS]
     cells = [
         row | {"cohort": f"{row['cohort_week'].day} {row['cohort_week']:%b %Y} · {row['cohort_listeners']:,}"}
-        for row in rows
+        for row in drawn
     ]
+    cut = f" The chart has the latest {COHORTS} cohorts, for {COHORTS} weeks." if len(drawn) < len(rows) else ""
     titles = ("weeks since the first play", "")
     return Figure(
         "weekly_retention",
         "Weekly cohorts",
         says,
         "Listeners by the week of their first play, and the share of them who played in each week since. Who listened"
-        " before the data begins looks new in its first week; the last week may not be over.",
+        f" before the data begins looks new in its first week; the last week may not be over.{cut}",
         rows,
         charts.grid(
             cells, "weeks_since", "cohort", "retention", form=".0%", unit="came back", titles=titles, written=True
@@ -315,7 +326,7 @@ def churn(answers: Answers) -> Figure:
         says,
         "Lost is who played in the week before and not in this one; they may return. The last week may not be over.",
         rows,
-        charts.lines(rows, "week", series),
+        charts.lines(rows, "week", series, every=7),
         is_wide=True,
     )
 
@@ -324,7 +335,7 @@ def tracks(answers: Answers) -> Figure:
     """What is played most."""
     rows = answers.ask("top_tracks", f"order by place, title, artist_name limit {5 * SHOWN}")
     best = rows[0] if rows else None
-    says = f"“{best['title']}” by {best['artist_name']}: {plays(best)}." if best else NOTHING
+    says = f"“{named(best['title'])}” by {named(best['artist_name'])}: {plays(best)}." if best else NOTHING
     return Figure(
         "top_tracks",
         "Top tracks",
@@ -332,7 +343,7 @@ def tracks(answers: Answers) -> Figure:
         "Songs started, by title and artist as the app named them. There is no skip rate: the app does not say when a"
         " song ended.",
         rows,
-        charts.ranked(rows[:SHOWN], lambda row: f"{row['title']} · {row['artist_name']}", "plays", plays),
+        charts.ranked(rows[:SHOWN], lambda row: f"{named(row['title'])} · {named(row['artist_name'])}", "plays", plays),
     )
 
 
@@ -340,14 +351,14 @@ def artists(answers: Answers) -> Figure:
     """Who is played most."""
     rows = answers.ask("top_artists", f"order by place, artist_name limit {5 * SHOWN}")
     best = rows[0] if rows else None
-    says = f"{best['artist_name']}: {plays(best)} by {counted(best['listeners'], 'listener')}." if best else NOTHING
+    says = f"{named(best['artist_name'])}: {heard(best)}." if best else NOTHING
     return Figure(
         "top_artists",
         "Top artists",
         says,
         "Songs started, by the artist as the app credited them; a guest's credit is a name of its own.",
         rows,
-        charts.ranked(rows[:SHOWN], lambda row: row["artist_name"], "plays", plays),
+        charts.ranked(rows[:SHOWN], lambda row: named(row["artist_name"]), "plays", plays),
     )
 
 
@@ -355,14 +366,14 @@ def regions(answers: Answers) -> Figure:
     """Where people listen."""
     rows = answers.ask("listening_by_region", "order by plays desc, state")
     best = rows[0] if rows else None
-    says = f"{best['state']}: {plays(best)} by {counted(best['listeners'], 'listener')}." if best else NOTHING
+    says = f"{named(best['state'])}: {heard(best)}." if best else NOTHING
     return Figure(
         "listening_by_region",
         "By state",
         says,
         "The state of the location. A metropolitan area in several states counts for each of them.",
         rows,
-        charts.ranked(rows[:SHOWN], lambda row: row["state"], "plays", plays),
+        charts.ranked(rows[:SHOWN], lambda row: named(row["state"]), "plays", plays),
     )
 
 
@@ -440,3 +451,8 @@ def counted(number: int, what: str) -> str:
 def plays(row: dict[str, Any]) -> str:
     """Return a row's number of plays in words."""
     return counted(row["plays"], "play")
+
+
+def heard(row: dict[str, Any]) -> str:
+    """Return a row's number of plays and of listeners in words."""
+    return f"{plays(row)} by {counted(row['listeners'], 'listener')}"

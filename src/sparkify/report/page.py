@@ -32,7 +32,7 @@ class Page:
     story: Story
     period: str
     fresh: dict[str, Any]
-    age: str  # of the newest event
+    age: str  # of the newest event: 3 days ago
     matched: dict[str, int]
     balance: Rows
     rejections: Rows
@@ -64,7 +64,7 @@ def gather(engine: Engine, selection: Selection) -> Page:
         story=figures.overview(answers) if selection.user is None else review.review(answers),
         period=_period(selection, fresh),
         fresh=fresh,
-        age=formats.age((made_at - newest).total_seconds()) if newest else "",
+        age=formats.ago((made_at - newest).total_seconds()) if newest else "",
         matched=figures.matched(answers),
         balance=answers.ask_all("report/balance", "order by kind"),
         rejections=answers.ask_all("report/rejections", "order by records desc, source, reason limit 20"),
@@ -184,4 +184,4 @@ def _shown(value: Any) -> str:
             return f"{value:,.3f}".rstrip("0").rstrip(".")
         case int():
             return f"{value:,}"
-    return formats.printable(str(value))
+    return formats.legible(str(value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sparkify.errors import ConfigError
+from sparkify.formats import named
 from sparkify.report import charts, figures
 from sparkify.report.figures import Answers, Figure, Number, Section, Story
 
@@ -13,13 +14,22 @@ def review(answers: Answers) -> Story:
     names = answers.engine.rows("select first_name, last_name from users where user_id = ?", [user])
     if not names:
         raise ConfigError(f"{user}: there is no such user. Name one by the user_id of the table users.")
-    name = " ".join(part for part in names[0] if part) or f"User {user}"
+    name = named(" ".join(part for part in names[0] if part) or f"User {user}")
     since, until = answers.selection.since, answers.selection.until
     year = f"{since.year}" if since and until and since.year == until.year else "listening"
-    artist = f", {answers.selection.artist}" if answers.selection.artist is not None else ""
+    artist = answers.selection.artist
+    if artist is not None:  # an artist's plays say nothing of sessions and levels
+        return Story(
+            f"{name}’s {year}, {named(artist)}",
+            _numbers(answers),
+            [
+                Section("Music", [figures.tracks(answers)]),
+                Section("When and with what", [_days(answers), figures.hours(answers), figures.devices(answers)]),
+            ],
+        )
     return Story(
-        f"{name}’s {year}{artist}",
-        _numbers(answers),
+        f"{name}’s {year}",
+        [*_numbers(answers), *_longest_session(answers)],
         [
             Section("Music", [figures.tracks(answers), figures.artists(answers)]),
             Section("When", [_days(answers), figures.session_lengths(answers), figures.hours(answers)]),
@@ -32,7 +42,6 @@ def _numbers(answers: Answers) -> list[Number]:
     [total] = answers.ask("report/headline")
     days = answers.ask("report/daily_plays", "order by day")
     hours = answers.ask("report/favourite_hour", "order by plays desc, hour")
-    longest = answers.ask("sessions", "order by minutes desc, started_at limit 1")
     [kinds] = answers.ask("report/variety")
     numbers = [
         Number(f"{total['plays']:,}", "songs played", f"{kinds['titles']:,} different ones"),
@@ -41,11 +50,19 @@ def _numbers(answers: Answers) -> list[Number]:
     ]
     if hours:
         numbers.append(Number(f"{hours[0]['hour']}:00", "favourite hour", f"UTC, {figures.plays(hours[0])}"))
-    if longest:
-        began = figures.day(longest[0]["started_at"])
-        length = f"{longest[0]['minutes']:,.0f} min"
-        numbers.append(Number(length, "longest session", f"{figures.plays(longest[0])}, on {began}"))
     return numbers
+
+
+def _longest_session(answers: Answers) -> list[Number]:
+    longest = answers.ask("sessions", "order by minutes desc, started_at limit 1")
+    return [
+        Number(
+            f"{row['minutes']:,.0f} min",
+            "longest session",
+            f"{figures.plays(row)}, begun on {figures.day(row['started_at'])}",
+        )
+        for row in longest
+    ]
 
 
 def _days(answers: Answers) -> Figure:

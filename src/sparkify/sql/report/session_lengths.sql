@@ -1,8 +1,16 @@
--- session_lengths: one row per class of length, with the sessions in it.
-select place, length, count(*) as sessions, cast(sum(plays) as bigint) as plays
+-- session_lengths: one row per day and class of length, with the sessions that began on the day, at their full length.
+select
+    day,
+    place,
+    length,
+    count(*) as sessions,
+    cast(sum(plays) as bigint) as plays,
+    sum(minutes) as minutes
 from (
     select
+        cast(started_at as date) as day,
         plays,
+        minutes,
         case
             when minutes < 1 then 1
             when minutes < 10 then 2
@@ -23,4 +31,4 @@ from (
         end as length
     from sessions
 ) as classes
-group by place, length
+group by day, place, length

@@ -1,7 +1,7 @@
 -- daily_levels: one row per day that has an event: how many users are free and paid at its end.
--- A user counts from their first event on, and is never taken off: the app does not say who has left.
+-- A user counts from their first event with a level on, and is never taken off: the app does not say who has left.
 -- day: The day, in UTC.
--- users: Users seen so far.
+-- users: Users seen so far whose level is known: free_users + paid_users.
 -- free_users: Those of them at level free when the day ends.
 -- paid_users: Those of them at level paid when the day ends.
 -- upgrades: Changes from free to paid on that day.

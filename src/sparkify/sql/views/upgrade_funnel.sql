@@ -31,10 +31,10 @@ steps as (
     select 3, 'Submitted', count(*)
     from submitted
     union all
-    select 4, 'Paid', count(distinct h.user_id)
-    from level_history as h
-    join submitted on submitted.user_id = h.user_id
-    where h.level = 'paid' and h.valid_from >= submitted.first_time
+    select 4, 'Paid', count(distinct e.user_id)
+    from events as e
+    join submitted on submitted.user_id = e.user_id
+    where e.level = 'paid' and e.start_time >= submitted.first_time
 )
 select
     step,
