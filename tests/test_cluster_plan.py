@@ -132,22 +132,26 @@ def allowed(made: dict[str, Any]) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_role_uses_the_stage_and_nothing_else(planned: Planned, kind: str) -> None:
-    """The stage may be read and written; logs and songs, which COPY never reads, may not: no other action or place."""
+def test_role_reads_what_was_named_and_uses_the_stage_and_nothing_else(planned: Planned, kind: str) -> None:
+    """Logs and songs may be read, the stage read and written, each by its prefix; no other action, no other place."""
     keys = {
         "S3_LOG_DATA": "s3://theirs/log_data",
         "S3_SONG_DATA": "s3://theirs/songs/2018/",
         "S3_STAGE": "s3://ours/a/stage",
     }
     assert allowed(resolved(planned(DWH_KIND=kind, **keys))) == {
+        "arn:aws:s3:::theirs/log_data/*": {"s3:GetObject"},
+        "arn:aws:s3:::theirs log_data/*": {"s3:ListBucket"},
+        "arn:aws:s3:::theirs/songs/2018/*": {"s3:GetObject"},
+        "arn:aws:s3:::theirs songs/2018/*": {"s3:ListBucket"},
         "arn:aws:s3:::ours/a/stage/*": {"s3:GetObject", "s3:PutObject"},
         "arn:aws:s3:::ours a/stage/*": {"s3:ListBucket"},
     }
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_role_uses_the_stacks_own_stage(planned: Planned, kind: str) -> None:
-    """Where no stage is named, the role uses the bucket that the stack makes."""
+def test_role_of_local_files_sees_the_stage_only(planned: Planned, kind: str) -> None:
+    """Files on disk are no reason to read any bucket but the stack's own."""
     assert allowed(resolved(planned(DWH_KIND=kind))) == {
         "arn:aws:s3:::id-of-Stage/stage/*": {"s3:GetObject", "s3:PutObject"},
         "arn:aws:s3:::id-of-Stage stage/*": {"s3:ListBucket"},
@@ -194,11 +198,11 @@ def test_policy_in_words_names_every_place_of_the_policy(planned: Planned, kind:
     assert made.policy[-1] == "nothing else"
 
 
-@pytest.mark.parametrize("url", ["s3://b*/stage", "s3://bucket/st*ge", "s3://bucket/${aws:username}", "s3://B/x"])
+@pytest.mark.parametrize("url", ["s3://b*/logs", "s3://bucket/lo*gs", "s3://bucket/${aws:username}", "s3://B/x"])
 def test_folder_that_would_widen_the_policy_is_refused(planned: Planned, url: str) -> None:
     """A wildcard or a variable in a folder's name would let the role see more than one folder."""
-    with pytest.raises(ConfigError, match=r"\[S3\] STAGE: is no folder that a role can be limited to"):
-        planned(S3_STAGE=url)
+    with pytest.raises(ConfigError, match=r"\[S3\] LOG_DATA: is no folder that a role can be limited to"):
+        planned(S3_LOG_DATA=url)
 
 
 # Keys

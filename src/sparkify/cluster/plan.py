@@ -115,9 +115,15 @@ class Plan:
     @property
     def policy(self) -> list[str]:
         """What the warehouse's role may do, in words, a line each."""
+        lines = [
+            f"read             s3://{self.parameters[f'{what}Bucket']}/{self.parameters[f'{what}Prefix']}"
+            for what in ("Log", "Song")
+            if self.parameters[f"{what}Bucket"]
+        ]
         own = self.parameters["OwnStageBucket"]
         stage = f"s3://{own}" if own else "the stack's own bucket, "
         return [
+            *lines,
             f"read and write   {stage}/{self.parameters['StagePrefix']}".replace(", /", ", "),
             "nothing else",
         ]
@@ -146,6 +152,8 @@ def plan(config: Config, allow_from: str | None = None) -> Plan:
             "Port": str(_port(dwh.port)),
             "AllowFrom": addresses.allowed(dwh.allow_from if allow_from is None else allow_from),
             "RoleName": _role_name(dwh.iam_role_name),
+            **_place("Log", config.log_data, "LOG_DATA"),
+            **_place("Song", config.song_data, "SONG_DATA"),
             **_stage(config.stage),
             **_capacity_parameters(dwh, kind, node_type, nodes),
         },
@@ -262,16 +270,23 @@ def _role_name(text: str) -> str:
     return text
 
 
-def _stage(url: str) -> dict[str, str]:
-    """Return bucket and prefix of a stage of the user's own, or no bucket for the stack's."""
-    if not url:
-        return {"OwnStageBucket": "", "StagePrefix": "stage/"}
-    if not url.startswith("s3://"):
-        raise ConfigError("[S3] STAGE: is not in S3, where COPY looks. Write s3://bucket/folder, or leave it empty.")
-    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+def _place(what: str, url: str, key: str) -> dict[str, str]:
+    """Return bucket and prefix of a folder in S3, both empty for a folder on disk."""
+    scheme, _, place = url.partition("://")
+    if scheme != "s3" or not place:
+        return {f"{what}Bucket": "", f"{what}Prefix": ""}
+    bucket, _, prefix = place.partition("/")
     # In a policy * and ? stand for anything, and $ begins a variable: the role would see more than was named.
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket) or re.search(r"[*?$]", prefix):
-        raise ConfigError("[S3] STAGE: is no folder that a role can be limited to. Write s3://bucket/folder.")
-    if not prefix.strip("/"):
+        raise ConfigError(f"[S3] {key}: is no folder that a role can be limited to. Write s3://bucket/folder.")
+    prefix = prefix.strip("/")
+    return {f"{what}Bucket": bucket, f"{what}Prefix": f"{prefix}/" if prefix else ""}
+
+
+def _stage(url: str) -> dict[str, str]:
+    if url and not url.startswith("s3://"):
+        raise ConfigError("[S3] STAGE: is not in S3, where COPY looks. Write s3://bucket/folder, or leave it empty.")
+    own = _place("", url, "STAGE")
+    if own["Bucket"] and not own["Prefix"]:
         raise ConfigError("[S3] STAGE: is a whole bucket. Name a folder in it: s3://bucket/folder.")
-    return {"OwnStageBucket": bucket, "StagePrefix": f"{prefix.strip('/')}/"}
+    return {"OwnStageBucket": own["Bucket"], "StagePrefix": own["Prefix"] or "stage/"}
