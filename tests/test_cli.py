@@ -303,6 +303,71 @@ def test_real_logs_with_the_whole_catalogue_give_the_known_counts(sparkify: Spar
     assert counts(sparkify, *OF_REAL_DATA) == [6820, 327, 4451, 1236, 97, 22, 14896, 9553, 8023, 6813, 0]
 
 
+# What stdout and the arguments may do
+
+
+def in_shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of the shell, in which `sparkify` is ours."""
+    line = command.replace("sparkify", f"{shlex.quote(sys.executable)} -m sparkify", 1)
+    return subprocess.run(
+        ["sh", "-c", line], capture_output=True, text=True, env={**os.environ, **environment}, check=False
+    )
+
+
+@pytest.mark.parametrize("to", ["> /dev/full", ">&-"])
+@pytest.mark.parametrize("command", ["status", "status --json", "query 'select 1' --format csv", "describe", "etl"])
+@pytest.mark.usefixtures("reading")
+def test_output_that_cannot_be_written_is_told_in_a_line(command: str, to: str) -> None:
+    """Where stdout is full or closed, a command ends with 1 and says so."""
+    for unbuffered in ("", "1"):
+        ended = in_shell(f"sparkify {command} {to}", PYTHONUNBUFFERED=unbuffered)
+        assert ended.returncode == 1
+        assert re.fullmatch(r"sparkify: stdout .+\n", ended.stderr)
+
+
+def test_what_is_said_never_goes_to_stdout(reading: Sparkify) -> None:
+    """With stderr closed, stdout holds the data and nothing else."""
+    assert in_shell("sparkify etl --json 2>&-").stdout.startswith("{")
+    assert in_shell("sparkify rejects 2>&-").stdout == reading("rejects").out
+
+
+@pytest.mark.usefixtures("reading")
+def test_reader_of_the_output_may_stop_early() -> None:
+    """`sparkify describe | true` is no error."""
+    assert in_shell("sparkify describe | true").stderr == ""
+
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.parametrize("command", ["describe top_tracks", "query 'select null as n, chr(246) as o'"])
+@pytest.mark.usefixtures("reading")
+def test_output_is_written_in_any_encoding(command: str) -> None:
+    """What the encoding of a terminal or a file lacks stands there as an escape."""
+    ended = in_shell(f"sparkify {command}", **ASCII)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.isascii()
+
+
+@pytest.mark.usefixtures("reading")
+def test_json_is_json_in_any_encoding() -> None:
+    """What the encoding lacks is escaped as JSON does it."""
+    for character in (246, 128512):
+        said = in_shell(f"sparkify query 'select chr({character}) as c' --format json", **ASCII).stdout
+        assert json.loads(said) == [{"c": chr(character)}]
+
+
+@pytest.mark.parametrize("arguments", ["query \xff", "export --out \xff", "describe \xff", "rejects --file \xff"])
+@pytest.mark.usefixtures("reading")
+def test_argument_that_is_no_text_is_wrong_usage(arguments: str) -> None:
+    """An argument whose bytes are not UTF-8 is named, and nothing is done."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "sparkify", *arguments.encode("latin-1").split()], capture_output=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (2, b"")
+    assert ended.stderr == b"sparkify: b'\\xff': is no text in this locale. Write it in UTF-8.\n"
+
+
 # create-tables
 
 
