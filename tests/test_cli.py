@@ -368,6 +368,22 @@ def test_argument_that_is_no_text_is_wrong_usage(arguments: str) -> None:
     assert ended.stderr == b"sparkify: b'\\xff': is no text in this locale. Write it in UTF-8.\n"
 
 
+@pytest.mark.parametrize("command", [["query", "select 1"], ["check"], ["etl"]])
+def test_interrupted_command_says_what_fits_it(
+    reading: Sparkify, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    """Ctrl-C ends with 130; only a run says what it has published."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engines, "connect", interrupt)
+    said = reading(*command)
+    assert (said.code, said.out) == (130, "")
+    what_now = " What was published before is whole; run again to go on." if command == ["etl"] else ""
+    assert said.err == f"sparkify: interrupted.{what_now}\n"
+
+
 # create-tables
 
 
@@ -461,6 +477,20 @@ def test_rejects_are_told_with_their_place(reading: Sparkify) -> None:
     log = Path("data/log_data/1.json").absolute()
     assert said.out.splitlines()[:2] == [f"{log}:31: not valid JSON", "    {broken"]
     assert said.err == "2 rejected records.\n"
+
+
+# report
+
+
+@pytest.mark.parametrize("days", [["--since", "2018-12-01"], ["--until", "2018-10-31"]])
+def test_report_of_days_without_data_leaves_the_last_one(reading: Sparkify, tmp_path: Path, days: list[str]) -> None:
+    """Days before or after all data are refused with those of the data, and nothing is written."""
+    out = tmp_path / "report.html"
+    out.write_text("<!doctype html>good")
+    said = reading("report", *days, "--out", str(out))
+    assert (said.code, said.out) == (2, "")
+    assert f"sparkify: {' '.join(days)}: there is nothing in these days. The data goes from 2018-11-01 to " in said.err
+    assert out.read_text() == "<!doctype html>good"
 
 
 # On a terminal, and secrets

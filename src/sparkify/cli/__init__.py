@@ -36,8 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupted:
         if options.debug:
             raise
-        what_now = str(interrupted) or "What was published before is whole; run again to go on."
-        say(f"sparkify: interrupted. {what_now}")
+        say(f"sparkify: interrupted. {interrupted}".rstrip())
         return INTERRUPTED
     return code
 

@@ -48,8 +48,11 @@ def etl(options: argparse.Namespace) -> None:
         keep_staging=options.keep_staging,
     )
     narrator = Narrator()
-    with narrator:
-        summary = pipeline.etl(config, chosen, narrator)
+    try:
+        with narrator:
+            summary = pipeline.etl(config, chosen, narrator)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("What was published before is whole; run again to go on.") from None
     print_json(_summary_as_json(summary)) if options.json else _print_summary(summary)
     return None
 
