@@ -97,6 +97,14 @@ def test_script_fails_with_the_code_of_the_command(here: Path, script: Script) -
     assert "Traceback" not in ended.stderr
 
 
+def test_help_of_make_fits_80_columns() -> None:
+    """`make` alone lists its targets, a line each."""
+    listed = subprocess.run(["make", "-s", "-C", str(REPOSITORY), "help"], capture_output=True, text=True, check=True)
+    lines = listed.stdout.splitlines()
+    assert len(lines) == 8
+    assert [line for line in lines if len(line) > 80] == []
+
+
 # sql_queries.py
 
 
