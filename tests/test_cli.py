@@ -107,11 +107,11 @@ def everything() -> dict[str, list[tuple[Any, ...]]]:
         return {table: sorted(engine.rows(f"select * from {table}"), key=repr) for table in tables.ALL}
 
 
-def on_terminal(*arguments: str, answer: str = "") -> tuple[int, str]:
+def on_terminal(*arguments: str, answer: str = "", columns: str = "80") -> tuple[int, str]:
     """Run the command line on a terminal of 80 columns; return its exit code and what the terminal showed."""
     ours, theirs = pty.openpty()
     ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    environment = {**os.environ, "COLUMNS": "80", "TERM": "xterm"}
+    environment = {**os.environ, "COLUMNS": columns, "TERM": "xterm"}
     command = [sys.executable, "-m", "sparkify", *arguments]
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
         os.close(theirs)
@@ -130,17 +130,31 @@ def on_terminal(*arguments: str, answer: str = "") -> tuple[int, str]:
 # Help, imports, exit codes
 
 
+def test_numbers_of_things_are_grammatical(sparkify: Sparkify) -> None:
+    """One is one song, one row, one record."""
+    said = sparkify("generate", "--out", "data", "--songs", "1", "--users", "0")
+    assert said.err == "Wrote 1 song and 0 events to data.\n"
+    write(Path("data/log_data/1.json"), "{broken")
+    assert sparkify("etl").code == 0
+    assert sparkify("rejects").err == "1 rejected record.\n"
+
+
 def test_every_command_is_tested_here(sparkify: Sparkify) -> None:
     """The commands are those of this file."""
     assert f"choose from {', '.join(map(repr, COMMANDS))})" in sparkify("unknown").err.replace('"', "'")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_of_a_command_ends_with_an_example_that_parses(sparkify: Sparkify, command: str) -> None:
-    """Every command says what it does, and shows a call that it would take."""
+def test_help_of_a_command_ends_with_an_example_that_parses(
+    sparkify: Sparkify, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Every command says what it does, and shows a call that it would take, on one line to be copied."""
+    monkeypatch.setenv("COLUMNS", "80")
     said = sparkify(command, "--help")
     assert said.code == 0
-    example = " ".join(said.out.split()).rpartition(f"example: sparkify {command} ")[2]
+    before, _, example = said.out.splitlines()[-1].partition(f"example: sparkify {command} ")
+    assert example
+    assert not before
     assert cli.parser().parse_args([command, *shlex.split(example)]).command
 
 
@@ -416,7 +430,7 @@ def test_create_tables_asks_on_a_terminal(answer: str, kept: bool) -> None:
     before = everything()
     code, shown = on_terminal("create-tables", answer=answer)
     assert code == 0
-    assert f"sparkify.duckdb holds {sum(map(len, before.values()))} rows. Drop them all? [y/N]" in shown
+    assert f"sparkify.duckdb holds {sum(map(len, before.values()))} rows. Drop all? [y/N]" in shown
     assert (everything() == before) is kept
     assert any(everything().values()) is kept
 
@@ -512,6 +526,14 @@ def test_output_fits_80_columns(command: str) -> None:
     assert code == 0
     lines = [line for line in shown.splitlines() if not line.startswith(str(Path.cwd()))]
     assert [line for line in lines if len(line) > 80] == []
+
+
+@pytest.mark.usefixtures("reading")
+def test_terminal_that_does_not_know_its_width_has_80_columns() -> None:
+    """COLUMNS=0, as some terminals have it, is no width."""
+    _, shown = on_terminal("describe", "songs")
+    assert "song_id" in shown
+    assert on_terminal("describe", "songs", columns="0") == (0, shown)
 
 
 def test_summary_of_the_real_data_fits_80_columns(sparkify: Sparkify, real: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from io import TextIOWrapper
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any
 
 from sparkify import formats
@@ -119,4 +120,4 @@ def print_json(value: Any) -> None:
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print a table for people."""
     # Somewhere else than on a terminal nothing is folded: another program may read the lines.
-    print(formats.table(columns, rows, width=None if sys.stdout.isatty() else 1000))
+    print(formats.table(columns, rows, width=get_terminal_size().columns if sys.stdout.isatty() else 1000))
