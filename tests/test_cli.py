@@ -317,6 +317,17 @@ def test_real_logs_with_the_whole_catalogue_give_the_known_counts(sparkify: Spar
     assert counts(sparkify, *OF_REAL_DATA) == [6820, 327, 4451, 1236, 97, 22, 14896, 9553, 8023, 6813, 0]
 
 
+@pytest.mark.parametrize("name", ["dwh.cfg", "log.txt", "json", "log.json.zip"])
+def test_named_file_that_is_no_json_is_refused(sparkify: Sparkify, name: str) -> None:
+    """A file named by mistake, such as one with passwords, is not read as events into rejected_records."""
+    deliveries.first(Path("data/log_data"), Path("data/song_data"))
+    Path(name).write_text("[CLUSTER]\nDB_PASSWORD = hunter2\n")
+    said = sparkify("etl", "--log-data", name)
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith(f"sparkify: {name}: is no .json or .json.gz file.")
+    assert not Path("sparkify.duckdb").exists()
+
+
 # What stdout and the arguments may do
 
 
