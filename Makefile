@@ -15,10 +15,10 @@ TOP_SONGS := select t.title, t.artist_name, count(*) as plays \
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-install: $(INSTALLED) ## Make .venv with the pinned dependencies and the sparkify command
+install: $(INSTALLED) ## Make .venv with pinned dependencies and the sparkify command
 	@echo "Ready: $(BIN)/sparkify --help"
 
-run: $(INSTALLED) ## Sample data, tables, ETL, the five most played songs, and the report
+run: $(INSTALLED) ## Sample data, tables, ETL, the five top songs, and the report
 	@if [ -z "$$(find -L data -type f ! -name '.*' -print 2>/dev/null | head -n 1)" ]; then \
 		echo "==> Generating sample data in data/"; \
 		$(BIN)/sparkify generate --out data --users 100 --days 30 --songs 200 --seed 1; \
@@ -35,14 +35,14 @@ run: $(INSTALLED) ## Sample data, tables, ETL, the five most played songs, and t
 	@echo "==> What the listeners do"
 	@$(BIN)/sparkify report --out report.html
 	@echo "==> Next"
-	@printf '  %-56s %s\n' \
-		'$(BIN)/sparkify query "select * from users limit 5"' 'ask the warehouse anything' \
-		'$(BIN)/sparkify dashboard' 'the report, live: choose days, an artist, a listener' \
-		'$(BIN)/sparkify status' 'what is loaded, and what is waiting' \
-		'make test' 'run the tests' \
-		'docs/architecture.md' 'how it works'
+	@printf '  %-20s %s\n' \
+		'ask it anything' '$(BIN)/sparkify query "select * from users limit 5"' \
+		'the report, live' '$(BIN)/sparkify dashboard' \
+		'what is loaded' '$(BIN)/sparkify status' \
+		'run the tests' 'make test' \
+		'how it works' 'docs/architecture.md'
 
-test: $(INSTALLED) ## Run the tests (ARGS="-k ledger" for some, CI=1 for every case on every engine)
+test: $(INSTALLED) ## Run the tests (ARGS="-k ledger": some; CI=1: on every engine)
 	@$(BIN)/pytest $(ARGS)
 
 lint: $(INSTALLED) ## Check style and format
@@ -53,10 +53,10 @@ lint: $(INSTALLED) ## Check style and format
 types: $(INSTALLED) ## Check types
 	@$(BIN)/mypy
 
-bench: $(INSTALLED) ## Measure against the rivals: benchmarks/RESULTS.md (SCALE=0.1 for a tenth of the data)
+bench: $(INSTALLED) ## Measure against the rivals (SCALE=0.1: a tenth of the data)
 	@$(BIN)/python -m benchmarks.run --scale $(or $(SCALE),1) --out benchmarks $(ARGS)
 
-clean: ## Remove the environment, builds and caches; data/ and the warehouse stay
+clean: ## Remove .venv, builds and caches; data and warehouse stay
 	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -2,8 +2,12 @@
 
 import sys
 
-from sparkify import config, statements
-from sparkify.errors import SparkifyError
+try:
+    from sparkify import config, statements
+    from sparkify.cli.terminal import printing
+    from sparkify.errors import SparkifyError
+except ModuleNotFoundError as error:
+    sys.exit(f"{error}. Run `make install` once, then .venv/bin/python sql_queries.py")
 
 try:
     settings = config.load()
@@ -11,12 +15,12 @@ try:
     drop_table_queries = statements.drop_tables()
     copy_table_queries = statements.copy_tables(settings)
     insert_table_queries = statements.insert_tables(settings)
+    if __name__ == "__main__":
+        everything = [*drop_table_queries, *create_table_queries, *copy_table_queries, *insert_table_queries]
+        with printing():
+            print(*everything, sep=";\n\n", end=";\n")
 except SparkifyError as error:
     if __name__ != "__main__":
         raise
     print(f"sql_queries.py: {error}", file=sys.stderr)
     sys.exit(error.exit_code)
-
-if __name__ == "__main__":
-    everything = [*drop_table_queries, *create_table_queries, *copy_table_queries, *insert_table_queries]
-    print(*everything, sep=";\n\n", end=";\n")

@@ -17,7 +17,7 @@ from tests.listening import deliver
 from tests.postgres import Server
 from tests.realdata import REPOSITORY
 
-from sparkify import cli
+from sparkify import cli, config
 
 DOCS = REPOSITORY / "docs"
 
@@ -94,8 +94,18 @@ def test_role_of_the_docs_can_check(postgres: Server, tmp_path: Path, capsys: py
             assert cli.main(["check", "--warehouse", reader]) == 0, capsys.readouterr().err
 
 
+def test_variables_of_the_docs_leave_the_command_line_alone() -> None:
+    """What the docs set for other tools, exported, is no mistake to `sparkify`."""
+    pages = [path for path in (DOCS / "bi").rglob("*") if path.is_file()]
+    texts = [path.read_text(encoding="utf-8") for path in (DOCS / "bi.md", *pages)]
+    named = {name for text in texts for name in re.findall(r"SPARKIFY_\w+", text)}
+    assert named
+    config.load(environ=dict.fromkeys(named, "set"))
+
+
 def test_notebook_runs_from_top_to_bottom(tmp_path: Path) -> None:
-    """Every cell of the notebook runs on a warehouse of ours, and its questions have answers."""
+    """Every cell runs on the warehouse of `make run`, from the notebook's folder, where Jupyter starts its kernel."""
+    (tmp_path / "docs" / "bi").mkdir(parents=True)
     warehouse = Warehouse(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
     deliver(warehouse)
     notebook = json.loads((DOCS / "bi" / "listeners.ipynb").read_text(encoding="utf-8"))
@@ -104,7 +114,8 @@ def test_notebook_runs_from_top_to_bottom(tmp_path: Path) -> None:
     program = "\n".join(re.sub(r"(?m)^(warehouse\.sql\([\s\S]*\))\s*\Z", r"print(\1)", cell) for cell in cells)
     ended = subprocess.run(
         [sys.executable, "-c", program],
-        env={"SPARKIFY_WAREHOUSE_FILE": str(tmp_path / "sparkify.duckdb"), "PYTHONIOENCODING": "utf-8"},
+        cwd=tmp_path / "docs" / "bi",
+        env={"PYTHONIOENCODING": "utf-8"},
         capture_output=True,
         text=True,
         check=False,

@@ -107,11 +107,11 @@ def everything() -> dict[str, list[tuple[Any, ...]]]:
         return {table: sorted(engine.rows(f"select * from {table}"), key=repr) for table in tables.ALL}
 
 
-def on_terminal(*arguments: str, answer: str = "") -> tuple[int, str]:
+def on_terminal(*arguments: str, answer: str = "", columns: str = "80") -> tuple[int, str]:
     """Run the command line on a terminal of 80 columns; return its exit code and what the terminal showed."""
     ours, theirs = pty.openpty()
     ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    environment = {**os.environ, "COLUMNS": "80", "TERM": "xterm"}
+    environment = {**os.environ, "COLUMNS": columns, "TERM": "xterm"}
     command = [sys.executable, "-m", "sparkify", *arguments]
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
         os.close(theirs)
@@ -130,17 +130,31 @@ def on_terminal(*arguments: str, answer: str = "") -> tuple[int, str]:
 # Help, imports, exit codes
 
 
+def test_numbers_of_things_are_grammatical(sparkify: Sparkify) -> None:
+    """One is one song, one row, one record."""
+    said = sparkify("generate", "--out", "data", "--songs", "1", "--users", "0")
+    assert said.err == "Wrote 1 song and 0 events to data.\n"
+    write(Path("data/log_data/1.json"), "{broken")
+    assert sparkify("etl").code == 0
+    assert sparkify("rejects").err == "1 rejected record.\n"
+
+
 def test_every_command_is_tested_here(sparkify: Sparkify) -> None:
     """The commands are those of this file."""
     assert f"choose from {', '.join(map(repr, COMMANDS))})" in sparkify("unknown").err.replace('"', "'")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_of_a_command_ends_with_an_example_that_parses(sparkify: Sparkify, command: str) -> None:
-    """Every command says what it does, and shows a call that it would take."""
+def test_help_of_a_command_ends_with_an_example_that_parses(
+    sparkify: Sparkify, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Every command says what it does, and shows a call that it would take, on one line to be copied."""
+    monkeypatch.setenv("COLUMNS", "80")
     said = sparkify(command, "--help")
     assert said.code == 0
-    example = " ".join(said.out.split()).rpartition(f"example: sparkify {command} ")[2]
+    before, _, example = said.out.splitlines()[-1].partition(f"example: sparkify {command} ")
+    assert example
+    assert not before
     assert cli.parser().parse_args([command, *shlex.split(example)]).command
 
 
@@ -303,6 +317,98 @@ def test_real_logs_with_the_whole_catalogue_give_the_known_counts(sparkify: Spar
     assert counts(sparkify, *OF_REAL_DATA) == [6820, 327, 4451, 1236, 97, 22, 14896, 9553, 8023, 6813, 0]
 
 
+@pytest.mark.parametrize("name", ["dwh.cfg", "log.txt", "json", "log.json.zip"])
+def test_named_file_that_is_no_json_is_refused(sparkify: Sparkify, name: str) -> None:
+    """A file named by mistake, such as one with passwords, is not read as events into rejected_records."""
+    deliveries.first(Path("data/log_data"), Path("data/song_data"))
+    Path(name).write_text("[CLUSTER]\nDB_PASSWORD = hunter2\n")
+    said = sparkify("etl", "--log-data", name)
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith(f"sparkify: {name}: is no .json or .json.gz file.")
+    assert not Path("sparkify.duckdb").exists()
+
+
+# What stdout and the arguments may do
+
+
+def in_shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of the shell, in which `sparkify` is ours."""
+    line = command.replace("sparkify", f"{shlex.quote(sys.executable)} -m sparkify", 1)
+    return subprocess.run(
+        ["sh", "-c", line], capture_output=True, text=True, env={**os.environ, **environment}, check=False
+    )
+
+
+@pytest.mark.parametrize("to", ["> /dev/full", ">&-"])
+@pytest.mark.parametrize("command", ["status", "status --json", "query 'select 1' --format csv", "describe", "etl"])
+@pytest.mark.usefixtures("reading")
+def test_output_that_cannot_be_written_is_told_in_a_line(command: str, to: str) -> None:
+    """Where stdout is full or closed, a command ends with 1 and says so."""
+    for unbuffered in ("", "1"):
+        ended = in_shell(f"sparkify {command} {to}", PYTHONUNBUFFERED=unbuffered)
+        assert ended.returncode == 1
+        assert re.fullmatch(r"sparkify: stdout .+\n", ended.stderr)
+
+
+def test_what_is_said_never_goes_to_stdout(reading: Sparkify) -> None:
+    """With stderr closed, stdout holds the data and nothing else."""
+    assert in_shell("sparkify etl --json 2>&-").stdout.startswith("{")
+    assert in_shell("sparkify rejects 2>&-").stdout == reading("rejects").out
+
+
+@pytest.mark.usefixtures("reading")
+def test_reader_of_the_output_may_stop_early() -> None:
+    """`sparkify describe | true` is no error."""
+    assert in_shell("sparkify describe | true").stderr == ""
+
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.parametrize("command", ["describe top_tracks", "query 'select null as n, chr(246) as o'"])
+@pytest.mark.usefixtures("reading")
+def test_output_is_written_in_any_encoding(command: str) -> None:
+    """What the encoding of a terminal or a file lacks stands there as an escape."""
+    ended = in_shell(f"sparkify {command}", **ASCII)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.isascii()
+
+
+@pytest.mark.usefixtures("reading")
+def test_json_is_json_in_any_encoding() -> None:
+    """What the encoding lacks is escaped as JSON does it."""
+    for character in (246, 128512):
+        said = in_shell(f"sparkify query 'select chr({character}) as c' --format json", **ASCII).stdout
+        assert json.loads(said) == [{"c": chr(character)}]
+
+
+@pytest.mark.parametrize("arguments", ["query \xff", "export --out \xff", "describe \xff", "rejects --file \xff"])
+@pytest.mark.usefixtures("reading")
+def test_argument_that_is_no_text_is_wrong_usage(arguments: str) -> None:
+    """An argument whose bytes are not UTF-8 is named, and nothing is done."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "sparkify", *arguments.encode("latin-1").split()], capture_output=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (2, b"")
+    assert ended.stderr == b"sparkify: b'\\xff': is no text in this locale. Write it in UTF-8.\n"
+
+
+@pytest.mark.parametrize("command", [["query", "select 1"], ["check"], ["etl"]])
+def test_interrupted_command_says_what_fits_it(
+    reading: Sparkify, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    """Ctrl-C ends with 130; only a run says what it has published."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engines, "connect", interrupt)
+    said = reading(*command)
+    assert (said.code, said.out) == (130, "")
+    what_now = " What was published before is whole; run again to go on." if command == ["etl"] else ""
+    assert said.err == f"sparkify: interrupted.{what_now}\n"
+
+
 # create-tables
 
 
@@ -335,7 +441,7 @@ def test_create_tables_asks_on_a_terminal(answer: str, kept: bool) -> None:
     before = everything()
     code, shown = on_terminal("create-tables", answer=answer)
     assert code == 0
-    assert f"sparkify.duckdb holds {sum(map(len, before.values()))} rows. Drop them all? [y/N]" in shown
+    assert f"sparkify.duckdb holds {sum(map(len, before.values()))} rows. Drop all? [y/N]" in shown
     assert (everything() == before) is kept
     assert any(everything().values()) is kept
 
@@ -400,6 +506,20 @@ def test_rejects_are_told_with_their_place(reading: Sparkify) -> None:
     assert said.err == "2 rejected records.\n"
 
 
+# report
+
+
+@pytest.mark.parametrize("days", [["--since", "2018-12-01"], ["--until", "2018-10-31"]])
+def test_report_of_days_without_data_leaves_the_last_one(reading: Sparkify, tmp_path: Path, days: list[str]) -> None:
+    """Days before or after all data are refused with those of the data, and nothing is written."""
+    out = tmp_path / "report.html"
+    out.write_text("<!doctype html>good")
+    said = reading("report", *days, "--out", str(out))
+    assert (said.code, said.out) == (2, "")
+    assert f"sparkify: {' '.join(days)}: there is nothing in these days. The data goes from 2018-11-01 to " in said.err
+    assert out.read_text() == "<!doctype html>good"
+
+
 # On a terminal, and secrets
 
 
@@ -419,6 +539,14 @@ def test_output_fits_80_columns(command: str) -> None:
     assert code == 0
     lines = [line for line in shown.splitlines() if not line.startswith(str(Path.cwd()))]
     assert [line for line in lines if len(line) > 80] == []
+
+
+@pytest.mark.usefixtures("reading")
+def test_terminal_that_does_not_know_its_width_has_80_columns() -> None:
+    """COLUMNS=0, as some terminals have it, is no width."""
+    _, shown = on_terminal("describe", "songs")
+    assert "song_id" in shown
+    assert on_terminal("describe", "songs", columns="0") == (0, shown)
 
 
 def test_summary_of_the_real_data_fits_80_columns(sparkify: Sparkify, real: Path) -> None:

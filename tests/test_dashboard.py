@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -248,6 +249,19 @@ def test_page_that_had_to_wait_comes_by_itself(chromium: Browser, tmp_path: Path
             assert "another process is using it" in seen.page.inner_text(".notice")
             holder.communicate("")
             seen.page.get_by_role("heading", name="Known on Sparkify").wait_for()
+
+
+def test_interrupt_ends_the_dashboard_well(tmp_path: Path) -> None:
+    """Ctrl-C, by which the dashboard says that it ends, ends it with 0 and without another word."""
+    warehouse = Warehouse(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+    warehouse.etl()
+    command = [sys.executable, "-m", "sparkify", "dashboard", "--warehouse", warehouse.url, "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr
+        assert running.stderr.readline().endswith("Ctrl-C ends it.\n")
+        running.send_signal(signal.SIGINT)
+        assert running.stderr.read() == ""
+    assert running.returncode == 0
 
 
 def test_port_that_is_taken_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

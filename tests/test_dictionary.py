@@ -29,6 +29,14 @@ def comments(warehouse: Warehouse) -> dict[tuple[str, str], str]:
         return engine.comments()
 
 
+def test_list_of_tables_says_what_each_has_a_row_for() -> None:
+    """Under "one row per" stands a noun, for what has one row alone too."""
+    rows = {entry.name: entry.row for entry in dictionary.entries()}
+    assert rows["songplays"] == "NextSong event"
+    assert rows["freshness"].startswith("warehouse: from when to when")
+    assert [name for name, row in rows.items() if row.lower().startswith("one ")] == []
+
+
 def test_every_table_view_and_column_has_its_comment(warehouse: Warehouse) -> None:
     """After a run, the engine itself says of each table, view and column of a table what the dictionary says."""
     deliver(warehouse)

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from tests import deliveries
 from tests.conftest import Warehouse
+from tests.postgres import Server
 
 from sparkify import cli, engines, tables
+from sparkify.errors import WarehouseError
 
 Ask = Callable[..., str]
 
@@ -134,6 +136,8 @@ CHANGES = (
     "select * from '{folder}/secret.csv'",
     "select * from glob('/etc/*') as files",
     "set enable_external_access = true",
+    "set memory_limit = '1MB'",
+    "set variable x = 1",
     "install httpfs",
     "load httpfs",
     "",
@@ -155,6 +159,16 @@ def test_query_refuses_what_is_more_than_reading(
     assert "root:" not in err
     assert contents(loaded) == before
     assert [path.name for path in tmp_path.iterdir()] == ["secret.csv"]
+
+
+@pytest.mark.parametrize("sql", ["", "-- nothing", "set work_mem = '1MB'", "listen anything", "delete from users"])
+def test_postgresql_refuses_what_is_more_than_reading_too(postgres: Server, sql: str) -> None:
+    """There as well, what returns no rows is refused."""
+    with postgres.database() as url, engines.connect(url) as engine:
+        engine.create_tables(["users"])
+        with pytest.raises(WarehouseError):
+            engine.ask(sql)
+        assert engine.ask("select count(*) as users from users") == (["users"], [(0,)])
 
 
 def contents(warehouse: Warehouse) -> dict[str, list[tuple[object, ...]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import runpy
 import subprocess
@@ -96,6 +97,14 @@ def test_script_fails_with_the_code_of_the_command(here: Path, script: Script) -
     assert "Traceback" not in ended.stderr
 
 
+def test_help_of_make_fits_80_columns() -> None:
+    """`make` alone lists its targets, a line each."""
+    listed = subprocess.run(["make", "-s", "-C", str(REPOSITORY), "help"], capture_output=True, text=True, check=True)
+    lines = listed.stdout.splitlines()
+    assert len(lines) == 8
+    assert [line for line in lines if len(line) > 80] == []
+
+
 # sql_queries.py
 
 
@@ -163,6 +172,30 @@ def test_statements_run_by_hand_give_what_etl_gives(
         table: sorted(console.execute(f"select * from {table}").fetchall(), key=repr) for table in FACTS_AND_DIMENSIONS
     }
     assert by_hand == contents(f"duckdb:///{here}/mine.duckdb")
+
+
+SCRIPTS = sorted(path.name for path in REPOSITORY.glob("*.py"))
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_script_without_the_package_says_what_to_do(name: str) -> None:
+    """Where sparkify is not installed, every script says in a line how it gets installed."""
+    bare = [sys.executable, "-S", "-E", str(REPOSITORY / name)]  # a Python without packages
+    ended = subprocess.run(bare, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("No module named 'sparkify")
+    assert ended.stderr.endswith(f"'. Run `make install` once, then .venv/bin/python {name}\n")
+
+
+@pytest.mark.usefixtures("delivered")
+def test_reader_of_the_statements_may_stop_early() -> None:
+    """`python sql_queries.py | head -1` is no error."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    command = [sys.executable, str(REPOSITORY / "sql_queries.py")]
+    with os.fdopen(theirs) as closed:
+        ended = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 @pytest.mark.usefixtures("delivered")

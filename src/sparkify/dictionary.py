@@ -41,8 +41,9 @@ class Entry:
 
     @property
     def row(self) -> str:
-        """What one row is."""
-        return self.text.partition(". ")[0].removeprefix("One row per ").rstrip(".")
+        """What there is one row per, with what it says; a table of one row has it per warehouse."""
+        text = self.text.partition(". ")[0].rstrip(".")
+        return text.removeprefix("One row per ").replace("One row: ", "warehouse: ", 1)
 
 
 def header(statement: str) -> dict[str, str]:

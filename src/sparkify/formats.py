@@ -43,8 +43,8 @@ def as_json(value: Any) -> Any:
     return str(value)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], width: int | None) -> str:
-    """Return rows as a table for people, folded to a width in characters, or to the terminal's."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], width: int) -> str:
+    """Return rows as a table for people, folded to a width in characters."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -98,9 +98,14 @@ def size(number: float) -> str:
     return f"{number:.1f} GB"
 
 
+def count(number: int, thing: str) -> str:
+    """Return a number of things in words."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def files(number: int) -> str:
     """Return a number of files in words."""
-    return f"{number:,} file{'' if number == 1 else 's'}"
+    return count(number, "file")
 
 
 def age(seconds: float) -> str:

@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -90,6 +90,9 @@ def _refuse_nonsense(dirty: float, **counts: int) -> None:
     for name, number in counts.items():
         if number < 0:
             raise ConfigError(f"--{name} {number}: there cannot be less than nothing. Give 0 or more.")
+    most = (date.max - FIRST_DAY.date()).days + 1
+    if counts["days"] > most:
+        raise ConfigError(f"--days {counts['days']}: the calendar ends with the year 9999. Give at most {most}.")
     if not 0 <= dirty <= 1:
         raise ConfigError(f"--dirty {dirty}: not a share of the records. Give a number from 0 to 1.")
 

@@ -79,7 +79,10 @@ def list_files(kind: Kind, root: str, aws: Aws = _NO_KEYS) -> list[SourceFile]:
     path = os.path.abspath(root)
     if not os.path.exists(path):
         raise SourceError(f"{root}: there is no such folder. Set {setting}.")
-    found = _walk(path, frozenset()) if os.path.isdir(path) else [(path, os.stat(path))]
+    is_folder = os.path.isdir(path)
+    if not is_folder and not path.lower().endswith(SUFFIXES):
+        raise SourceError(f"{root}: is no .json or .json.gz file. Name one, or a folder: set {setting}.")
+    found = _walk(path, frozenset()) if is_folder else [(path, os.stat(path))]
     files = [SourceFile(kind, name, f"{status.st_size}-{status.st_mtime_ns}", status.st_size) for name, status in found]
     return sorted(files, key=lambda file: file.path)
 

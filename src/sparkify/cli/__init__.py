@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from sparkify import __version__
 from sparkify.cli import answers, cluster, samples, warehouse
 from sparkify.cli.arguments import Commands
-from sparkify.cli.terminal import say
-from sparkify.errors import SparkifyError
+from sparkify.cli.terminal import printing, say
+from sparkify.errors import ConfigError, SparkifyError
 
 INTERRUPTED = 130
 
@@ -22,9 +22,12 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code: 0 done, 1 failed, 2 wrong usage, 3 a check failed."""
     options = parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int | None] = options.command
+    code = 0
     try:
-        command: Callable[[argparse.Namespace], int | None] = options.command
-        return command(options) or 0
+        _refuse_what_is_no_text(sys.argv[1:] if arguments is None else arguments)
+        with printing():
+            code = command(options) or 0
     except SparkifyError as error:
         if options.debug:
             raise
@@ -33,12 +36,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupted:
         if options.debug:
             raise
-        what_now = str(interrupted) or "What was published before is whole; run again to go on."
-        say(f"sparkify: interrupted. {what_now}")
+        say(f"sparkify: interrupted. {interrupted}".rstrip())
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    return code
+
+
+def _refuse_what_is_no_text(arguments: Sequence[str]) -> None:
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise ConfigError(f"{os.fsencode(argument)!r}: is no text in this locale. Write it in UTF-8.") from None
 
 
 def parser() -> argparse.ArgumentParser:

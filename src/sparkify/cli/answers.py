@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +16,7 @@ from sparkify.cli.terminal import print_json, print_table, say
 from sparkify.errors import ConfigError
 
 if TYPE_CHECKING:
+    from sparkify.engines.base import Engine
     from sparkify.views import Selection
 
 
@@ -25,6 +27,7 @@ def report(options: argparse.Namespace) -> None:
 
     selection = _selection(options)
     with open_warehouse(options) as engine:
+        _require_data(engine, selection)
         gathered = page.gather(engine, selection)
     size = page.write(gathered, options.out)
     if options.json:
@@ -40,7 +43,8 @@ def dashboard(options: argparse.Namespace) -> None:
 
     with open_warehouse(options):  # what is wrong with it is told before anybody looks
         pass
-    dashboard.serve(configuration(options), options.port, say)
+    with suppress(KeyboardInterrupt):  # which is how it ends
+        dashboard.serve(configuration(options), options.port, say)
 
 
 def describe(options: argparse.Namespace) -> None:
@@ -80,6 +84,18 @@ def _selection(options: argparse.Namespace) -> Selection:
     if options.since and options.until and options.since > options.until:
         raise ConfigError(f"--since {options.since} is after --until {options.until}. Give them the other way round.")
     return Selection(options.since, options.until, options.artist, options.user)
+
+
+def _require_data(engine: Engine, selection: Selection) -> None:
+    """Raise ConfigError for days that lie before or after all data: a page of them would be empty."""
+    [(first, last)] = engine.rows("select cast(min(start_time) as date), cast(max(start_time) as date) from time")
+    if first and selection.since and selection.since > last:
+        days = f"--since {selection.since}"
+    elif first and selection.until and selection.until < first:
+        days = f"--until {selection.until}"
+    else:
+        return
+    raise ConfigError(f"{days}: there is nothing in these days. The data goes from {first} to {last}.")
 
 
 def _require(extra: str, *modules: str) -> None:

@@ -178,7 +178,7 @@ def _show_doomed(doomed: Doomed) -> None:
     say("Data that goes with it:")
     say(f"  the database {doomed.database}, with every table")
     if doomed.staged:
-        say(f"  the stage's {doomed.staged.objects:,} objects, {formats.size(doomed.staged.bytes)}")
+        say(f"  the stage's {formats.count(doomed.staged.objects, 'object')}, {formats.size(doomed.staged.bytes)}")
     elif any(member.type == "AWS::S3::Bucket" for member in doomed.members):
         say("  whatever is in the stage: you may not list it")
     if doomed.snapshot:

@@ -6,6 +6,7 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
+from sparkify import formats
 from sparkify.cli.arguments import Commands, as_json
 from sparkify.cli.terminal import print_json, say
 
@@ -25,7 +26,7 @@ def generate(options: argparse.Namespace) -> None:
     if options.json:
         return print_json(asdict(made))
     bad = f", {made.bad_records:,} of them bad" if made.bad_records else ""
-    say(f"Wrote {made.songs:,} songs and {made.events:,} events{bad} to {options.out}.")
+    say(f"Wrote {formats.count(made.songs, 'song')} and {formats.count(made.events, 'event')}{bad} to {options.out}.")
     return None
 
 

@@ -4,13 +4,44 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
-from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from io import TextIOWrapper
+from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any
 
 from sparkify import formats
-from sparkify.errors import ConfigError
+from sparkify.errors import ConfigError, SparkifyError
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """Write what is printed inside to the end; a reader who has read enough may go.
+
+    Raise SparkifyError where stdout is closed, or takes no more. What its encoding lacks is written as an escape.
+    """
+    if not sys.stderr:  # closed: what is said must not go to stdout instead
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (until the process ends)
+    if not sys.stdout:
+        raise SparkifyError("stdout is closed. Let it go somewhere, such as to /dev/null.")
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        try:
+            print(flush=True)
+        except OSError:  # again: it was stdout that failed
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        else:
+            raise
+        if not isinstance(error, BrokenPipeError):
+            what = f"stdout cannot be written ({error.strerror}). Let it go elsewhere"
+            raise SparkifyError(f"{what}; what the command has done stands.") from error
 
 
 class Narrator:
@@ -83,7 +114,8 @@ def confirmed(question: str, *, yes: bool) -> bool:
 
 def print_json(value: Any) -> None:
     """Print what a machine asked for."""
-    print(json.dumps(formats.as_json(value), indent=2, ensure_ascii=False, allow_nan=False))
+    is_utf8 = sys.stdout.encoding.lower() == "utf-8"
+    print(json.dumps(formats.as_json(value), indent=2, ensure_ascii=not is_utf8, allow_nan=False))
 
 
 def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -103,4 +135,4 @@ class _Lines:
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print a table for people."""
     # Somewhere else than on a terminal nothing is folded: another program may read the lines.
-    print(formats.table(columns, rows, width=None if sys.stdout.isatty() else 1000))
+    print(formats.table(columns, rows, width=get_terminal_size().columns if sys.stdout.isatty() else 1000))

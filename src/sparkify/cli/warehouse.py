@@ -35,7 +35,8 @@ def create_tables(options: argparse.Namespace) -> None:
     with engines.connect(config.warehouse_url, config) as engine:
         pipeline.create_missing_tables(engine)
         rows = sum(pipeline.count_rows(engine).values())
-        if rows and not confirmed(f"{engine.label} holds {rows:,} rows. Drop them all?", yes=options.yes):
+        held = f"{engine.label} holds {formats.count(rows, 'row')}"
+        if rows and not confirmed(f"{held}. Drop all?", yes=options.yes):
             return
         pipeline.create_tables(engine)
         say(f"Created {len(tables.ALL)} empty tables in {engine.label}.")
@@ -56,8 +57,11 @@ def etl(options: argparse.Namespace) -> None:
         keep_staging=options.keep_staging,
     )
     narrator = Narrator()
-    with narrator:
-        summary = pipeline.etl(config, chosen, narrator)
+    try:
+        with narrator:
+            summary = pipeline.etl(config, chosen, narrator)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("What was published before is whole; run again to go on.") from None
     print_json(_summary_as_json(summary)) if options.json else _print_summary(summary)
     return None
 
@@ -142,7 +146,7 @@ def rejects(options: argparse.Namespace) -> None:
         line = "" if reject["line"] is None else f":{reject['line']}"
         print(f"{formats.printable(reject['file'])}{line}: {reject['reason']}")
         print(f"    {record if len(record) <= 76 else record[:75] + '…'}")
-    say(f"{len(found):,} rejected records." if found else "No rejected records.")
+    say(f"{formats.count(len(found), 'rejected record')}." if found else "No rejected records.")
     return None
 
 
@@ -271,7 +275,7 @@ def add_to(commands: Commands) -> None:
         type=number_of_bytes,
         default=1 << 30,
         metavar="SIZE",
-        help="files in one transaction (default: 1GB)",
+        help="files in one transaction (default: 1GiB)",
     )
     made.add_argument("--keep-staging", action="store_true", help="leave the staging tables of the last batch")
 
@@ -282,7 +286,7 @@ def add_to(commands: Commands) -> None:
     made = commands.add("sql", sql, "--engine redshift", shared)
     made.add_argument("--engine", choices=SCHEMES, help="for which kind of warehouse (default: the configured one)")
     commands.add("check", check, "--warehouse duckdb:///sparkify.duckdb", shared, as_json)
-    made = commands.add("query", query, "'select level, count(*) from users group by level' --format csv", shared)
+    made = commands.add("query", query, "'select level, count(*) from users group by 1'", shared)
     made.add_argument(
         "sql", metavar="SQL", help="one SELECT, for reading only, unless asked by a superuser of PostgreSQL"
     )

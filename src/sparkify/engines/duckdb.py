@@ -94,11 +94,13 @@ class DuckDB(Engine):
             return [column[0] for column in found.description or ()], found.fetchall()
 
     def ask(self, sql: str) -> tuple[list[str], list[Row]]:
-        """Run one statement of a user's on a warehouse that was opened for reading only."""
+        """Run one SELECT of a user's on a warehouse that was opened for reading only."""
         with plainly(self._path):
             statements = self._connection.extract_statements(sql)
         if len(statements) != 1:
             raise WarehouseError(f"{self._path}: give one statement, not {len(statements)}.")
+        if duckdb.ExpectedResultType.QUERY_RESULT not in statements[0].expected_result_type:
+            raise WarehouseError(f"{self._path}: that returns no rows. Give one SELECT.")
         return self.query(sql)
 
     def comments(self) -> dict[tuple[str, str], str]:

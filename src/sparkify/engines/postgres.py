@@ -82,7 +82,7 @@ class Postgres(Server):
             self._connection = psycopg.connect(self._url, autocommit=True, application_name="sparkify")
         except psycopg.Error as error:
             raise WarehouseError(
-                f"PostgreSQL cannot be reached: {_said(error)}. Check [WAREHOUSE] URL or --warehouse, and the server."
+                f"PostgreSQL cannot be reached. Check [WAREHOUSE] URL or --warehouse, and the server: {_said(error)}"
             ) from error
         info = self._connection.info
         self.label = f"postgresql://{info.user}@{info.host}:{info.port}/{info.dbname} (schema {self._schema})"
@@ -101,13 +101,13 @@ class Postgres(Server):
         return ([column.name for column in cursor.description], cursor.fetchall()) if cursor.description else ([], [])
 
     def ask(self, sql: str) -> tuple[list[str], list[Row]]:
-        """Run one statement of a user's in a transaction that may only read."""
+        """Run one SELECT of a user's in a transaction that may only read."""
         self.execute("begin read only")
         try:
             with self._plainly():  # prepared, or the server would take several statements at once
                 cursor = self._connection.execute(sql.encode(), prepare=True)
                 if not cursor.description:
-                    return [], []
+                    raise WarehouseError(f"{self.label}: that returns no rows. Give one SELECT.")
                 return [column.name for column in cursor.description], cursor.fetchall()
         finally:
             with suppress(WarehouseError):
