@@ -280,6 +280,7 @@ def test_retired_nodes_are_told_with_what_there_is_today(planned: Planned, node_
             {"DWH_DWH_CLUSTER_TYPE": "multi-node", "DWH_DWH_NUM_NODES": "1"},
             "[DWH] DWH_NUM_NODES: 1 does not go with multi-node.",
         ),
+        ({"DWH_DWH_NUM_NODES": "0"}, "[DWH] DWH_NUM_NODES: 0 does not go with single-node."),
         ({"DWH_BASE_CAPACITY": "6"}, "[DWH] BASE_CAPACITY: 6 RPU cannot be had."),
         ({"DWH_BASE_CAPACITY": "520"}, "[DWH] BASE_CAPACITY: 520 RPU cannot be had."),
         ({"DWH_BASE_CAPACITY": "1056"}, "[DWH] BASE_CAPACITY: 1056 RPU cannot be had."),

@@ -194,7 +194,8 @@ def _kind(dwh: Dwh) -> str:
         if dwh.kind.lower() not in (SERVERLESS, PROVISIONED):
             raise ConfigError(f"[DWH] KIND: is no kind of warehouse. Write {SERVERLESS} or {PROVISIONED}.")
         return dwh.kind.lower()
-    return PROVISIONED if dwh.cluster_type or dwh.node_type or dwh.num_nodes else SERVERLESS
+    names_nodes = dwh.cluster_type or dwh.node_type or dwh.num_nodes is not None
+    return PROVISIONED if names_nodes else SERVERLESS
 
 
 def _name(dwh: Dwh, kind: str) -> str:
@@ -222,7 +223,8 @@ def _nodes(dwh: Dwh, known: Prices) -> tuple[str, int]:
     cluster_type = dwh.cluster_type.lower() or ("multi-node" if (dwh.num_nodes or fewest) > 1 else "single-node")
     if cluster_type not in ("single-node", "multi-node"):
         raise ConfigError("[DWH] DWH_CLUSTER_TYPE: is no type of cluster. Write single-node or multi-node.")
-    nodes = dwh.num_nodes or (2 if cluster_type == "multi-node" else 1)
+    usual = 2 if cluster_type == "multi-node" else 1
+    nodes = usual if dwh.num_nodes is None else dwh.num_nodes
     if (nodes == 1) != (cluster_type == "single-node"):
         raise ConfigError(
             f"[DWH] DWH_NUM_NODES: {nodes} does not go with {cluster_type}."

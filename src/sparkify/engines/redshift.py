@@ -199,10 +199,13 @@ class Redshift(Server):
         return [column[0] for column in cursor.description], [tuple(row) for row in cursor.fetchall()]
 
     def ask(self, sql: str) -> tuple[list[str], list[Row]]:
-        """Run one statement of a user's in a transaction that may only read."""
+        """Run one SELECT of a user's in a transaction that may only read."""
         self.execute("begin read only")
         try:
-            return self.query(sql)
+            columns, rows = self.query(sql)
+            if not columns:
+                raise WarehouseError(f"{self.label}: that returns no rows. Give one SELECT.")
+            return columns, rows
         finally:
             with suppress(WarehouseError):
                 self.execute("rollback")
