@@ -6,13 +6,14 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from tests import deliveries
 from tests.conftest import Warehouse
 
-from sparkify import cli, config, engines, tables
+from sparkify import cli, config, engines, formats, tables
 from sparkify.errors import WarehouseError
 
 Ask = Callable[..., str]
@@ -48,11 +49,24 @@ ROW = (
 
 
 def test_table_is_for_people(ask: Ask) -> None:
-    """Numbers stand right with their thousands apart, a null is a dash, and text is as it is."""
-    head, line, row = ask("select 1234567 as many, null as nothing, 'Björk, [red]' as name").splitlines()
-    assert head.split() == ["many", "nothing", "name"]
+    """Numbers stand right, a null is a dash, text is as it is, a fraction ends somewhere, a moment has milliseconds."""
+    sql = "select 2018 as year, 1 / 54::double as share, timestamp '2018-11-01 20:57:10.796' as moment, null as nothing"
+    head, line, row = ask(f"{sql}, 'Björk, [red]' as name").splitlines()
+    assert head.split() == ["year", "share", "moment", "nothing", "name"]
     assert set(line) == {"─"}
-    assert row.split(maxsplit=2) == ["1,234,567", "–", "Björk, [red]"]
+    assert row.split(maxsplit=5) == ["2018", "0.018518519", "2018-11-01", "20:57:10.796", "–", "Björk, [red]"]
+
+
+@pytest.mark.parametrize("width", [30, 40, 80])
+@pytest.mark.parametrize("columns", [1, 3, 12])
+def test_numbers_and_times_are_not_folded(width: int, columns: int) -> None:
+    """However narrow the terminal, texts alone go over several lines; and no line is too long, no value left out."""
+    row = [123456789012.5, datetime.fromisoformat("2018-11-01 20:57:10.796"), "word " * 30]
+    names = [f"column_{place}" for place in range(columns)]
+    shown = formats.table(names, [(row * 4)[:columns]] * 2, width, grouped=True)
+    assert max(map(len, shown.splitlines())) <= width
+    assert shown.split().count("123456789012.5") == 2 * len(range(0, columns, 3))
+    assert shown.split().count("20:57:10.796") == 2 * len(range(1, columns, 3))
 
 
 def test_table_is_not_folded_outside_a_terminal(ask: Ask) -> None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 from unicodedata import bidirectional
 
 _UNPRINTED = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 has no character for (www.w3.org/TR/xml/#charsets)."""
+
+_NUMBER = int | float | Decimal
+_LONG, _LARGE = 10, 1e8  # a number of more characters is rounded, unless it is so large that nothing would be left
+_PART = 8  # characters of a word that stand together at least
 
 _MARKS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 _TURNING = _MARKS | {"R", "AL", "AN"}
@@ -43,29 +48,63 @@ def as_json(value: Any) -> Any:
     return str(value)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], width: int) -> str:
-    """Return rows as a table for people, folded to a width in characters."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], width: int, *, grouped: bool) -> str:
+    """Return rows as a table for people, texts folded to a width in characters; numbers and moments stay whole.
+
+    What is too wide for a table even so stands record by record, a line for each column. `grouped` puts commas between
+    thousands, as suits amounts, but neither years nor the numbers of sessions.
+    """
     from rich import box
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.table import Table
 
-    made = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    shown = [list(row) for row in rows]
-    for place, column in enumerate(columns):
-        is_number = all(isinstance(row[place], int | float) or row[place] is None for row in shown) and bool(shown)
-        made.add_column(printable(column), justify="right" if is_number else "left", overflow="fold")
-    for row in shown:
-        made.add_row(*(_cell(value) for value in row))
+    names = [printable(column) for column in columns]
+    values = [list(row) for row in rows]
+    cells = [[_cell(value, grouped=grouped) for value in row] for row in values]
+    least = [_least("", name) for name in names]
+    for row, drawn in zip(values, cells, strict=True):
+        least = [max(so_far, _least(value, cell)) for so_far, value, cell in zip(least, row, drawn, strict=True)]
+    shown: list[RenderableType] = []
+    if sum(least) + len(least) - 1 <= width:
+        made = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+        for place, name in enumerate(names):
+            column = [row[place] for row in values if row[place] is not None]
+            is_number = bool(values) and all(isinstance(value, _NUMBER) for value in column)
+            justify: Literal["left", "right"] = "right" if is_number else "left"
+            made.add_column(name, justify=justify, overflow="fold", min_width=least[place])
+        for row in cells:
+            made.add_row(*row)
+        shown.append(made)
+    else:
+        for number, row in enumerate(cells):
+            record = Table.grid(padding=(0, 2, 0, 0))
+            record.add_column(overflow="fold", min_width=min(max(map(len, names)), width // 2))
+            record.add_column(overflow="fold")
+            for name, cell in zip(names, row, strict=True):
+                record.add_row(name, cell)
+            shown += [record] if not number else ["", record]
     console = Console(markup=False, highlight=False, width=width)
     with console.capture() as captured:
-        console.print(made)
+        console.print(*shown, sep="\n")
     return captured.get().rstrip("\n")
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, *, grouped: bool) -> str:
     if value is None:
         return "–"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else printable(str(value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}" if grouped else str(value)
+    if isinstance(value, datetime) and value.microsecond % 1000 == 0:
+        return value.isoformat(" ", "milliseconds" if value.microsecond else "auto")
+    text = printable(str(value))
+    is_long = isinstance(value, float | Decimal) and len(text) > _LONG
+    return f"{value:.8g}" if is_long and abs(value) < _LARGE else text
+
+
+def _least(value: Any, cell: str) -> int:
+    """Return how wide a column must be for a cell: as wide as a number, a date, a time; texts are folded anywhere."""
+    stays_whole = isinstance(value, _NUMBER | date)
+    return max(len(word) if stays_whole else min(len(word), _PART) for word in cell.split(" "))
 
 
 def printable(text: str) -> str:

@@ -132,7 +132,8 @@ class _Lines:
         sys.stdout.write(line.removesuffix("\r\n") + "\n")
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print a table for people."""
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, grouped: bool = True) -> None:
+    """Print a table for people; `grouped`: with commas between thousands."""
     # Somewhere else than on a terminal nothing is folded: another program may read the lines.
-    print(formats.table(columns, rows, width=get_terminal_size().columns if sys.stdout.isatty() else 1000))
+    width = get_terminal_size().columns if sys.stdout.isatty() else 1000
+    print(formats.table(columns, rows, width, grouped=grouped))

@@ -183,7 +183,7 @@ def query(options: argparse.Namespace) -> None:
             names = formats.distinct(columns)
             print_json([dict(zip(names, row, strict=True)) for row in rows])
         case _:
-            print_table(columns, rows)
+            print_table(columns, rows, grouped=False)
 
 
 def _summary_as_json(summary: Summary) -> dict[str, Any]:
