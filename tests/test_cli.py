@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable
 from fcntl import ioctl
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pytest
@@ -217,6 +218,41 @@ def test_missing_warehouse_is_told_with_what_to_do(sparkify: Sparkify, command: 
     assert (said.code, said.out) == (1, "")
     assert "sparkify etl" in said.err
     assert not Path("sparkify.duckdb").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["report", "--out"], ["export", "--out"], ["generate", "--out"], ["etl", "--config"], ["etl", "--warehouse"]],
+)
+def test_empty_value_is_a_mistake(sparkify: Sparkify, command: list[str]) -> None:
+    """An unset shell variable is wrong usage; nothing is written, least of all where we are."""
+    said = sparkify(*command, "")
+    assert (said.code, said.out) == (2, "")
+    assert f"{command[1]}: is empty." in said.err or f"{command[1]} is empty." in said.err
+    assert list(Path().iterdir()) == []
+
+
+def test_folder_that_may_not_be_written_is_told_before_anything_is_read(
+    sparkify: Sparkify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DuckDB writes a log beside its file: where it may not, a run ends before its work, and not behind it."""
+    with TemporaryDirectory() as folder:  # below a folder that everybody may enter
+        monkeypatch.chdir(folder)
+        deliveries.first(Path("data/log_data"), Path("data/song_data"))
+        assert sparkify("create-tables").code == 0
+        Path("sparkify.duckdb").chmod(0o666)
+        Path(folder).chmod(0o555)
+        somebody = os.getuid() or 65534  # root may write everywhere
+        os.setresuid(somebody, somebody, os.getuid())
+        try:
+            said = sparkify("etl")
+        finally:
+            os.setresuid(*[os.getresuid()[2]] * 3)
+            Path(folder).chmod(0o755)
+            monkeypatch.chdir("/")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.endswith("its folder may not be written. Allow that, or set [WAREHOUSE] URL.\n")
+    assert "Loading" not in said.err
 
 
 def test_debug_shows_the_traceback(sparkify: Sparkify) -> None:

@@ -226,9 +226,9 @@ def test_a_quoted_value_arrives_as_it_was_written(value: str) -> None:
             "[S3]\nLOG_DATA = '",
             "dwh.cfg:2: [S3] LOG_DATA opens a quote that its last character does not close. Close it.",
         ),
-        ("[CLUSTER]\nDB_PORT = 54x9", "dwh.cfg:2: [CLUSTER] DB_PORT must be a whole number."),
-        ("[CLUSTER]\nDB_PORT = 5²", "dwh.cfg:2: [CLUSTER] DB_PORT must be a whole number."),
-        ("[DWH]\nDWH_NUM_NODES = -1", "dwh.cfg:2: [DWH] DWH_NUM_NODES must be a whole number."),
+        ("[CLUSTER]\nDB_PORT = 54x9", "dwh.cfg:2: [CLUSTER] DB_PORT must be a whole number, 0 or more."),
+        ("[CLUSTER]\nDB_PORT = 5²", "dwh.cfg:2: [CLUSTER] DB_PORT must be a whole number, 0 or more."),
+        ("[DWH]\nDWH_NUM_NODES = -1", "dwh.cfg:2: [DWH] DWH_NUM_NODES must be a whole number, 0 or more."),
         (b"[S3]\n# M\xfcnchen", "dwh.cfg:2: is not UTF-8. Save the file as UTF-8 text."),
         ("[S3]\n".encode("utf-16"), "dwh.cfg:1: is not UTF-8. Save the file as UTF-8 text."),
     ],
@@ -246,7 +246,7 @@ def test_a_mistake_is_refused_with_file_and_line(tmp_path: Path, text: str | byt
             "SPARKIFY_DWH_PORT",
             "SPARKIFY_DWH_PORT: [DWH] has no key PORT. The nearest is SPARKIFY_DWH_DWH_PORT.",
         ),
-        ("SPARKIFY_CLUSTER_DB_PORT", "SPARKIFY_CLUSTER_DB_PORT: [CLUSTER] DB_PORT must be a whole number."),
+        ("SPARKIFY_CLUSTER_DB_PORT", "SPARKIFY_CLUSTER_DB_PORT: [CLUSTER] DB_PORT must be a whole number, 0 or more."),
     ],
 )
 def test_a_mistake_in_the_environment_is_refused_with_its_variable(tmp_path: Path, variable: str, message: str) -> None:

@@ -195,6 +195,8 @@ def test_nothing_of_something_is_an_empty_part(tmp_path: Path, nothing: str) -> 
         ({"days": -2}, r"^--days -2: "),
         ({"songs": -3}, r"^--songs -3: "),
         ({"users": 0, "days": 2_912_444}, r"^--days 2912444: .* Give at most 2912443\.$"),
+        ({"users": 5_000_001}, r"^--users 5000001: .* Give at most 5000000\.$"),
+        ({"songs": 5_000_001}, r"^--songs 5000001: "),
         ({"dirty": 1.5}, r"^--dirty 1.5: .* Give a number from 0 to 1\.$"),
         ({"dirty": -0.1}, r"^--dirty -0.1: "),
         ({"dirty": float("nan")}, r"^--dirty nan: "),

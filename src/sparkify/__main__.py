@@ -1,7 +1,17 @@
-"""Lets `python -m sparkify` do what `sparkify` does."""
+"""The `sparkify` command, which `python -m sparkify` is too."""
 
 import sys
 
-from sparkify.cli import main
 
-sys.exit(main())
+def main() -> int:
+    """Run the command line; Ctrl-C ends it without a traceback even while its modules are loaded."""
+    try:
+        from sparkify.cli import main
+    except KeyboardInterrupt:
+        sys.stderr.write("sparkify: interrupted.\n")
+        return 130
+    return main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -31,7 +31,7 @@ def setting(
 def whole_number(text: str) -> int:
     """Read a count or a port."""
     if not (text.isascii() and text.isdigit()):
-        raise ValueError("must be a whole number")
+        raise ValueError("must be a whole number, 0 or more")
     return int(text)
 
 

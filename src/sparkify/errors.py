@@ -3,6 +3,7 @@
     SparkifyError         exit code 1: failed, and nothing changed
     ├── ConfigError       exit code 2: wrong usage, in dwh.cfg, the environment or on the command line
     ├── SourceError       a file or folder that cannot be listed or read
+    │   ├── BadFile            one file: a run may leave it out
     │   ├── SourceChanged      an object that is no more what was listed: it waits for the next run
     │   └── SourceUnreachable  S3 itself refuses or cannot be reached: no one file is at fault
     ├── WarehouseError    a warehouse that cannot be reached, or refuses
@@ -30,6 +31,15 @@ class ConfigError(SparkifyError):
 
 class SourceError(SparkifyError):
     """A file or folder cannot be listed or read."""
+
+
+class BadFile(SourceError):
+    """One file cannot be read."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        """Say what is wrong, with the file's path before it, and what to do."""
+        super().__init__(f"{problem}. {remedy}, or pass --skip-bad-files.")
+        self.of_skipped = f"{problem}. {remedy}."  # for who has passed it
 
 
 class SourceChanged(SourceError):

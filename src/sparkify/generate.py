@@ -42,6 +42,8 @@ YEAR_UNKNOWN = 0.32  # of songs have year 0
 YEARS = (1955, 1990, 1998, 2004, 2009, 2013, 2016, 2019, 2021, 2023, 2025)  # of the others, deciles
 PLACE_UNKNOWN, COORDINATES_UNKNOWN = 0.45, 0.20  # of artists: neither place nor coordinates; a place alone
 
+_MOST_IN_MEMORY = 5_000_000  # users, and songs
+
 
 @dataclass(frozen=True)
 class Generated:
@@ -63,6 +65,8 @@ def generate(
     Expect about users × days × 2.8 events (8,056 / 97 / 30 in the sample): 12,000 users give a million in 30 days.
     The first day is always 2026-01-01, so that the same arguments give the same bytes tomorrow; more days go on
     where fewer stopped. A day without events has no file.
+
+    Users and songs are kept in memory, less than a kilobyte each. Raise ConfigError for more than five million.
 
     `dirty` is the share of records that something odd happens to: see `sparkify.dirt`, and `out/dirt.json`, where
     it is written down. The good records stay those of the clean data with the same seed.
@@ -91,6 +95,9 @@ def _refuse_nonsense(dirty: float, **counts: int) -> None:
         if number < 0:
             raise ConfigError(f"--{name} {number}: there cannot be less than nothing. Give 0 or more.")
     most = (date.max - FIRST_DAY.date()).days + 1
+    for name in ("users", "songs"):
+        if counts[name] > _MOST_IN_MEMORY:
+            raise ConfigError(f"--{name} {counts[name]}: each is kept in memory. Give at most {_MOST_IN_MEMORY}.")
     if counts["days"] > most:
         raise ConfigError(f"--days {counts['days']}: the calendar ends with the year 9999. Give at most {most}.")
     if not 0 <= dirty <= 1:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from sparkify.config import Aws
-from sparkify.errors import ConfigError, SourceChanged, SourceError, SourceUnreachable
+from sparkify.errors import BadFile, ConfigError, SourceChanged, SourceError, SourceUnreachable
 
 if TYPE_CHECKING:
     import boto3
@@ -249,7 +249,7 @@ class Bucket:
     def _told(self, key: str, action: str, error: Exception) -> SourceError:
         said = str(error)
         if isinstance(error, FileNotFoundError) and "NoSuchBucket" not in said:
-            return SourceError(f"{self.url(key)}: has gone since it was listed. Run again, or pass --skip-bad-files.")
+            return BadFile(f"{self.url(key)}: has gone since it was listed", "Run again")
         if isinstance(error, ValueError):  # obstore's own, of a key that it will not ask for
             return SourceError(f"{self.url(key)!r}: cannot be asked for. {_ODD_KEY}")
         if odd := _INVALID.search(said):  # of a key that was listed
@@ -294,8 +294,7 @@ def _told(name: str, key: str, action: str, said: str) -> SourceError:
     if status == "412":
         return SourceChanged(f"{url}: changed since it was listed. It waits for the next run.")
     if code == "InvalidObjectState":
-        archived = "is archived (S3 Glacier). Restore it with `aws s3api restore-object`, or pass --skip-bad-files."
-        return SourceError(f"{url}: {archived}")
+        return BadFile(f"{url}: is archived (S3 Glacier)", "Restore it with `aws s3api restore-object`")
     if code in _REASONS:
         return SourceUnreachable(f"{url}: {_REASONS[code].format(code=code)}")
     if "incorrectly configured region" in said:

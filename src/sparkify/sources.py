@@ -19,7 +19,7 @@ from typing import BinaryIO, Literal, NamedTuple, cast
 
 from sparkify import s3
 from sparkify.config import Aws
-from sparkify.errors import SourceError
+from sparkify.errors import BadFile, SourceError
 
 Kind = Literal["songs", "events"]
 
@@ -163,11 +163,11 @@ def batches(files: Iterable[SourceFile], limit: int) -> Iterator[list[SourceFile
 def unreadable(path: str, error: Exception) -> SourceError:
     """Return what is to be said about a file that cannot be read for one of the reasons in UNREADABLE."""
     if isinstance(error, FileNotFoundError) and os.path.islink(path):
-        return SourceError(f"{path}: is a link to a file that is not there. Remove it, or pass --skip-bad-files.")
+        return BadFile(f"{path}: is a link to a file that is not there", "Remove it")
     if isinstance(error, FileNotFoundError):
-        return SourceError(f"{path}: has gone since it was listed. Run again, or pass --skip-bad-files.")
+        return BadFile(f"{path}: has gone since it was listed", "Run again")
     reason = getattr(error, "strerror", None) or str(error)
-    return SourceError(f"{path}: cannot be read ({reason}). Mend the file, or pass --skip-bad-files.")
+    return BadFile(f"{path}: cannot be read ({reason})", "Mend the file")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sparkify.contents import Contents, Numbered
 from sparkify.contract import literal
-from sparkify.errors import SourceChanged, SourceError
+from sparkify.errors import BadFile, SourceChanged, SourceError
 from sparkify.sources import (
     BYTE_ORDER_MARK,
     MAX_RECORD,
@@ -99,7 +99,7 @@ class Spool:
                 except SourceError as error:
                     if not (skip_bad_files or isinstance(error, SourceChanged)):
                         raise
-                    skipped[file.path] = str(error)
+                    skipped[file.path] = error.of_skipped if isinstance(error, BadFile) else str(error)
                 progress(file.size, self._position - position)
 
     def _write_file(

@@ -20,6 +20,7 @@ where n.nspname = ? and c.relkind in ('r', 'v')
 ;
 
 -- staging_events: one row per accepted event of the batch, under the source's own names.
+-- On DuckDB it lasts no longer than the run, unless that was told to --keep-staging.
 -- artist: Name of the artist of the song played.
 -- auth: Logged In or Logged Out.
 -- firstName: Given name.
@@ -67,6 +68,7 @@ table if not exists staging_events (
 diststyle even;
 
 -- staging_songs: one row per accepted song record of the batch, under the source's own names.
+-- On DuckDB it lasts no longer than the run, unless that was told to --keep-staging.
 -- num_songs: 1, as the source has it.
 -- artist_id: The catalogue's id of the artist.
 -- artist_latitude: In degrees north.
@@ -99,6 +101,7 @@ table if not exists staging_songs (
 diststyle even;
 
 -- staging_files: one row per file of the batch, and how many records were found in it.
+-- On DuckDB it lasts no longer than the run, unless that was told to --keep-staging.
 -- file_id: Its number in the batch.
 -- source: events or songs.
 -- path: Where the file is.
@@ -119,6 +122,7 @@ table if not exists staging_files (
 diststyle all;
 
 -- staging_rejects: one row per record of the batch that breaks the contract.
+-- On DuckDB it lasts no longer than the run, unless that was told to --keep-staging.
 -- file_id: The file it stands in, in staging_files.
 -- line: The line it begins on, from 1.
 -- reason: Why it was refused.
@@ -134,6 +138,7 @@ table if not exists staging_rejects (
 diststyle even;
 
 -- checked_period: one row: the time whose facts the checks look at. A run looks at what it touched.
+-- On DuckDB it lasts no longer than the run.
 -- first_time: From this moment on.
 -- last_time: Up to and with this moment.
 create
@@ -1609,6 +1614,7 @@ delete from etl_runs where run_id = ?;
 insert into etl_runs values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- checked_period: one row: the time whose facts the checks look at. A run looks at what it touched.
+-- On DuckDB it lasts no longer than the run.
 -- first_time: From this moment on.
 -- last_time: Up to and with this moment.
 create

@@ -11,7 +11,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING
 
 from sparkify import formats
-from sparkify.cli.arguments import Commands, as_json, configuration, day, open_warehouse, shared
+from sparkify.cli.arguments import Commands, as_json, configuration, day, open_warehouse, path, shared
 from sparkify.cli.terminal import print_json, print_table, say
 from sparkify.errors import ConfigError
 
@@ -71,9 +71,9 @@ def export(options: argparse.Namespace) -> None:
         files = export.export(engine, options.out, options.format, options.table or tables.ALL, force=options.force)
     sizes = {name: path.stat().st_size for name, path in files.items()}
     if options.json:
-        return print_json([{"table": name, "path": str(path), "bytes": sizes[name]} for name, path in files.items()])
-    for name, path in files.items():
-        print(f"{formats.size(sizes[name]):>9}  {path}")
+        return print_json([{"table": name, "path": str(file), "bytes": sizes[name]} for name, file in files.items()])
+    for name, file in files.items():
+        print(f"{formats.size(sizes[name]):>9}  {file}")
     say(f"Wrote {formats.files(len(files))}, {formats.size(sum(sizes.values()))}.")
     return None
 
@@ -111,7 +111,7 @@ def _require(extra: str, *modules: str) -> None:
 def add_to(commands: Commands) -> None:
     """Add the commands of this module."""
     made = commands.add("report", report, "--out report.html --since 2018-11-01", shared, as_json)
-    made.add_argument("--out", type=Path, default=Path("report.html"), metavar="FILE", help="default: report.html")
+    made.add_argument("--out", type=path, default=Path("report.html"), metavar="FILE", help="default: report.html")
     made.add_argument("--since", type=day, metavar="DAY", help="the first day, such as 2018-11-01, in UTC")
     made.add_argument("--until", type=day, metavar="DAY", help="the last day, itself included")
     made.add_argument("--artist", metavar="NAME", help="only plays of this artist, as the app names them")
@@ -127,7 +127,7 @@ def add_to(commands: Commands) -> None:
     made.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
     made = commands.add("export", export, "--format csv --out exported --table daily_listeners", shared, as_json)
-    made.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the files, one a table")
+    made.add_argument("--out", type=path, required=True, metavar="DIR", help="folder of the files, one a table")
     made.add_argument("--format", choices=("parquet", "csv"), default="parquet", help="default: parquet")
     made.add_argument(
         "--table", action="append", metavar="NAME", help="only this one; may be repeated (default: all tables)"

@@ -6,6 +6,7 @@ import argparse
 import re
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkify.errors import WarehouseError
@@ -15,8 +16,18 @@ if TYPE_CHECKING:  # each command imports what it needs: --help loads neither du
     from sparkify.engines.base import Engine
     from sparkify.pipeline import Limit
 
+
+def path(text: str) -> Path:
+    """Read a path; an empty one is a mistake (an unset shell variable), and not the folder where we are."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty. Give it a value, or leave it out.")
+    return Path(text)
+
+
 shared = argparse.ArgumentParser(add_help=False)
-shared.add_argument("--config", metavar="FILE", help="configuration (default: dwh.cfg here, if there is one)")
+shared.add_argument(
+    "--config", type=path, metavar="FILE", help="configuration (default: dwh.cfg here, if there is one)"
+)
 shared.add_argument("--warehouse", metavar="URL", help="warehouse, such as duckdb:///sparkify.duckdb")
 shared.add_argument("--debug", action="store_true", help="show the traceback of an error")
 

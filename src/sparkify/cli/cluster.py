@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkify import formats
-from sparkify.cli.arguments import Commands, as_json
+from sparkify.cli.arguments import Commands, as_json, path
 from sparkify.cli.terminal import confirmed, print_json, say
 
 if TYPE_CHECKING:
@@ -152,7 +152,8 @@ def _show_cost(planned: Plan, line: Print) -> None:
     known, cost = planned.prices, planned.cost
     line(f"\nCost in US dollars, at {known.region}'s prices of {known.as_of}")
     if planned.region and planned.region != known.region:
-        line(f"  (there are none for {planned.region}: add them to a copy of prices.toml, [DWH] PRICES)")
+        line(f"  (there are none for {planned.region}: add them to a copy of")
+        line("  prices.toml, and name it in [DWH] PRICES)")
     for what, amount, why in (
         ("an hour of work", cost.hour, planned.hour_in_words),
         ("a day idle", cost.day_idle, planned.idle_in_words),
@@ -226,7 +227,9 @@ def _show_status(found: Status) -> None:
 def add_to(commands: Commands) -> None:
     """Add the group of commands of this module."""
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--config", metavar="FILE", help="configuration (default: dwh.cfg here, if there is one)")
+    common.add_argument(
+        "--config", type=path, metavar="FILE", help="configuration (default: dwh.cfg here, if there is one)"
+    )
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
     yes = argparse.ArgumentParser(add_help=False)
     yes.add_argument("--yes", action="store_true", help="do not ask")

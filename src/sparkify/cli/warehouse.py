@@ -62,7 +62,12 @@ def etl(options: argparse.Namespace) -> None:
             summary = pipeline.etl(config, chosen, narrator)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("What was published before is whole; run again to go on.") from None
-    print_json(_summary_as_json(summary)) if options.json else _print_summary(summary)
+    if options.json:
+        return print_json(_summary_as_json(summary))
+    _print_summary(summary)
+    if summary.run.counts.rejected:  # a URL is not repeated: it may hold a password
+        given = " and ".join(f"--{name}" for name in ("config", "warehouse") if getattr(options, name))
+        print(f"\nSee what was rejected, and why: sparkify rejects{given and ', with the same ' + given}")
     return None
 
 
@@ -240,8 +245,6 @@ def _print_summary(summary: Summary) -> None:
         shown = ", ".join(formats.printable(key) for key in keys[:20])
         more = f" and {len(keys) - 20:,} more" if len(keys) > 20 else ""
         print(f"Ignored keys that no {kind[:-1]} has by contract: {shown}{more}")
-    if counts.rejected:
-        print("\nSee what was rejected, and why: sparkify rejects")
 
 
 def _print_balance(counts: Counts) -> None:
@@ -269,7 +272,7 @@ def add_to(commands: Commands) -> None:
     made.add_argument(
         "--max-rejected", type=limit, metavar="N|N%", help="fail if more records are rejected (default: no limit)"
     )
-    made.add_argument("--skip-bad-files", action="store_true", help="leave out files that cannot be read")
+    made.add_argument("--skip-bad-files", action="store_true", help="leave out files whose content cannot be read")
     made.add_argument(
         "--batch-size",
         type=number_of_bytes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,6 +60,11 @@ class DuckDB(Engine):
             raise WarehouseError(f"{self._path}: there is no warehouse yet. Run `sparkify etl` to make one.")
         if not self._path.parent.is_dir():
             raise WarehouseError(f"{self._path}: its folder does not exist. Make the folder, or set [WAREHOUSE] URL.")
+        if not read_only and not os.access(self._path.parent, os.W_OK):  # or a run would fail when it commits
+            raise WarehouseError(
+                f"{self._path}: DuckDB writes beside it, and its folder may not be written. Allow that, or set"
+                " [WAREHOUSE] URL."
+            )
         settings: dict[str, str | bool | int | float | list[str]] = {
             "autoinstall_known_extensions": False,
             "memory_limit": f"{config.memory}B",

@@ -1,4 +1,5 @@
 -- staging_events: one row per accepted event of the batch, under the source's own names.
+-- On DuckDB it lasts no longer than the run, unless that was told to --keep-staging.
 -- artist: Name of the artist of the song played.
 -- auth: Logged In or Logged Out.
 -- firstName: Given name.

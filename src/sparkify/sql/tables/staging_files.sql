@@ -1,4 +1,5 @@
 -- staging_files: one row per file of the batch, and how many records were found in it.
+-- On DuckDB it lasts no longer than the run, unless that was told to --keep-staging.
 -- file_id: Its number in the batch.
 -- source: events or songs.
 -- path: Where the file is.

@@ -1,4 +1,5 @@
 -- staging_songs: one row per accepted song record of the batch, under the source's own names.
+-- On DuckDB it lasts no longer than the run, unless that was told to --keep-staging.
 -- num_songs: 1, as the source has it.
 -- artist_id: The catalogue's id of the artist.
 -- artist_latitude: In degrees north.
