@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import psycopg
 import pytest
 from tests.conftest import Row, Warehouse
+from tests.deliveries import Track, play, song, write
 from tests.postgres import Server
 from tests.realdata import catalogue_records
 from tests.redshift import Standin
 from tests.s3 import S3
 
+from sparkify import cli
+from sparkify.errors import WarehouseError
 from sparkify.generate import generate
 
 ROLE = "arn:aws:iam::123456789012:role/dwhRole"
@@ -84,3 +88,50 @@ def test_dirty_data(three: Three, tmp_path: Path) -> None:
     made = generate(tmp_path / "data", users=40, days=8, songs=60, seed=7, dirty=0.2)
     tables = compare(three, str(made.log_data), str(made.song_data))
     assert len(tables["rejected_records"]) > 50
+
+
+SETTINGS = {
+    "PGCLIENTENCODING": ["LATIN1", "SQL_ASCII"],
+    "PGOPTIONS": ["-c extra_float_digits=0", "-c extra_float_digits=-15", "-c datestyle=German"],
+}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [(variable, value) for variable, values in SETTINGS.items() for value in values]
+)
+def test_settings_of_a_client_of_postgresql_change_nothing(
+    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """Text, keys and exported moments are the same, however who loads has set up PostgreSQL's clients or login."""
+    track: Track = {"song": "Jóga", "artist": "Björk", "length": 0.3}
+    logs, songs = tmp_path / "logs", tmp_path / "songs"
+    write(songs / "1.json", song("SO1", track, "AR1"))
+    write(logs / "1.json", play(1, **track), play(2, **{**track, "length": 0.30000000000000004}))
+    monkeypatch.setenv(variable, value)
+    tables, files = [], []
+    with postgres.database() as url:
+        for name, where in (("duckdb", f"duckdb:///{tmp_path / 'duckdb' / 'sparkify.duckdb'}"), ("postgresql", url)):
+            warehouse = Warehouse(where, tmp_path / name)
+            warehouse.etl(logs, songs)
+            assert warehouse.failed_checks() == []
+            tables.append(warehouse.contents())
+            out = tmp_path / f"{name}.files"
+            command = ["export", "--warehouse", where, "--table", "songplays", "--table", "artists", "--out", str(out)]
+            assert cli.main([*command, "--format", "csv"]) == 0
+            files.append([path.read_text() for path in sorted(out.iterdir())])
+    assert (tables[0], files[0]) == (tables[1], files[1])
+
+
+def test_database_that_cannot_hold_all_text_is_refused(postgres: Server, tmp_path: Path) -> None:
+    """A database in another encoding than UTF-8 would lose or mangle names: it is refused before anything is made."""
+    with postgres.database() as url:
+        name = f"{url.rpartition('/')[2]}_latin1"
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"create database {name} template template0 encoding 'LATIN1' locale 'C'".encode())
+        latin1 = Warehouse(f"{url.rpartition('/')[0]}/{name}", tmp_path)
+        with pytest.raises(
+            WarehouseError, match=r"keeps text as LATIN1.*createdb --template template0 --encoding UTF8"
+        ):
+            latin1.etl()
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"drop database {name}".encode())

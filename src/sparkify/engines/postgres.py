@@ -60,6 +60,14 @@ where table_schema = current_schema() and data_type in ('character varying', 'te
 """
 
 
+_SETTINGS = {
+    "client_min_messages": "warning",
+    "datestyle": "'ISO, MDY'",  # as export reads it
+    "extra_float_digits": "1",  # or a number written as text would not be the number, and a track's key another one
+}
+"""What statements of ours depend on. PGOPTIONS, or a setting of the user or the database, may say otherwise."""
+
+
 class Postgres(Server):
     """A schema of a PostgreSQL database: ``postgresql://user@host:5432/dbname``.
 
@@ -79,14 +87,23 @@ class Postgres(Server):
     def reconnect(self) -> None:
         """Connect to the server."""
         try:
-            self._connection = psycopg.connect(self._url, autocommit=True, application_name="sparkify")
+            self._connection = psycopg.connect(
+                self._url, autocommit=True, application_name="sparkify", client_encoding="UTF8"
+            )
         except psycopg.Error as error:
             raise WarehouseError(
                 f"PostgreSQL cannot be reached. Check [WAREHOUSE] URL or --warehouse, and the server: {_said(error)}"
             ) from error
         info = self._connection.info
         self.label = f"postgresql://{info.user}@{info.host}:{info.port}/{info.dbname} (schema {self._schema})"
-        self.execute("set client_min_messages to warning")
+        if (encoding := info.parameter_status("server_encoding")) != "UTF8":
+            self._connection.close()
+            raise WarehouseError(
+                f"{self.label}: this database keeps text as {encoding}, which cannot hold all of ours. Make one by"
+                " `createdb --template template0 --encoding UTF8`, and name it in [WAREHOUSE] URL."
+            )
+        for setting, value in _SETTINGS.items():
+            self.execute(f"set {setting} to {value}")
         self._enter_schema()
         if not self._read_only:
             self._clean_up()
