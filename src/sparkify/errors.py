@@ -6,6 +6,7 @@
     │   ├── SourceChanged      an object that is no more what was listed: it waits for the next run
     │   └── SourceUnreachable  S3 itself refuses or cannot be reached: no one file is at fault
     ├── WarehouseError    a warehouse that cannot be reached, or refuses
+    │   ├── Denied        the login lacks a right
     │   ├── CommitUnknown the connection was lost while committing: the ledger knows how that ended
     │   └── Transient     nothing was published, and the reason can pass: another try may go well
     ├── ClusterError      a cluster that cannot be set up, found or torn down
@@ -42,6 +43,10 @@ class SourceUnreachable(SourceError):
 
 class WarehouseError(SparkifyError):
     """The warehouse cannot be reached, or refuses what was asked."""
+
+
+class Denied(WarehouseError):
+    """The login lacks a right."""
 
 
 class CommitUnknown(WarehouseError):
