@@ -14,7 +14,7 @@ from tests.listening import deliver
 from tests.postgres import Server
 from tests.postgres import login as postgres_login
 
-from sparkify import cli, config, dashboard, engines
+from sparkify import cli, config, dashboard, engines, pipeline
 from sparkify.errors import Denied, WarehouseError
 
 Login = Callable[..., str]
@@ -136,3 +136,32 @@ def test_schema_of_somebody_else_is_not_written_to(database: str, login: Login, 
     with pytest.raises(Denied, match="may not use the schema") as told:
         deliver(Warehouse(login("other", "grant create on database DATABASE to NAME"), tmp_path / "folders"))
     assert not commands(str(told.value))
+
+
+@pytest.mark.parametrize("stands_on", ["sessions", "songplays"])
+def test_create_tables_names_what_stands_on_ours(stands_on: str, database: str, tmp_path: Path) -> None:
+    """Where a view of an analyst keeps ours from being dropped, nothing changes, and no CASCADE is advised."""
+    warehouse = Warehouse(database, tmp_path / "folders")
+    deliver(warehouse)
+    before = warehouse.contents()
+    run(database, "create schema analytics", f"create view analytics.mine as select * from sparkify.{stands_on}")
+    with engines.connect(database) as engine, pytest.raises(WarehouseError) as told:
+        pipeline.create_tables(engine)
+    assert re.search(rf"view analytics.mine depends on \w+ {stands_on}\n.*Drop what stands on", str(told.value))
+    assert "CASCADE" not in str(told.value)
+    assert warehouse.contents() == before
+
+
+def test_full_refresh_is_seen_by_views_in_a_schema_of_their_own(database: str, tmp_path: Path) -> None:
+    """After a full refresh, the views of analysts show what the tables now hold, and not what they held."""
+    warehouse = Warehouse(database, tmp_path / "folders")
+    deliver(warehouse)
+    made = [f"create view analytics.my_{name} as select * from sparkify.{name}" for name in ("sessions", "songplays")]
+    run(database, "create schema analytics", *made)
+    lines = (warehouse.log_data / "events.json").read_text().splitlines(keepends=True)
+    (warehouse.log_data / "events.json").write_text("".join(lines[:4]))
+    warehouse.etl(full_refresh=True)
+    for name in ("sessions", "songplays"):
+        seen = warehouse.query(f"select * from analytics.my_{name}")
+        assert sorted(seen, key=repr) == sorted(warehouse.query(f"select * from {name}"), key=repr)
+        assert 0 < len(seen) < 4

@@ -7,6 +7,7 @@
     │   └── SourceUnreachable  S3 itself refuses or cannot be reached: no one file is at fault
     ├── WarehouseError    a warehouse that cannot be reached, or refuses
     │   ├── Denied        the login lacks a right
+    │   ├── StillNeeded   what was to be dropped has something of somebody else's standing on it
     │   ├── CommitUnknown the connection was lost while committing: the ledger knows how that ended
     │   └── Transient     nothing was published, and the reason can pass: another try may go well
     ├── ClusterError      a cluster that cannot be set up, found or torn down
@@ -47,6 +48,10 @@ class WarehouseError(SparkifyError):
 
 class Denied(WarehouseError):
     """The login lacks a right."""
+
+
+class StillNeeded(WarehouseError):
+    """What was to be dropped has something of somebody else's standing on it."""
 
 
 class CommitUnknown(WarehouseError):

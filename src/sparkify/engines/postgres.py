@@ -278,4 +278,6 @@ def _checked(url: str) -> str:
 
 
 def _said(error: psycopg.Error) -> str:
-    return str(error).strip().partition("\nCONTEXT")[0]
+    said = str(error).strip().partition("\nCONTEXT")[0]
+    # Its hint is to CASCADE, which would drop what is somebody else's.
+    return said.partition("\nHINT")[0] if isinstance(error, psycopg.errors.DependentObjectsStillExist) else said

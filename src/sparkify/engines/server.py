@@ -13,7 +13,7 @@ from sparkify import queries, tables
 from sparkify.config import Config
 from sparkify.contract import quoted
 from sparkify.engines.base import Engine
-from sparkify.errors import CommitUnknown, ConfigError, Denied, WarehouseError
+from sparkify.errors import CommitUnknown, ConfigError, Denied, StillNeeded, WarehouseError
 from sparkify.reader import STAGING, Reader, Reading, plainly
 from sparkify.sources import SourceFile
 from sparkify.spool import Progress
@@ -114,6 +114,8 @@ class Server(Engine):
 
     def _refused(self, state: str, said: str) -> WarehouseError:
         """Return what the server said as the error that it is, by its SQLSTATE."""
+        if state == "2BP01":
+            return StillNeeded(f"{self.label}: {said}")
         if state != "42501":
             return WarehouseError(f"{self.label}: {said}")
         of_ours = self._read_only and _READABLE & set(re.findall(r"\w+", said))
