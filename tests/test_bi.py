@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -35,6 +36,18 @@ def test_every_query_in_the_docs_has_an_answer(warehouse: Warehouse) -> None:
     for sql in asked:
         on_redshift = warehouse.url.startswith("redshift:")  # where the docs say what to write for the time
         assert warehouse.query(sql.replace("current_timestamp", "getdate()") if on_redshift else sql), sql
+
+
+@pytest.mark.parametrize("make_warehouse", ["duckdb", "postgresql"], indirect=True)
+@pytest.mark.parametrize("zone", ["Pacific/Honolulu", "Asia/Kolkata"])
+def test_age_of_the_newest_event_is_the_same_in_every_zone(zone: str, warehouse: Warehouse) -> None:
+    """The alert on stale data counts the hours that have passed, whatever the zone of the session that asks."""
+    deliver(warehouse)
+    [sql] = [sql for sql in statements("sql") if "hours_old" in sql]
+    with warehouse.reading() as engine:
+        newest = engine.value("select newest_event_at from freshness").replace(tzinfo=UTC)
+        engine.execute(f"set timezone to '{zone}'")
+        assert float(engine.value(sql)) == pytest.approx((datetime.now(UTC) - newest) / timedelta(hours=1), abs=0.1)
 
 
 @contextmanager
