@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import pwd
+import re
 import shutil
 import socket
 import subprocess
@@ -57,6 +58,22 @@ class Server:
         finally:
             with psycopg.connect(self.url, autocommit=True) as connection:
                 connection.execute(f"drop database {name} with (force)".encode())
+
+
+@contextmanager
+def login(url: str, name: str, *statements: str) -> Iterator[str]:
+    """Make a role of a database's own by statements in which it is called ``NAME``; give its URL; drop it."""
+    with psycopg.connect(url, autocommit=True) as administrator:
+        database = administrator.info.dbname
+        role = f"{name}_{database}"
+        administrator.execute(f"create role {role} login".encode())
+        try:
+            for sql in statements:
+                administrator.execute(sql.replace("NAME", role).replace("DATABASE", database).encode())
+            yield re.sub("//([^@/]*@)?", f"//{role}@", url, count=1)
+        finally:
+            administrator.execute(f"drop owned by {role} cascade".encode())
+            administrator.execute(f"drop role {role}".encode())
 
 
 @contextmanager

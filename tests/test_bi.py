@@ -8,16 +8,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 from tests.conftest import Warehouse
 from tests.listening import deliver
-from tests.postgres import Server
+from tests.postgres import Server, login
 from tests.realdata import REPOSITORY
 
-from sparkify import cli, config
+from sparkify import cli, config, tables
 
 DOCS = REPOSITORY / "docs"
 
@@ -37,19 +38,38 @@ def test_every_query_in_the_docs_has_an_answer(warehouse: Warehouse) -> None:
         assert warehouse.query(sql.replace("current_timestamp", "getdate()") if on_redshift else sql), sql
 
 
+@pytest.mark.parametrize("make_warehouse", ["duckdb", "postgresql"], indirect=True)
+@pytest.mark.parametrize("zone", ["Pacific/Honolulu", "Asia/Kolkata"])
+def test_age_of_the_newest_event_is_the_same_in_every_zone(zone: str, warehouse: Warehouse) -> None:
+    """The alert on stale data counts the hours that have passed, whatever the zone of the session that asks."""
+    deliver(warehouse)
+    [sql] = [sql for sql in statements("sql") if "hours_old" in sql]
+    with warehouse.reading() as engine:
+        newest = engine.value("select newest_event_at from freshness").replace(tzinfo=UTC)
+        engine.execute(f"set timezone to '{zone}'")
+        assert float(engine.value(sql)) == pytest.approx((datetime.now(UTC) - newest) / timedelta(hours=1), abs=0.1)
+
+
 @contextmanager
-def role_of_the_docs(url: str) -> Iterator[str]:
-    """Make the role for those who only read, in a database that has our schema; give its URL; drop it."""
-    with psycopg.connect(url, autocommit=True) as owner:
-        name = f"reader_{owner.info.dbname}"
+def role_of_the_docs(url: str, owner: str = "", granting: str = "") -> Iterator[str]:
+    """Make the role for those who only read, in a database that has our schema; give its URL; drop it.
+
+    `owner` is the URL of the login that runs `sparkify etl`, `granting` of the one that lets the role read: by default,
+    those are the administrator too.
+    """
+    making, letting_read = statements("postgresql")
+    with psycopg.connect(url, autocommit=True) as administrator, psycopg.connect(granting or url) as granter:
+        name = f"reader_{administrator.info.dbname}"
+        with psycopg.connect(owner or url) as owning:
+            letting_read = letting_read.replace("sparkify_owner", owning.info.user)
+        administrator.execute(making.replace("sparkify_reader", name).encode())
         try:
-            for sql in statements("postgresql")[0].replace("sparkify_reader", name).split(";"):
-                if sql.strip():
-                    owner.execute(sql.encode())
+            granter.execute(letting_read.replace("sparkify_reader", name).encode())
+            granter.commit()
             yield re.sub("//([^@/]*@)?", f"//{name}@", url, count=1)
         finally:
-            owner.execute(f"drop owned by {name}".encode())
-            owner.execute(f"drop role {name}".encode())
+            administrator.execute(f"drop owned by {name}".encode())
+            administrator.execute(f"drop role {name}".encode())
 
 
 def test_role_of_the_docs_can_read_and_nothing_else(postgres: Server) -> None:
@@ -66,6 +86,29 @@ def test_role_of_the_docs_can_read_and_nothing_else(postgres: Server) -> None:
                 except psycopg.errors.InsufficientPrivilege:
                     continue
                 raise AssertionError(change)
+
+
+@pytest.mark.parametrize("granting", ["owner", "administrator"])
+def test_role_of_the_docs_reads_what_the_owner_makes_anew(
+    granting: str, postgres: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After create-tables and after a full refresh, by a login that makes no roles, the reader reads everything."""
+    with (
+        postgres.database() as url,
+        login(url, "owner", "grant create on database DATABASE to NAME") as owner,
+    ):
+        warehouse = Warehouse(owner, tmp_path / "folders")
+        deliver(warehouse)
+        with role_of_the_docs(url, owner, owner if granting == "owner" else url) as reader:
+            reads = Warehouse(reader, tmp_path / "none")
+            assert cli.main(["create-tables", "--yes", "--warehouse", owner]) == 0, capsys.readouterr().err
+            for name in (*tables.ALL, *tables.VIEWS):
+                reads.query(f"select * from {name}")
+            warehouse.etl()
+            assert reads.contents() == warehouse.contents()
+            warehouse.etl(full_refresh=True)
+            assert reads.contents() == warehouse.contents()
+            assert reads.query("select plays from sessions")
 
 
 @pytest.mark.parametrize(

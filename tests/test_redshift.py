@@ -474,7 +474,8 @@ def test_url_without_a_host_is_the_stack_that_setup_made(
     with psycopg.connect(postgres.url, autocommit=True) as behind, suppress(psycopg.errors.DuplicateObject):
         behind.execute('create role "iam:tester"')  # whom the stand-in lets in as somebody else
     monkeypatch.setattr(endpoint, "outputs", lambda _: known)
-    direct, delivered.url, delivered.environ = delivered.url, "redshift://", {}
+    direct, delivered.url = delivered.url, "redshift://"
+    delivered.environ = {"SPARKIFY_WAREHOUSE_SCHEMA": "not_made_yet"}
     assert delivered.etl().run.counts.songplays > 0
     assert any(said.startswith("grant create on database") and '"IAM:tester"' in said for said in redshift.log)
     delivered.url = direct

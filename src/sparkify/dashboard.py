@@ -57,7 +57,7 @@ class Pages:
 
     def version(self) -> str:
         """Return what changes with every batch that a run publishes."""
-        with self._open() as engine:
+        with engines.connect_filled(self._config) as engine:
             return _version(engine)
 
     def get(self, selection: Selection) -> str:
@@ -77,7 +77,7 @@ class Pages:
             return made[1]
 
     def _made(self, selection: Selection) -> tuple[str, str]:
-        with self._open() as engine:
+        with engines.connect_filled(self._config) as engine:
             version = _version(engine)
             if selection in self._kept and self._kept[selection][0] == version:
                 return self._kept[selection]
@@ -86,13 +86,6 @@ class Pages:
         # The warehouse is closed: drawing takes longer than asking.
         html = page.render(gathered, "dashboard.html.j2", selection=selection, version=version, **offered)
         return version, html
-
-    def _open(self) -> Engine:
-        engine = engines.connect(self._config.warehouse_url, self._config, read_only=True)
-        if not engine.has_tables():
-            engine.close()
-            raise WarehouseError(f"{engine.label}: holds no tables of ours. Run `sparkify etl` first.")
-        return engine
 
 
 def _version(engine: Engine) -> str:

@@ -7,6 +7,8 @@
     │   ├── SourceChanged      an object that is no more what was listed: it waits for the next run
     │   └── SourceUnreachable  S3 itself refuses or cannot be reached: no one file is at fault
     ├── WarehouseError    a warehouse that cannot be reached, or refuses
+    │   ├── Denied        the login lacks a right
+    │   ├── StillNeeded   what was to be dropped has something of somebody else's standing on it
     │   ├── CommitUnknown the connection was lost while committing: the ledger knows how that ended
     │   └── Transient     nothing was published, and the reason can pass: another try may go well
     ├── ClusterError      a cluster that cannot be set up, found or torn down
@@ -52,6 +54,14 @@ class SourceUnreachable(SourceError):
 
 class WarehouseError(SparkifyError):
     """The warehouse cannot be reached, or refuses what was asked."""
+
+
+class Denied(WarehouseError):
+    """The login lacks a right."""
+
+
+class StillNeeded(WarehouseError):
+    """What was to be dropped has something of somebody else's standing on it."""
 
 
 class CommitUnknown(WarehouseError):

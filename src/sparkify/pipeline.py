@@ -10,7 +10,7 @@ from typing import Protocol
 from sparkify import checks, dictionary, engines, jsonpaths, ledger, sources, star, tables, views
 from sparkify.config import Config
 from sparkify.engines.base import Engine
-from sparkify.errors import CommitUnknown, SourceError, Transient, WarehouseError
+from sparkify.errors import CommitUnknown, SourceError, StillNeeded, Transient, WarehouseError
 from sparkify.ledger import Counts, Run
 from sparkify.reader import Reading
 from sparkify.sources import Kind, SourceFile
@@ -101,11 +101,17 @@ class Progress:
 
 def create_tables(engine: Engine) -> None:
     """Drop every table and view of the warehouse and create it anew, empty."""
-    with engine.transaction():
-        views.drop(engine)
-        for table in tables.ALL:
-            engine.execute(f"drop table if exists {table}")
-        engine.create_tables(tables.ALL)
+    try:
+        with engine.transaction():
+            views.drop(engine)
+            for table in tables.ALL:
+                engine.execute(f"drop table if exists {table}")
+            engine.create_tables(tables.ALL)
+    except StillNeeded as error:
+        raise WarehouseError(
+            f"{error}\nNothing was dropped. Drop what stands on our tables, run again, and make it anew;"
+            " or rebuild them with `sparkify etl --full-refresh`, which leaves it standing."
+        ) from error
     create_missing_tables(engine)
 
 

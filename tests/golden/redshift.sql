@@ -1,5 +1,7 @@
 set timezone to 'UTC';
 
+select has_schema_privilege(nspname, 'usage') from pg_namespace where nspname = ?;
+
 create schema if not exists "sparkify";
 
 set search_path to "sparkify";
@@ -1016,7 +1018,12 @@ begin;
 
 lock staging_files;
 
-select count(*) from information_schema.tables where table_name = 'etl_files' and table_schema = current_schema();
+
+select count(*)
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace
+where n.nspname = ? and c.relname = 'etl_files' and c.relkind = 'r'
+;
 
 select source, path, version from etl_files;
 

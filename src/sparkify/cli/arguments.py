@@ -9,8 +9,6 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparkify.errors import WarehouseError
-
 if TYPE_CHECKING:  # each command imports what it needs: --help loads neither duckdb nor rich
     from sparkify.config import Config
     from sparkify.engines.base import Engine
@@ -86,12 +84,7 @@ def open_warehouse(options: argparse.Namespace) -> Engine:
     """Open a warehouse that has been filled, for reading only."""
     from sparkify import engines
 
-    config = configuration(options)
-    engine = engines.connect(config.warehouse_url, config, read_only=True)
-    if not engine.has_tables():
-        engine.close()
-        raise WarehouseError(f"{engine.label}: holds no tables of ours. Run `sparkify etl` first.")
-    return engine
+    return engines.connect_filled(configuration(options))
 
 
 def day(text: str) -> date:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sparkify.config import SCHEMES, Config
 from sparkify.engines.base import Engine
-from sparkify.errors import ConfigError
+from sparkify.errors import ConfigError, WarehouseError
 
 
 def connect(url: str, config: Config | None = None, *, read_only: bool = False) -> Engine:
@@ -15,6 +15,15 @@ def connect(url: str, config: Config | None = None, *, read_only: bool = False) 
     Raise ConfigError for a URL that names none, WarehouseError for one that cannot be opened.
     """
     return kind(url)(url, config or Config(), read_only=read_only)
+
+
+def connect_filled(config: Config) -> Engine:
+    """Open the configured warehouse, for reading only; raise WarehouseError for one that has not been filled."""
+    engine = connect(config.warehouse_url, config, read_only=True)
+    if not engine.has_tables():
+        engine.close()
+        raise WarehouseError(f"{engine.label}: holds no tables of ours. Run `sparkify etl` first.")
+    return engine
 
 
 def exists(url: str) -> bool:

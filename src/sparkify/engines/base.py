@@ -55,6 +55,10 @@ class Engine(ABC):
         """Run one statement of a user's, who may change nothing by it."""
 
     @abstractmethod
+    def has_tables(self) -> bool:
+        """Tell whether the tables have been created, whether or not this login may read them."""
+
+    @abstractmethod
     def comments(self) -> dict[tuple[str, str], str]:
         """Return the comments on our schema's tables, views and columns, by table and column; "" stands for none.
 
@@ -144,11 +148,6 @@ class Engine(ABC):
         if self.lock:
             self.execute(self.lock)
         return bool(self.lock)
-
-    def has_tables(self) -> bool:
-        """Tell whether the tables have been created."""
-        found = "select count(*) from information_schema.tables where table_name = 'etl_files'"
-        return bool(self.value(f"{found} and table_schema = current_schema()"))
 
     def create_tables(self, names: Iterable[str]) -> None:
         """Create those of the tables that are not there."""

@@ -109,6 +109,11 @@ class DuckDB(Engine):
             raise WarehouseError(f"{self._path}: that returns no rows. Give one SELECT.")
         return self.query(sql)
 
+    def has_tables(self) -> bool:
+        """Tell whether the tables have been created."""
+        found = "select count(*) from information_schema.tables where table_name = 'etl_files'"
+        return bool(self.value(f"{found} and table_schema = current_schema()"))
+
     def comments(self) -> dict[tuple[str, str], str]:
         """Return the comments on tables, views and columns, by table and column."""
         return {(table, column): text for table, column, text in self.rows(_COMMENTS)}

@@ -17,7 +17,7 @@ from sparkify.config import Config
 from sparkify.contract import literal, quoted
 from sparkify.engines.base import Engine, Row
 from sparkify.engines.server import Server
-from sparkify.errors import ConfigError, WarehouseError
+from sparkify.errors import ConfigError, Denied, WarehouseError
 from sparkify.reader import STAGING, plainly, scratch_folder
 
 _COPY = "copy {} from stdin (format csv)"
@@ -95,6 +95,7 @@ class Postgres(Server):
                 f"PostgreSQL cannot be reached. Check [WAREHOUSE] URL or --warehouse, and the server: {_said(error)}"
             ) from error
         info = self._connection.info
+        self._user, self._database = info.user, info.dbname
         self.label = f"postgresql://{info.user}@{info.host}:{info.port}/{info.dbname} (schema {self._schema})"
         if (encoding := info.parameter_status("server_encoding")) != "UTF8":
             self._connection.close()
@@ -213,7 +214,13 @@ class Postgres(Server):
                 f"{self.label}: the schema {beside} is needed to rebuild in, and is somebody's. Rename it."
             )
         self.execute(f"drop schema if exists {quoted(beside)} cascade")
-        self.execute(f"create schema {quoted(beside)}")
+        try:
+            self.execute(f"create schema {quoted(beside)}")
+        except Denied as error:
+            raise Denied(
+                f"{error}\nA full refresh fills a schema beside ours, which it has to make."
+                f" Have an administrator run once: {self._grant_create};"
+            ) from error
         self.execute(f"comment on schema {quoted(beside)} is {literal(mark)}")
         try:
             with Postgres(self._url, replace(self._config, schema=beside)) as fresh:
@@ -263,7 +270,7 @@ class Postgres(Server):
         try:
             yield
         except psycopg.Error as error:
-            raise WarehouseError(f"{self.label}: {_said(error)}") from error
+            raise self._refused(error.sqlstate or "", _said(error)) from error
         except UnicodeEncodeError as error:
             raise WarehouseError(f"{self.label}: the statement is not UTF-8. Write it in UTF-8.") from error
 
@@ -288,4 +295,6 @@ def _checked(url: str) -> str:
 
 
 def _said(error: psycopg.Error) -> str:
-    return str(error).strip().partition("\nCONTEXT")[0]
+    said = str(error).strip().partition("\nCONTEXT")[0]
+    # Its hint is to CASCADE, which would drop what is somebody else's.
+    return said.partition("\nHINT")[0] if isinstance(error, psycopg.errors.DependentObjectsStillExist) else said

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from sparkify import export, tables
 from sparkify.config import Config
-from sparkify.contract import CONTRACTS, Contract, literal, quoted
+from sparkify.contract import CONTRACTS, Contract, literal
 from sparkify.engines import redshift_login
 from sparkify.engines.base import Row
 from sparkify.engines.server import Server
 from sparkify.engines.staging_area import StagingArea, copy_statement, unload_statement
-from sparkify.errors import Transient, WarehouseError
+from sparkify.errors import Denied, Transient, WarehouseError
 from sparkify.origin import locate
 from sparkify.reader import STAGING, Reading, plainly, scratch_folder
 from sparkify.sources import Kind, SourceFile
@@ -54,8 +54,6 @@ _PASSING = {
 
 _ENDING = {"57P01", "57P02", "08000", "08003", "08006"}
 """SQLSTATEs with which the server ends the connection."""
-
-_DENIED = "(42501)"  # the SQLSTATE of a missing right, as our messages show it
 
 _NO_LOGIN = {"28000", "28P01"}
 _EXPORTED_WITHIN = 86_400  # seconds: what an older export has left was killed
@@ -144,21 +142,18 @@ class Redshift(Server):
         self._process = int(self.value("select pg_backend_pid()"))
         self._enter_schema()
 
-    def _enter_schema(self) -> None:
+    def _create_schema(self) -> None:
         try:
-            super()._enter_schema()
-        except WarehouseError as error:
-            if _DENIED not in str(error) or self._read_only:
+            super()._create_schema()
+        except Denied:
+            if not self._secret:
                 raise
             # Who logs in by IAM for the first time is a new user, who may not make a schema.
-            grant = f"grant create on database {quoted(self._address.database)} to {quoted(self._user)}"
-            if not self._secret:
-                raise WarehouseError(f"{error} Have the administrator run once: {grant}") from error
             administrator = self._open(*redshift_login.administrator(self._secret, self._address, self._config.aws))
             with self._plainly():
-                administrator.cursor().execute(grant)
+                administrator.cursor().execute(self._grant_create)
                 administrator.close()
-            super()._enter_schema()
+            super()._create_schema()
 
     def _open(self, user: str = "", password: str = "") -> Connection:
         """Return a connection, by default with a temporary login by IAM unless a password is configured."""
@@ -170,6 +165,7 @@ class Redshift(Server):
         if not password:
             user, password = (at.user, at.password) if at.password else redshift_login.temporary(at, self._config.aws)
             self._user = user
+            self._database = at.database
             self.label = f"redshift://{user}@{at.host}:{at.port}/{at.database} (schema {self._schema})"
         with self._plainly():
             connection = redshift_connector.connect(
@@ -375,9 +371,7 @@ class Redshift(Server):
         """
         try:
             rows = self.rows(_UPKEEP, [self._schema])
-        except WarehouseError as error:
-            if _DENIED not in str(error):
-                raise
+        except Denied:
             return None
         return [(table, float(unsorted or 0), float(stats_off or 0)) for table, unsorted, stats_off in rows]
 
@@ -447,9 +441,10 @@ class Redshift(Server):
             state, said = fields.get("C", ""), fields.get("M", "")
             self._is_lost |= state in _ENDING
             can_pass = state in _PASSING or said.startswith(_CONFLICT)
-            kind = Transient if can_pass and not self._is_rebuilding else WarehouseError
-            advice = " Check [CLUSTER] DB_USER and DB_PASSWORD." if state in _NO_LOGIN else ""
-            raise kind(f"{self.label}: {said} ({state}).{advice}") from error
+            told = f"{said} ({state})." + (" Check [CLUSTER] DB_USER and DB_PASSWORD." if state in _NO_LOGIN else "")
+            if can_pass and not self._is_rebuilding:
+                raise Transient(f"{self.label}: {told}") from error
+            raise self._refused(state, told) from error
 
 
 def _plain(error: BaseException) -> str:

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import duckdb
 
-from sparkify import queries
+from sparkify import queries, tables
 from sparkify.config import Config
 from sparkify.contract import quoted
 from sparkify.engines.base import Engine
-from sparkify.errors import CommitUnknown, ConfigError, WarehouseError
+from sparkify.errors import CommitUnknown, ConfigError, Denied, StillNeeded, WarehouseError
 from sparkify.reader import STAGING, Reader, Reading, plainly
 from sparkify.sources import SourceFile
 from sparkify.spool import Progress
+
+_SCHEMA = "select has_schema_privilege(nspname, 'usage') from pg_namespace where nspname = ?"
+
+# The catalogue itself: what information_schema shows is what a login may use.
+_TABLES = """
+select count(*)
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace
+where n.nspname = ? and c.relname = 'etl_files' and c.relkind = 'r'
+"""
+
+_READABLE = {*tables.ALL, *tables.VIEWS, *STAGING}
 
 
 class Server(Engine):
@@ -26,6 +39,11 @@ class Server(Engine):
 
     longest_name: ClassVar[int]
     """Bytes that a schema's name may have."""
+
+    _user: str
+    """Who is logged in."""
+
+    _database: str
 
     def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:  # noqa: ARG002 (each server reads its own)
         schema = config.schema
@@ -52,10 +70,60 @@ class Server(Engine):
         return True
 
     def _enter_schema(self) -> None:
-        self.execute("set timezone to 'UTC'")
-        if not self._read_only:
-            self.execute(f"create schema if not exists {quoted(self._schema)}")
-        self.execute(f"set search_path to {quoted(self._schema)}")
+        """Make the connection that was opened one to our schema, or close it."""
+        try:
+            self.execute("set timezone to 'UTC'")
+            self._find_schema()
+            self.execute(f"set search_path to {quoted(self._schema)}")
+        except WarehouseError:
+            self.close()
+            raise
+
+    def _find_schema(self) -> None:
+        found = self.rows(_SCHEMA, [self._schema])
+        if not found and not self._read_only:  # one that is there asks for no right to make it
+            self._create_schema()
+        if found and not found[0][0]:
+            advice = self._to_read if self._read_only else "Run as its owner, or name another with [WAREHOUSE] SCHEMA."
+            raise Denied(f"{self.label}: {self._user} may not use the schema. {advice}")
+
+    def _create_schema(self) -> None:
+        schema = quoted(self._schema)
+        try:
+            self.execute(f"create schema if not exists {schema}")
+        except Denied as error:
+            raise Denied(
+                f"{error}\nHave an administrator run once: {self._grant_create};"
+                f" or, for this schema alone: create schema {schema} authorization {quoted(self._user)};"
+            ) from error
+
+    @property
+    def _grant_create(self) -> str:
+        """The statement that lets this login make schemas."""
+        return f"grant create on database {quoted(self._database)} to {quoted(self._user)}"
+
+    @property
+    def _to_read(self) -> str:
+        """What to do where the login may not read our tables."""
+        schema, user = quoted(self._schema), quoted(self._user)
+        return (
+            f"Have the owner of the schema run: grant usage on schema {schema} to {user};"
+            f" grant select on all tables in schema {schema} to {user};"
+            " and as docs/bi.md says, so that this lasts when tables are made anew."
+        )
+
+    def _refused(self, state: str, said: str) -> WarehouseError:
+        """Return what the server said as the error that it is, by its SQLSTATE."""
+        if state == "2BP01":
+            return StillNeeded(f"{self.label}: {said}")
+        if state != "42501":
+            return WarehouseError(f"{self.label}: {said}")
+        of_ours = self._read_only and _READABLE & set(re.findall(r"\w+", said))
+        return Denied(f"{self.label}: {said}" + (f"\n{self._to_read}" if of_ours else ""))
+
+    def has_tables(self) -> bool:
+        """Tell whether the tables have been created, whether or not this login may read them."""
+        return bool(self.value(_TABLES, [self._schema]))
 
     def create_tables(self, names: Iterable[str]) -> None:
         """Create the tables, those of staging too: on a server they stay from batch to batch."""
