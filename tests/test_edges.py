@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,18 @@ def test_many_tiny_files_are_several_batches(warehouse: Warehouse, monkeypatch: 
         (warehouse.log_data / f"{number}.json").write_text(event(sessionId=number))
     summary = warehouse.etl()
     assert (summary.batches, summary.run.counts.files, summary.run.counts.page_views) == (3, 5, 5)
+
+
+def test_first_runs_of_several_at_once_do_not_collide(postgres: Server, tmp_path: Path) -> None:
+    """Whoever comes first makes schema, tables and views; the others wait for that."""
+    with postgres.database() as url:
+        runs = [Warehouse(url, tmp_path / str(number)) for number in range(6)]
+        for number, run in enumerate(runs):
+            (run.log_data / "1.json").write_text(event(sessionId=number))
+        with ThreadPoolExecutor(len(runs)) as threads:
+            for done in [threads.submit(run.etl) for run in runs]:
+                done.result()
+        assert runs[0].query("select count(*) from page_views") == [(len(runs),)]
 
 
 @pytest.mark.parametrize("size", [1, 1 << 30])

@@ -120,16 +120,17 @@ def create_missing_tables(engine: Engine) -> None:
 
     Raise WarehouseError, before anything is created, where a table of one of these names is not ours.
     """
-    stands = engine.comments()
-    if wrong := dictionary.lacking(stands):
-        table, columns = next(iter(wrong.items()))
-        raise WarehouseError(
-            f"{engine.label}: its table {table} is not one of ours: it has no {columns[0]}."
-            " Name another warehouse, or rename the table."
-        )
-    engine.create_tables(table for table in tables.ALL if (table, "") not in stands)
-    views.create_missing(engine)
-    dictionary.comment(engine)
+    with engine.alone():
+        stands = engine.comments()
+        if wrong := dictionary.lacking(stands):
+            table, columns = next(iter(wrong.items()))
+            raise WarehouseError(
+                f"{engine.label}: its table {table} is not one of ours: it has no {columns[0]}."
+                " Name another warehouse, or rename the table."
+            )
+        engine.create_tables(table for table in tables.ALL if (table, "") not in stands)
+        views.create_missing(engine)
+        dictionary.comment(engine)
 
 
 def list_sources(config: Config, narrator: Narrator) -> list[SourceFile]:

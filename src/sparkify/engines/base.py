@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -148,6 +148,10 @@ class Engine(ABC):
         if self.lock:
             self.execute(self.lock)
         return bool(self.lock)
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep others from making schema, tables and views meanwhile, where to make what is being made is an error."""
+        return nullcontext()
 
     def create_tables(self, names: Iterable[str]) -> None:
         """Create those of the tables that are not there."""

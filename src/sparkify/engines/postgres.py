@@ -162,6 +162,21 @@ class Postgres(Server):
             for piece in answer:
                 file.write(piece)
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold a lock of the session's, which ends with it at the latest: two first runs at once would collide."""
+        making = f"sparkify: making what is in {self._schema}"
+        self.execute("select pg_advisory_lock(hashtext(?))", [making])
+        try:
+            yield
+        finally:
+            with suppress(WarehouseError):
+                self.execute("select pg_advisory_unlock(hashtext(?))", [making])
+
+    def _create_schema(self) -> None:
+        with self.alone():
+            super()._create_schema()
+
     def create_tables(self, names: Iterable[str]) -> None:
         """Create the tables, those of staging too, with text in the order of its code points."""
         super().create_tables(names)
