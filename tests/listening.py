@@ -30,7 +30,7 @@ EVENTS = [
     play(9 * DAY, "1", sessionId=12, **LOST, **NEW_YORK),
     # 2 is paid from the start.
     play(DAY, "2", "paid", sessionId=21, **LATE, **OAKLAND),
-    view(DAY + 10, "2", "paid", page="Error", sessionId=21, status=404, **OAKLAND),
+    view(DAY + 10, "2", "paid", page="Error", sessionId=21, status=400, **OAKLAND),
     play(8 * DAY, "2", "paid", sessionId=22, **OAKLAND),
     play(8 * DAY + 3600, "2", "paid", sessionId=22, **OAKLAND),
     # 3 plays nothing: begins logged out, then looks at what an upgrade costs.

@@ -500,13 +500,6 @@ def test_full_refresh_keeps_the_history_of_runs(waiting: Warehouse) -> None:
     assert everything(waiting)["etl_runs"][: len(before)] == before
 
 
-def test_full_refresh_keeps_a_view_of_an_analyst(waiting: Warehouse) -> None:
-    """What people made for themselves in the warehouse goes on working, on the new rows."""
-    waiting.execute("create view plays_by_level as select level, count(*) as plays from songplays group by level")
-    waiting.etl(full_refresh=True)
-    assert waiting.query("select sum(plays) from plays_by_level") == waiting.query("select count(*) from songplays")
-
-
 @pytest.mark.parametrize("how", ["check", "file"])
 def test_full_refresh_that_fails_changes_nothing(waiting: Warehouse, how: str) -> None:
     """A bad file or a failed check midway leaves the old warehouse."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -177,16 +178,59 @@ def test_page_reads_without_scripts(chromium: Browser, report: Path) -> None:
         context.close()
 
 
-def test_print_is_light_and_without_controls(chromium: Browser, report: Path, tmp_path: Path) -> None:
-    """On paper the page is dark on white whatever the theme, without buttons, and no figure is cut."""
+def test_print_is_light_and_without_controls(chromium: Browser, report: Path) -> None:
+    """On paper the page is dark on white whatever the theme, without buttons."""
     with look(chromium, report.as_uri(), dark=True) as seen:
         seen.page.emulate_media(media="print", color_scheme="dark")
         assert seen.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         assert not seen.page.locator("#theme").is_visible()
         assert not seen.page.locator("summary").first.is_visible()
-        printed = tmp_path / "report.pdf"
-        seen.page.pdf(path=str(printed), format="A4")
-        assert printed.read_bytes().startswith(b"%PDF")
+
+
+# A PDF says of a link, in plain text, on which sheet it is and where; so each figure is given one at either end.
+LINK_BOTH_ENDS = """
+() => {
+  const figures = [...document.querySelectorAll("figure, .figures > div")];
+  figures.forEach((figure, number) => ["top", "bottom"].forEach(end => {
+    figure.style.position = "relative";
+    const link = document.createElement("a");
+    link.href = `end:${number}`;
+    link.style.cssText = `position: absolute; left: 0; right: 0; height: 1px; ${end}: 0`;
+    figure.append(link);
+  }));
+  return figures.length;
+}
+"""
+A4, MARGIN = 595, 38  # points; 14 mm, rounded as a browser rounds
+Place = tuple[int, float, float]
+"""A sheet, and from where to where across it, in points."""
+
+
+def links(pdf: bytes) -> dict[str, list[Place]]:
+    """Return where the links of a PDF are, by their address."""
+    objects = dict(re.findall(rb"^(\d+) 0 obj\n(.*?)\nendobj", pdf, re.DOTALL | re.MULTILINE))
+    sheets = [text for text in objects.values() if text.startswith(b"<</Type /Page\n")]
+    found: dict[str, list[Place]] = {}
+    for sheet, text in enumerate(sheets):
+        for listed in re.findall(rb"/Annots \[(.*?)\]", text):
+            for number in re.findall(rb"(\d+) 0 R", listed):
+                left, right = re.findall(rb"/Rect \[(\S+) \S+ (\S+) ", objects[number])[0]
+                [address] = re.findall(rb"/URI \((.*?)\)", objects[number])
+                found.setdefault(address.decode(), []).append((sheet, float(left), float(right)))
+    return found
+
+
+def test_print_cuts_no_figure(chromium: Browser, report: Path) -> None:
+    """Printed on several sheets of A4, every figure ends on the sheet on which it begins, and within its margins."""
+    with look(chromium, report.as_uri()) as seen:
+        figures = seen.page.evaluate(LINK_BOTH_ENDS)
+        printed = seen.page.pdf(format="A4")
+    found = links(printed)
+    assert found.keys() == {f"end:{number}" for number in range(figures)}
+    for address, ends in found.items():
+        assert [sheet for sheet, _, _ in ends] == [ends[0][0]] * 2, address
+        assert all(left > MARGIN and right < A4 - MARGIN for _, left, right in ends), address
+    assert len({ends[0][0] for ends in found.values()}) > 1
 
 
 def test_page_of_the_fortnight_is_drawn_too(chromium: Browser, warehouse: Warehouse, tmp_path: Path) -> None:

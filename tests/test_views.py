@@ -179,6 +179,9 @@ def test_freshness_says_until_when_and_since_when(warehouse: Warehouse) -> None:
     [(oldest, newest, newest_play, loaded, files, rejected)] = warehouse.query("select * from freshness")
     assert (oldest, newest, newest_play, files, rejected) == (at(0), at(12 * DAY), at(12 * DAY), 2, 1)
     assert [(loaded,)] == warehouse.query("select max(loaded_at) from etl_files")
+    write(warehouse.log_data / "later.json", "[]", "{broken")
+    warehouse.etl()
+    assert warehouse.query("select files, rejected from freshness") == [(3, 3)]
 
 
 def test_week_without_a_play_loses_those_of_the_week_before(warehouse: Warehouse) -> None:
@@ -221,6 +224,24 @@ def test_level_changes_of_one_millisecond_are_ordered_by_their_item(warehouse: W
     warehouse.etl()
     found = warehouse.query("select level, level_before, valid_to from level_history")
     assert set(found) == {("free", None, at(0)), ("paid", "free", at(0)), ("free", "paid", None)}
+
+
+def test_level_that_changes_at_midnight_is_another_days(warehouse: Warehouse) -> None:
+    """Who is paid from the first millisecond of a day on was free when the day before ended, and upgraded on this."""
+    midnight = START - START % (1000 * DAY) + 1000 * DAY
+    write(warehouse.log_data / "events.json", view(0), view(0, "1", "paid", ts=midnight))
+    warehouse.etl()
+    found = warehouse.query("select day, users, free_users, paid_users, upgrades from daily_levels order by day")
+    assert found == [(nov(1), 1, 1, 0, 0), (nov(2), 1, 0, 1, 1)]
+
+
+def test_way_to_paid_may_take_no_time(warehouse: Warehouse) -> None:
+    """Who saw the upgrade page, sent its form and was paid at the same moment got through every step."""
+    pages = [("Upgrade", "free"), ("Submit Upgrade", "free"), ("Home", "paid")]
+    events = [view(0, "1", level, page=page, itemInSession=item) for item, (page, level) in enumerate(pages)]
+    write(warehouse.log_data / "events.json", *events)
+    warehouse.etl()
+    assert warehouse.query("select users from upgrade_funnel order by step") == [(1,)] * 4
 
 
 def test_who_submits_while_paid_already_is_paid(warehouse: Warehouse) -> None:
@@ -372,13 +393,16 @@ def test_name_that_is_taken_is_told_and_left_alone(kind: str, warehouse: Warehou
 
 
 def test_views_of_an_analyst_survive_a_full_refresh(warehouse: Warehouse) -> None:
-    """A view that somebody has built on our tables and on our views gives the same after all was rebuilt."""
+    """A view that somebody has built on our tables and on our views goes on working after a rebuild, on new rows."""
     deliver(warehouse)
-    with engines.connect(warehouse.url) as engine:
-        engine.execute("create view mine as select p.title, s.level from top_tracks as p cross join songplays as s")
-    before = sorted(warehouse.query("select * from mine"))
+    mine = "select p.title, s.level from top_tracks as p cross join songplays as s"
+    warehouse.execute(f"create view mine as {mine}")
+    before = warehouse.query("select * from mine")
+    write(warehouse.log_data / "later.json", play(13 * DAY, song="New"))
     warehouse.etl(full_refresh=True)
-    assert sorted(warehouse.query("select * from mine")) == before
+    after = warehouse.query("select * from mine")
+    assert sorted(after) == sorted(warehouse.query(mine))
+    assert len(after) > len(before) > 0
 
 
 def test_create_tables_makes_the_views_anew(warehouse: Warehouse) -> None:

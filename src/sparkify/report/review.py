@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from sparkify.errors import ConfigError
 from sparkify.formats import named
 from sparkify.report import charts, figures
 from sparkify.report.figures import Answers, Figure, Number, Section, Story
+from sparkify.views import Selection
 
 
 def review(answers: Answers) -> Story:
@@ -15,12 +18,11 @@ def review(answers: Answers) -> Story:
     if not names:
         raise ConfigError(f"{user}: there is no such user. Name one by the user_id of the table users.")
     name = named(" ".join(part for part in names[0] if part) or f"User {user}")
-    since, until = answers.selection.since, answers.selection.until
-    year = f"{since.year}" if since and until and since.year == until.year else "listening"
+    heard = _year(answers.selection) or "listening"
     artist = answers.selection.artist
     if artist is not None:  # an artist's plays say nothing of sessions and levels
         return Story(
-            f"{name}’s {year}, {named(artist)}",
+            f"{name}’s {heard}, {named(artist)}",
             _numbers(answers),
             [
                 Section("Music", [figures.tracks(answers)]),
@@ -28,7 +30,7 @@ def review(answers: Answers) -> Story:
             ],
         )
     return Story(
-        f"{name}’s {year}",
+        f"{name}’s {heard}",
         [*_numbers(answers), *_longest_session(answers)],
         [
             Section("Music", [figures.tracks(answers), figures.artists(answers)]),
@@ -38,14 +40,22 @@ def review(answers: Answers) -> Story:
     )
 
 
+def _year(selection: Selection) -> str:
+    """Return the calendar year that is selected, if it is a whole one; of other periods, the page says the days."""
+    since, until = selection.since, selection.until
+    if since and until == date(since.year, 12, 31) and since == date(since.year, 1, 1):
+        return f"{since.year}"
+    return ""
+
+
 def _numbers(answers: Answers) -> list[Number]:
     [total] = answers.ask("report/headline")
     days = answers.ask("report/daily_plays", "order by day")
     hours = answers.ask("report/favourite_hour", "order by plays desc, hour")
     [kinds] = answers.ask("report/variety")
     numbers = [
-        Number(f"{total['plays']:,}", "songs played", f"{kinds['titles']:,} different ones"),
-        Number(f"{total['hours']:,.1f}", "hours of music", f"on {len(days):,} days"),
+        Number(f"{total['plays']:,}", "songs played", figures.counted(kinds["titles"], "different one")),
+        Number(f"{total['hours']:,.1f}", "hours of music", f"on {figures.counted(len(days), 'day')}"),
         Number(f"{kinds['artists']:,}", "artists", ""),
     ]
     if hours:
