@@ -23,7 +23,7 @@ from tests.records import song
 from sparkify import cli, engines, tables
 from sparkify.engines.server import Server as ServerEngine
 from sparkify.errors import CheckFailed, SourceError, SparkifyError
-from sparkify.pipeline import Limit
+from sparkify.pipeline import BATCH_SIZE, Limit
 
 Contents = dict[str, list[Row]]
 SideBySide = Callable[[Callable[[Warehouse, Any], Any], Sequence[Any]], list[tuple[Warehouse, Any]]]
@@ -382,11 +382,12 @@ def test_run_waits_for_the_one_that_publishes_and_is_told_who_it_is(loaded: Ware
         assert held.value("select count(*) from etl_runs") == 2
 
 
+@pytest.mark.parametrize("batch_size", [BATCH_SIZE, 1], ids=["one batch", "batches"])
 @pytest.mark.parametrize("make_warehouse", ["postgresql", "redshift"], indirect=True)
 def test_file_that_another_run_has_loaded_meanwhile_is_not_loaded_again(
-    waiting: Warehouse, undisturbed: Contents, monkeypatch: pytest.MonkeyPatch
+    waiting: Warehouse, undisturbed: Contents, monkeypatch: pytest.MonkeyPatch, batch_size: int
 ) -> None:
-    """What was pending is asked again under the lock: the run that comes second loads nothing twice."""
+    """What was pending is asked again under the lock: the run that comes second loads nothing twice, in any batch."""
     real, first = ServerEngine.prepare, True
 
     def overtaken(*words: Any, **options: Any) -> Any:
@@ -398,7 +399,7 @@ def test_file_that_another_run_has_loaded_meanwhile_is_not_loaded_again(
         return read
 
     monkeypatch.setattr(ServerEngine, "prepare", overtaken)
-    assert waiting.etl().run.counts.files == 0
+    assert waiting.etl(batch_size=batch_size).run.counts.files == 0
     assert contents(waiting) == undisturbed
     assert waiting.failed_checks() == []
 

@@ -185,10 +185,11 @@ def _load_all(
     pending = ledger.pending(files, known)
     narrator.start(len(pending), sum(file.size for file in pending))
     for batch in sources.batches(pending, options.batch_size):
-        left = batch
-        while left and not _load_at_last(engine, left, known, options, narrator, progress):
+        # Asked for every batch: where another run got in, it may have loaded files of the later ones too.
+        while (left := ledger.pending(batch, known)) and not _load_at_last(
+            engine, left, known, options, narrator, progress
+        ):
             known = ledger.loaded(engine)
-            left = ledger.pending(left, known)
     if options.keep_staging and progress.batches:
         engine.keep_staging()
 
