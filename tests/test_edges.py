@@ -63,6 +63,19 @@ def test_no_value_is_taken_for_none(make_warehouse: Callable[[], Warehouse], siz
 
 
 @pytest.mark.parametrize("size", [1, 1 << 30])
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_song_of_a_page_view_decides_nothing(
+    make_warehouse: Callable[[], Warehouse], size: int, names: tuple[str, str]
+) -> None:
+    """Of two page views with one key, what they say of a song, which the warehouse does not keep, is not compared."""
+    warehouse = make_warehouse()
+    for name, said in zip(names, ({"auth": "B", "song": "x"}, {"auth": "A"}), strict=True):
+        (warehouse.log_data / f"{name}.json").write_text(event(**said))
+    warehouse.etl(batch_size=size)
+    assert warehouse.query("select auth from page_views") == [("A",)]
+
+
+@pytest.mark.parametrize("size", [1, 1 << 30])
 @pytest.mark.parametrize("was_there", [True, False])
 def test_corrected_file_replaces_only_its_own_event_in_a_tie(
     make_warehouse: Callable[[], Warehouse], size: int, *, was_there: bool
