@@ -492,6 +492,20 @@ def test_full_refresh_from_a_folder_without_files_changes_nothing(waiting: Wareh
     assert waiting.contents() == before
 
 
+@pytest.mark.parametrize("kind", ["songs", "events"])
+def test_full_refresh_from_files_of_which_none_can_be_read_changes_nothing(waiting: Warehouse, kind: str) -> None:
+    """A delivery that arrived cut short does not cost the plays, or the catalogue, though bad files may be skipped."""
+    waiting.etl()
+    before = everything(waiting)
+    folder = waiting.log_data if kind == "events" else waiting.song_data
+    for file in folder.rglob("*.json*"):
+        file.with_name(f"{file.stem}.json.gz").write_bytes(gzip.compress(file.read_bytes())[:-9])
+        file.unlink()
+    with pytest.raises(SourceError, match=f"would drop the {kind}"):
+        waiting.etl(full_refresh=True, skip_bad_files=True)
+    assert everything(waiting) == before
+
+
 def test_full_refresh_keeps_the_history_of_runs(waiting: Warehouse) -> None:
     """The runs before stand in etl_runs as they did, and the refresh stands beside them."""
     waiting.etl()

@@ -157,24 +157,25 @@ def etl(config: Config, options: Options, narrator: Narrator) -> Summary:
         create_missing_tables(engine)
         progress = Progress(Run())
         if options.full_refresh:
-            _refuse_to_empty(engine, files, config)
+            before = ledger.kinds(engine)
+            _refuse_to_empty(engine, before - {file.kind for file in files}, ".json or .json.gz file", config)
             with engine.rebuild() as fresh:
                 fresh.create_tables(tables.ALL)
                 _load_all(fresh, files, options, narrator, progress)
+                _refuse_to_empty(engine, before - ledger.kinds(fresh), "file that can be read", config)
             dictionary.comment(engine)  # the tables that took over may have none
         else:
             _load_all(engine, files, options, narrator, progress)
         return _summary(engine, len(files), progress)
 
 
-def _refuse_to_empty(engine: Engine, files: Sequence[SourceFile], config: Config) -> None:
-    """Raise SourceError where a rebuild would leave no song, or no event, because the folder named has no file."""
+def _refuse_to_empty(engine: Engine, lost: set[str], what_is_there: str, config: Config) -> None:
+    """Raise SourceError where a rebuild would lose all that the warehouse has of a kind, songs or events."""
     roots: dict[Kind, str] = {"songs": config.song_data, "events": config.log_data}
-    lost = {source for source, _ in ledger.loaded(engine)} - {file.kind for file in files}
     for kind in (kind for kind in roots if kind in lost):
         raise SourceError(
-            f"{roots[kind]}: holds no .json or .json.gz file, so a full refresh would drop the {kind} that"
-            f" {engine.label} has of others. Name their folder; to drop all, run `sparkify create-tables`."
+            f"{roots[kind]}: holds no {what_is_there}, so a full refresh would drop the {kind} that {engine.label} has."
+            " Name a folder that does; to drop all, run `sparkify create-tables`."
         )
 
 
