@@ -2,6 +2,7 @@
 
 The rules, the same whichever way a record was read:
 
+* A key matches whatever its case; a record that gives one twice, in whatever cases, is refused.
 * An absent key and ``""`` are null.
 * Blanks at the end of a text are dropped: to Redshift a text is the same with them and without.
 * A number where text is due becomes its text.
