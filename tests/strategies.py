@@ -188,8 +188,9 @@ def spellings(name: str, value: object) -> list[str | None]:
         return [short, f'"{short}"', f"{short}0", *whole, *negative_zero]
     if isinstance(value, int):
         plain: list[str | None] = [str(value), f'"{value}"']
+        plain += [f'"{value}.0"']
         if value < 2**53:
-            plain += [f"{value}.0", f'"{value}.0"']
+            plain += [f"{value}.0"]
         if 1000 <= value < 2**53:
             plain += [f"{value // 1000}.{value % 1000:03}e3", f'"{value // 1000}.{value % 1000:03}E+3"']
         return plain

@@ -269,6 +269,28 @@ def test_harmless_oddities_change_nothing(make_warehouse: Callable[[], Warehouse
     assert other.contents() | {"etl_files": []} == plain.contents() | {"etl_files": []}
 
 
+WHOLE = {
+    "1e16": 10**16,
+    "-1e18": -(10**18),
+    '" 9007199254740993"': 2**53 + 1,
+    '"9007199254740993.0"': 2**53 + 1,
+    '"9.223372036854775807e18"': 2**63 - 1,
+    '"9007199254740993.5"': None,
+    "9223372036854775808.0": None,
+    "1e19": None,
+}
+
+
+@pytest.mark.usefixtures("either_way")
+def test_whole_number_may_be_large_however_it_is_written(warehouse: Warehouse) -> None:
+    """A whole number of up to 64 bits is one with a point, an exponent or blanks around it as without."""
+    written = (play(sessionId="?", itemInSession=item).replace('"?"', text) for item, text in enumerate(WHOLE))
+    (warehouse.log_data / "some.json").write_text("\n".join(written))
+    warehouse.etl()
+    taken = [number for number in WHOLE.values() if number is not None]
+    assert sorted(warehouse.query("select session_id from songplays")) == [(number,) for number in sorted(taken)]
+
+
 @pytest.mark.usefixtures("either_way")
 def test_text_that_looks_like_something_else_is_text(warehouse: Warehouse) -> None:
     """A title may be any text."""
