@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sparkify import checks, dictionary, engines, jsonpaths, ledger, sources, star, tables, views
+from sparkify import checks, dictionary, engines, jsonpaths, ledger, queries, sources, star, tables, views
 from sparkify.config import Config
 from sparkify.engines.base import Engine
 from sparkify.errors import CommitUnknown, SourceError, Transient, WarehouseError
 from sparkify.ledger import Counts, Run
-from sparkify.reader import Reading
+from sparkify.reader import STAGING, Reading
 from sparkify.sources import Kind, SourceFile
 
 BATCH_SIZE = 1 << 30
@@ -103,7 +103,9 @@ def create_tables(engine: Engine) -> None:
     """Drop every table and view of the warehouse and create it anew, empty."""
     with engine.transaction():
         views.drop(engine)
-        for table in tables.ALL:
+        for view in queries.names("staging"):
+            engine.execute(f"drop view if exists {view}")
+        for table in (*STAGING, *tables.ALL):
             engine.execute(f"drop table if exists {table}")
         engine.create_tables(tables.ALL)
     create_missing_tables(engine)
