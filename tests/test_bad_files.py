@@ -185,6 +185,14 @@ def test_too_many_rejected_records_fail_with_their_places(
     assert run(warehouse, "--max-rejected", "50%") == 0
 
 
+def test_run_that_could_read_no_file_leaves_no_trace(warehouse: Warehouse) -> None:
+    """A run that skipped all that was new has published nothing, and is not in etl_runs."""
+    (warehouse.log_data / "a.json.gz").write_bytes(PACKED[:-8])
+    summary = warehouse.etl(skip_bad_files=True)
+    assert (len(summary.skipped), summary.batches) == (1, 0)
+    assert warehouse.query("select * from etl_runs") == []
+
+
 @pytest.mark.usefixtures("elsewhere")
 def test_skipped_file_is_told_to_people_and_machines(warehouse: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
     """A file that was left out stands on stderr, and in the JSON."""
@@ -194,6 +202,8 @@ def test_skipped_file_is_told_to_people_and_machines(warehouse: Warehouse, capsy
     printed = capsys.readouterr()
     assert f"Skipped: {bad}: {CUT_SHORT}\n" in printed.err
     assert json.loads(printed.out)["files"]["skipped"] == {str(bad): f"{bad}: {CUT_SHORT}"}
+    assert run(warehouse, "--skip-bad-files") == 0
+    assert capsys.readouterr().out.startswith("Nothing loaded: 1 file skipped, 0 in ")
 
 
 # How many may be bad

@@ -227,6 +227,9 @@ def load_batch(
     """Publish what a batch changes, or nothing at all; return False if another run has loaded some of it meanwhile."""
     redelivered = frozenset(file.path for file in batch if (file.kind, file.path) in known)
     reading = engine.prepare(batch, redelivered, narrator.advance, skip_bad_files=options.skip_bad_files)
+    if reading.skipped and all(file.path in reading.skipped for file in batch):  # there is nothing to publish
+        progress.hear(reading, narrator)
+        return True
     try:
         for other in engine.other_runs():
             narrator.say(f"Waiting for another run: {other}.")
