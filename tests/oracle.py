@@ -263,7 +263,7 @@ def accepted(kind: Kind, pairs: Pairs | None) -> Values:
 
 
 def known_keys(kind: Kind, pairs: Pairs) -> Values:
-    """Pick the known keys, ignoring case and preferring the exact name."""
+    """Pick the known keys, ignoring case; none may be given twice."""
     spellings: dict[str, list[str]] = {}
     for key, _ in pairs:
         spellings.setdefault(key.lower(), []).append(key)
@@ -271,13 +271,9 @@ def known_keys(kind: Kind, pairs: Pairs) -> Values:
     picked: Values = {}
     for name in (*WIDTHS[kind], *WHOLE[kind], *NUMBERS[kind]):
         found = spellings.get(name.lower(), [])
-        if len(found) > len(set(found)):
+        if len(found) > 1:
             raise Rejected(f"{name} is given twice")
-        if name in found:
-            picked[name] = given[name]
-        elif len(found) > 1:
-            raise Conflict(f"{name} is spelt {found}")
-        elif found:
+        if found:
             picked[name] = given[found[0]]
     return picked
 

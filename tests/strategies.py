@@ -188,8 +188,9 @@ def spellings(name: str, value: object) -> list[str | None]:
         return [short, f'"{short}"', f"{short}0", *whole, *negative_zero]
     if isinstance(value, int):
         plain: list[str | None] = [str(value), f'"{value}"']
+        plain += [f'"{value}.0"']
         if value < 2**53:
-            plain += [f"{value}.0", f'"{value}.0"']
+            plain += [f"{value}.0"]
         if 1000 <= value < 2**53:
             plain += [f"{value // 1000}.{value % 1000:03}e3", f'"{value // 1000}.{value % 1000:03}E+3"']
         return plain
@@ -214,8 +215,6 @@ def spelt(draw: st.DrawFn, values: Values) -> Record:
     pairs = pairs[turn:] + pairs[:turn]
     if draw(CHANCE) < 2:
         pairs.insert(turn, draw(st.sampled_from(UNKNOWN)))
-    if case == "exact" and draw(CHANCE) == 0:
-        pairs.insert(0, (pairs[0][0].upper(), "[]"))  # the exact name is preferred
     return tuple(pairs)
 
 

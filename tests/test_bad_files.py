@@ -186,6 +186,14 @@ def test_too_many_rejected_records_fail_with_their_places(
     assert run(warehouse, "--max-rejected", "50%") == 0
 
 
+def test_run_that_could_read_no_file_leaves_no_trace(warehouse: Warehouse) -> None:
+    """A run that skipped all that was new has published nothing, and is not in etl_runs."""
+    (warehouse.log_data / "a.json.gz").write_bytes(PACKED[:-8])
+    summary = warehouse.etl(skip_bad_files=True)
+    assert (len(summary.skipped), summary.batches) == (1, 0)
+    assert warehouse.query("select * from etl_runs") == []
+
+
 @pytest.mark.usefixtures("elsewhere")
 def test_way_to_rejected_records_leads_to_their_warehouse(
     warehouse: Warehouse, capsys: pytest.CaptureFixture[str]
@@ -206,6 +214,8 @@ def test_skipped_file_is_told_to_people_and_machines(warehouse: Warehouse, capsy
     said = f"{bad}: {CUT_SHORT}".replace(", or pass --skip-bad-files", "")
     assert f"Skipped: {said}\n" in printed.err
     assert json.loads(printed.out)["files"]["skipped"] == {str(bad): said}
+    assert run(warehouse, "--skip-bad-files") == 0
+    assert capsys.readouterr().out.startswith("Nothing loaded: 1 file skipped, 0 in ")
 
 
 # How many may be bad

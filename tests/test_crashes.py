@@ -23,7 +23,7 @@ from tests.records import song
 from sparkify import cli, engines, tables
 from sparkify.engines.server import Server as ServerEngine
 from sparkify.errors import CheckFailed, SourceError, SparkifyError
-from sparkify.pipeline import Limit
+from sparkify.pipeline import BATCH_SIZE, Limit
 
 Contents = dict[str, list[Row]]
 SideBySide = Callable[[Callable[[Warehouse, Any], Any], Sequence[Any]], list[tuple[Warehouse, Any]]]
@@ -382,11 +382,12 @@ def test_run_waits_for_the_one_that_publishes_and_is_told_who_it_is(loaded: Ware
         assert held.value("select count(*) from etl_runs") == 2
 
 
+@pytest.mark.parametrize("batch_size", [BATCH_SIZE, 1], ids=["one batch", "batches"])
 @pytest.mark.parametrize("make_warehouse", ["postgresql", "redshift"], indirect=True)
 def test_file_that_another_run_has_loaded_meanwhile_is_not_loaded_again(
-    waiting: Warehouse, undisturbed: Contents, monkeypatch: pytest.MonkeyPatch
+    waiting: Warehouse, undisturbed: Contents, monkeypatch: pytest.MonkeyPatch, batch_size: int
 ) -> None:
-    """What was pending is asked again under the lock: the run that comes second loads nothing twice."""
+    """What was pending is asked again under the lock: the run that comes second loads nothing twice, in any batch."""
     real, first = ServerEngine.prepare, True
 
     def overtaken(*words: Any, **options: Any) -> Any:
@@ -398,7 +399,7 @@ def test_file_that_another_run_has_loaded_meanwhile_is_not_loaded_again(
         return read
 
     monkeypatch.setattr(ServerEngine, "prepare", overtaken)
-    assert waiting.etl().run.counts.files == 0
+    assert waiting.etl(batch_size=batch_size).run.counts.files == 0
     assert contents(waiting) == undisturbed
     assert waiting.failed_checks() == []
 
@@ -489,6 +490,20 @@ def test_full_refresh_from_a_folder_without_files_changes_nothing(waiting: Wareh
     with pytest.raises(SourceError, match=f"would drop the {kind}"):
         waiting.etl(full_refresh=True)
     assert waiting.contents() == before
+
+
+@pytest.mark.parametrize("kind", ["songs", "events"])
+def test_full_refresh_from_files_of_which_none_can_be_read_changes_nothing(waiting: Warehouse, kind: str) -> None:
+    """A delivery that arrived cut short does not cost the plays, or the catalogue, though bad files may be skipped."""
+    waiting.etl()
+    before = everything(waiting)
+    folder = waiting.log_data if kind == "events" else waiting.song_data
+    for file in folder.rglob("*.json*"):
+        file.with_name(f"{file.stem}.json.gz").write_bytes(gzip.compress(file.read_bytes())[:-9])
+        file.unlink()
+    with pytest.raises(SourceError, match=f"would drop the {kind}"):
+        waiting.etl(full_refresh=True, skip_bad_files=True)
+    assert everything(waiting) == before
 
 
 def test_full_refresh_keeps_the_history_of_runs(waiting: Warehouse) -> None:

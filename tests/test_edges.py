@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests import deliveries
 from tests.conftest import Warehouse
 from tests.postgres import Server
 
-from sparkify import cli, engines
+from sparkify import cli, engines, pipeline
 from sparkify.config import Config
 from sparkify.engines.postgres import rebuild_schema
 from sparkify.errors import ConfigError, WarehouseError
@@ -76,6 +77,19 @@ def test_no_value_is_taken_for_none(make_warehouse: Callable[[], Warehouse], siz
 
 
 @pytest.mark.parametrize("size", [1, 1 << 30])
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_song_of_a_page_view_decides_nothing(
+    make_warehouse: Callable[[], Warehouse], size: int, names: tuple[str, str]
+) -> None:
+    """Of two page views with one key, what they say of a song, which the warehouse does not keep, is not compared."""
+    warehouse = make_warehouse()
+    for name, said in zip(names, ({"auth": "B", "song": "x"}, {"auth": "A"}), strict=True):
+        (warehouse.log_data / f"{name}.json").write_text(event(**said))
+    warehouse.etl(batch_size=size)
+    assert warehouse.query("select auth from page_views") == [("A",)]
+
+
+@pytest.mark.parametrize("size", [1, 1 << 30])
 @pytest.mark.parametrize("was_there", [True, False])
 def test_corrected_file_replaces_only_its_own_event_in_a_tie(
     make_warehouse: Callable[[], Warehouse], size: int, *, was_there: bool
@@ -124,6 +138,33 @@ def test_one_folder_for_logs_and_songs(warehouse: Warehouse, monkeypatch: pytest
     (warehouse.log_data / "a.json").write_text(event())
     counts = warehouse.etl(song_data=warehouse.log_data).run.counts
     assert (counts.page_views, counts.events_duplicate, counts.songs_rejected) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("make_warehouse", ["duckdb"], indirect=True)
+@pytest.mark.parametrize("how", ["full refresh", "create-tables"])
+def test_staging_that_was_kept_goes_with_the_batch_that_it_held(warehouse: Warehouse, how: str) -> None:
+    """Who makes the warehouse anew does not find an old batch in its file."""
+    (warehouse.log_data / "a.json").write_text(event())
+    warehouse.etl(keep_staging=True)
+    assert warehouse.query("select userId from staging_events") == [("7",)]
+    if how == "full refresh":
+        warehouse.etl(full_refresh=True)
+    else:
+        with engines.connect(warehouse.url) as engine:
+            pipeline.create_tables(engine)
+    assert warehouse.query("select table_name from duckdb_tables() where table_name like 'staging%'") == []
+
+
+@pytest.mark.parametrize("make_warehouse", ["duckdb"], indirect=True)
+@pytest.mark.parametrize("name", ["sparkify.duckdb.rebuild", "sparkify.duckdb.sparkify-rebuild"])
+def test_file_of_somebody_else_beside_the_warehouse_stays(warehouse: Warehouse, name: str) -> None:
+    """What lies beside the file and is no database is not taken for what a rebuild has left."""
+    (beside := warehouse.log_data.parent / name).write_text("mine, and longer than a header")
+    (warehouse.log_data / "a.json").write_text(event())
+    warehouse.etl()
+    with suppress(WarehouseError):
+        warehouse.etl(full_refresh=True)
+    assert beside.read_text().startswith("mine")
 
 
 def test_titles_and_names_do_not_run_together(warehouse: Warehouse) -> None:

@@ -2,11 +2,13 @@
 
 The rules, the same whichever way a record was read:
 
+* A key matches whatever its case; a record that gives one twice, in whatever cases, is refused.
 * An absent key and ``""`` are null.
 * Blanks at the end of a text are dropped: to Redshift a text is the same with them and without.
 * A number where text is due becomes its text.
 * A number written as a float (``22.0``) or as text (``"22"``) is a whole number when it is whole; blanks around one
   that is text do not count.
+  Written in JSON as a float, it is the nearest double: exact below 2**53.
 * Anything else of the wrong type, too long for its column, or missing where it is required is refused.
 """
 
@@ -166,12 +168,14 @@ def text(value: str) -> str:
 
 def whole(text: str) -> str:
     """Return the SQL of a text as a bigint, null when it is not whole."""
-    value = f"try_cast({text} as bigint)"
+    value = f"try_cast({text} as bigint)"  # rounded
+    exact = f"try_cast({text} as decimal(38, 18))"
     number = _number(text)
-    return (  # the common spellings come first, a pattern sees what is left
+    is_whole = f"{number} = floor({number})"
+    return (  # the common spellings come first, a pattern sees what is left; from 2**53 on, a double is always whole
         f"case when cast({value} as varchar) = {text} or cast({value} as varchar) || '.0' = {text} then {value}"
-        f" when regexp_full_match({text}, '-?[0-9]+([.]0*)?') then {value}"
-        f" when abs({number}) < 9007199254740992 and {number} = floor({number}) then cast({number} as bigint) end"
+        f" when abs({number}) < 9007199254740992 then case when {is_whole} then cast({number} as bigint) end"
+        f" when {number} is not null and {exact} = {value} then {value} end"
     )
 
 

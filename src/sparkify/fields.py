@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from sparkify.contract import Contract, Field, literal, quoted
@@ -15,21 +15,22 @@ class Values(NamedTuple):
     extracted: str  # columns made of `record`, null where it is not `valid`
     texts: tuple[str, ...]  # of each field, made of `record` and of the columns extracted
     types: tuple[str, ...]  # of each field: its type in JSON
-    keys: tuple[str, ...]  # of a record, which must not be given twice
+    given: str  # those of a record's `keys` that lead to a field, none of which may be given twice
 
 
 def by_name(rules: Contract, keys: set[str]) -> Values:
     """Find fields under their names, and under other spellings that occur among the keys."""
     spellings = {column.name: _spellings(column, keys) for column in rules.fields}
+    spelt = [key for name, others in spellings.items() for key in (name, *others)]
     structure = ", ".join(f'"{column.name}": "varchar"' for column in rules.fields)
     return Values(
         f"from_json(case when valid then record end, '{{{structure}}}') as fields",
         tuple(_value(name, others) for name, others in spellings.items()),
         tuple(
-            f"coalesce({', '.join(f'json_type(record, {_path(spelt)})' for spelt in (name, *others))})"
+            f"coalesce({', '.join(f'json_type(record, {_path(key)})' for key in (name, *others))})"
             for name, others in spellings.items()
         ),
-        tuple(spellings),
+        f"list_transform({_among(spelt)}, lambda key: lower(key))",
     )
 
 
@@ -40,8 +41,13 @@ def at_paths(rules: Contract, paths: JsonPaths) -> Values:
         f"json_extract_string(case when valid then record end, [{', '.join(places)}]) as fields",
         tuple(f"fields[{number}]" for number in range(1, len(rules.fields) + 1)),
         tuple(f"json_type(record, {place})" for place in places),
-        tuple({str(path.steps[0]) for path in paths}),
+        _among({str(path.steps[0]) for path in paths}),
     )
+
+
+def _among(names: Iterable[str]) -> str:
+    """Return the SQL of those of a record's keys that are among some names."""
+    return f"list_filter(keys, lambda key: key in ({', '.join(map(literal, names))}))"
 
 
 def _spellings(column: Field, keys: set[str]) -> list[str]:

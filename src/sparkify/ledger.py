@@ -78,6 +78,11 @@ def loaded(engine: Engine) -> Known:
     }
 
 
+def kinds(engine: Engine) -> set[str]:
+    """Return the kinds of which any file has been loaded."""
+    return {source for (source,) in engine.rows("select distinct source from etl_files")}
+
+
 def pending(files: Iterable[SourceFile], known: Known) -> list[SourceFile]:
     """Return the files that have not been loaded in the version that they have now."""
     return [file for file in files if known.get((file.kind, file.path)) != file.version]

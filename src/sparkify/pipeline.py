@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sparkify import checks, dictionary, engines, jsonpaths, ledger, sources, star, tables, views
+from sparkify import checks, dictionary, engines, jsonpaths, ledger, queries, sources, star, tables, views
 from sparkify.config import Config
 from sparkify.engines.base import Engine
 from sparkify.errors import CommitUnknown, SourceError, StillNeeded, Transient, WarehouseError
 from sparkify.ledger import Counts, Run
-from sparkify.reader import Reading
+from sparkify.reader import STAGING, Reading
 from sparkify.sources import Kind, SourceFile
 
 BATCH_SIZE = 1 << 30
@@ -104,7 +104,9 @@ def create_tables(engine: Engine) -> None:
     try:
         with engine.transaction():
             views.drop(engine)
-            for table in tables.ALL:
+            for view in queries.names("staging"):
+                engine.execute(f"drop view if exists {view}")
+            for table in (*STAGING, *tables.ALL):
                 engine.execute(f"drop table if exists {table}")
             engine.create_tables(tables.ALL)
     except StillNeeded as error:
@@ -164,24 +166,25 @@ def etl(config: Config, options: Options, narrator: Narrator) -> Summary:
         create_missing_tables(engine)
         progress = Progress(Run())
         if options.full_refresh:
-            _refuse_to_empty(engine, files, config)
+            before = ledger.kinds(engine)
+            _refuse_to_empty(engine, before - {file.kind for file in files}, ".json or .json.gz file", config)
             with engine.rebuild() as fresh:
                 fresh.create_tables(tables.ALL)
                 _load_all(fresh, files, options, narrator, progress)
+                _refuse_to_empty(engine, before - ledger.kinds(fresh), "file that can be read", config)
             dictionary.comment(engine)  # the tables that took over may have none
         else:
             _load_all(engine, files, options, narrator, progress)
         return _summary(engine, len(files), progress)
 
 
-def _refuse_to_empty(engine: Engine, files: Sequence[SourceFile], config: Config) -> None:
-    """Raise SourceError where a rebuild would leave no song, or no event, because the folder named has no file."""
+def _refuse_to_empty(engine: Engine, lost: set[str], what_is_there: str, config: Config) -> None:
+    """Raise SourceError where a rebuild would lose all that the warehouse has of a kind, songs or events."""
     roots: dict[Kind, str] = {"songs": config.song_data, "events": config.log_data}
-    lost = {source for source, _ in ledger.loaded(engine)} - {file.kind for file in files}
     for kind in (kind for kind in roots if kind in lost):
         raise SourceError(
-            f"{roots[kind]}: holds no .json or .json.gz file, so a full refresh would drop the {kind} that"
-            f" {engine.label} has of others. Name their folder; to drop all, run `sparkify create-tables`."
+            f"{roots[kind]}: holds no {what_is_there}, so a full refresh would drop the {kind} that {engine.label} has."
+            " Name a folder that does; to drop all, run `sparkify create-tables`."
         )
 
 
@@ -192,10 +195,11 @@ def _load_all(
     pending = ledger.pending(files, known)
     narrator.start(len(pending), sum(file.size for file in pending))
     for batch in sources.batches(pending, options.batch_size):
-        left = batch
-        while left and not _load_at_last(engine, left, known, options, narrator, progress):
+        # Asked for every batch: where another run got in, it may have loaded files of the later ones too.
+        while (left := ledger.pending(batch, known)) and not _load_at_last(
+            engine, left, known, options, narrator, progress
+        ):
             known = ledger.loaded(engine)
-            left = ledger.pending(left, known)
     if options.keep_staging and progress.batches:
         engine.keep_staging()
 
@@ -230,6 +234,9 @@ def load_batch(
     """Publish what a batch changes, or nothing at all; return False if another run has loaded some of it meanwhile."""
     redelivered = frozenset(file.path for file in batch if (file.kind, file.path) in known)
     reading = engine.prepare(batch, redelivered, narrator.advance, skip_bad_files=options.skip_bad_files)
+    if reading.skipped and all(file.path in reading.skipped for file in batch):  # there is nothing to publish
+        progress.hear(reading, narrator)
+        return True
     try:
         for other in engine.other_runs():
             narrator.say(f"Waiting for another run: {other}.")

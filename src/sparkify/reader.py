@@ -23,7 +23,7 @@ import duckdb
 from sparkify import contract, direct, jsonpaths, queries, text
 from sparkify.config import Config
 from sparkify.contents import Contents, Numbered, is_packed
-from sparkify.contract import CONTRACTS, EVENTS, Contract, Type, literal, quoted
+from sparkify.contract import CONTRACTS, EVENTS, Contract, Type, quoted
 from sparkify.errors import SourceError, SparkifyError, WarehouseError
 from sparkify.fields import Values, at_paths, by_name, unknown
 from sparkify.sources import BYTE_ORDER_MARK, Kind, SourceFile
@@ -384,8 +384,7 @@ def _is_running(process: int) -> bool:
 
 def _texts(spool: Spool, rules: Contract, values: Values) -> str:
     """Return the SELECT of a spool's records as one text column a field, and a flaw that only the JSON shows."""
-    given = f"list_filter(keys, lambda key: key in ({', '.join(map(literal, values.keys))}))"
-    repeated = f"select keys from shapes where len({given}) <> len(list_distinct({given}))"
+    repeated = f"select keys from shapes where len({values.given}) <> len(list_distinct({values.given}))"
     columns = ", ".join(
         f"{found} as {quoted(column.name)}" for column, found in zip(rules.fields, values.texts, strict=True)
     )

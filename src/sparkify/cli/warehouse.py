@@ -229,7 +229,12 @@ def _summary_as_json(summary: Summary) -> dict[str, Any]:
 
 def _print_summary(summary: Summary) -> None:
     counts = summary.run.counts
-    if not summary.batches:
+    if summary.skipped and not summary.batches:
+        others = summary.files_listed - len(summary.skipped)
+        print(
+            f"Nothing loaded: {formats.files(len(summary.skipped))} skipped, {others:,} in {summary.warehouse} already."
+        )
+    elif not summary.batches:
         print(f"Nothing new: all {formats.files(summary.files_listed)} are in {summary.warehouse} already.")
     else:
         loaded = f"{formats.files(counts.files)}, {formats.size(counts.bytes)}"

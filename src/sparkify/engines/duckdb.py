@@ -54,7 +54,7 @@ class DuckDB(Engine):
     def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:
         self._config = config
         self._path = _path(url)
-        self._beside = self._path.with_name(self._path.name + ".rebuild")
+        self._beside = self._path.with_name(self._path.name + ".sparkify-rebuild")
         self.label = str(self._path)
         if read_only and not self._path.exists():
             raise WarehouseError(f"{self._path}: there is no warehouse yet. Run `sparkify etl` to make one.")
@@ -151,7 +151,10 @@ class DuckDB(Engine):
         """Do nothing: there is no connection to lose."""
 
     def copy(self) -> None:
-        """Forget the staging tables that an earlier run kept; what was prepared is staged already."""
+        """Drop the staging tables that an earlier run kept; what was prepared is staged already."""
+        self._drop_staging()
+
+    def _drop_staging(self) -> None:
         for table in STAGING:
             self.execute(f"drop table if exists {self._schema}.{table}")
 
@@ -202,6 +205,7 @@ class DuckDB(Engine):
             self.execute(f"attach {literal(str(self._beside))} as {_REBUILT} (read_only)")
             made = self.rows("select table_name from duckdb_tables() where database_name = ?", [_REBUILT.strip('"')])
             with self.transaction():
+                self._drop_staging()
                 self.execute(f"insert into {tables.RUNS} from {_REBUILT}.{tables.RUNS}")  # their history goes on
                 for (table,) in made:
                     if table != tables.RUNS:
@@ -240,10 +244,15 @@ def _path(url: str) -> Path:
 
 def _refuse_other_files(path: Path) -> None:
     """Raise WarehouseError where a file is there, and is no DuckDB file."""
+    if _is_other_file(path):
+        raise WarehouseError(f"{path}: is not a DuckDB file. Name another with [WAREHOUSE] URL.")
+
+
+def _is_other_file(path: Path) -> bool:
     with suppress(OSError), path.open("rb") as stream:  # to be told by DuckDB
         head = stream.read(12)
-        if head and head[8:] != b"DUCK":  # "Storage Versions and Format", DuckDB's documentation
-            raise WarehouseError(f"{path}: is not a DuckDB file. Name another with [WAREHOUSE] URL.")
+        return bool(head) and head[8:] != b"DUCK"  # "Storage Versions and Format", DuckDB's documentation
+    return False
 
 
 def _connected(
@@ -270,6 +279,9 @@ def _connected(
 
 
 def _remove(path: Path) -> None:
+    """Remove what a rebuild was filling. A file that is no DuckDB file is not that, and opening it is refused."""
+    if _is_other_file(path):
+        return
     for leftover in (path, path.with_name(path.name + ".wal")):
         if leftover.is_dir():
             raise WarehouseError(f"{leftover}: is a folder, where a file is needed to rebuild in. Rename it.")

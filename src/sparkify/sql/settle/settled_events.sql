@@ -38,6 +38,14 @@ with claims as (
 standing as (
     select
         claims.*,
+        -- Compared is what the fact keeps: what a page view says of a song decides nothing, nor the status of a play.
+        case when is_play then song end as play_song,
+        case when is_play then artist end as play_artist,
+        case when is_play then length end as play_length,
+        case when not is_play then page end as view_page,
+        case when not is_play then auth end as view_auth,
+        case when not is_play then method end as view_method,
+        case when not is_play then status end as view_status,
         case
             when coalesce(file_id, -1) >= coalesce(max(redelivered_in) over (partition by event_id, is_play), -1) then 0
             else 1
@@ -50,20 +58,14 @@ ranked as (
         row_number() over (
             partition by event_id, is_play
             order by
-                preference, level, location, userAgent, song, artist, length,
-                case when is_play then null else page end,
-                case when is_play then null else auth end,
-                case when is_play then null else method end,
-                case when is_play then null else status end,
+                preference, level, location, userAgent, play_song, play_artist, play_length,
+                view_page, view_auth, view_method, view_status,
                 is_new, file_id, firstName, lastName, gender, registration
         ) as place,
         min(is_new) over (
             partition by
-                event_id, is_play, level, location, userAgent, song, artist, length,
-                case when is_play then null else page end,
-                case when is_play then null else auth end,
-                case when is_play then null else method end,
-                case when is_play then null else status end
+                event_id, is_play, level, location, userAgent, play_song, play_artist, play_length,
+                view_page, view_auth, view_method, view_status
         ) as is_unknown,
         min(is_new) over (partition by event_id, is_play) as is_first
     from standing
