@@ -263,7 +263,7 @@ def accepted(kind: Kind, pairs: Pairs | None) -> Values:
 
 
 def known_keys(kind: Kind, pairs: Pairs) -> Values:
-    """Pick the known keys, ignoring case; none may be given twice."""
+    """Pick the known keys, ignoring case and preferring the exact name."""
     spellings: dict[str, list[str]] = {}
     for key, _ in pairs:
         spellings.setdefault(key.lower(), []).append(key)
@@ -271,10 +271,11 @@ def known_keys(kind: Kind, pairs: Pairs) -> Values:
     picked: Values = {}
     for name in (*WIDTHS[kind], *WHOLE[kind], *NUMBERS[kind]):
         found = spellings.get(name.lower(), [])
-        if len(found) > 1:
+        chosen = [name] * found.count(name) or found
+        if len(chosen) > 1:
             raise Rejected(f"{name} is given twice")
-        if found:
-            picked[name] = given[found[0]]
+        if chosen:
+            picked[name] = given[chosen[0]]
     return picked
 
 

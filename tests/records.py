@@ -176,10 +176,12 @@ BAD: dict[str, Bad] = {
     "key given twice": _bad(play()[:-1] + ', "song": "Outro"}', "a key is given twice"),
     "key given twice, once escaped": _bad(play()[:-1] + r', "s\u006fng": "Outro"}', "a key is given twice"),
     "key given twice, once null": _bad(play()[:-1] + ', "song": null}', "a key is given twice"),
-    "key given twice, in other cases": _bad(play(song=ABSENT, SONG="Intro", Song="Intro"), "a key is given twice"),
-    "key given twice, in another case behind": _bad(play(SESSIONID=1), "a key is given twice"),
-    "key given twice, in another case in front": _bad('{"Level": null, ' + play()[1:], "a key is given twice"),
-    "key given twice in a song, in another case": _bad(song(Title="Outro"), "a key is given twice", "songs"),
+    "key given twice in another case": _bad(
+        play(song=ABSENT)[:-1] + ', "SONG": "a", "SONG": "b"}', "a key is given twice"
+    ),
+    "key given twice in other cases": _bad(
+        play(song=ABSENT)[:-1] + ', "SONG": "a", "Song": "b"}', "a key is given twice"
+    ),
     "key given twice in a song": _bad(song()[:-1] + ', "title": "Outro"}', "a key is given twice", "songs"),
     "fraction in sessionId": _bad(play(sessionId=2.7), "sessionId: not a whole number"),
     "fraction as text in sessionId": _bad(play(sessionId="2.7"), "sessionId: not a whole number"),

@@ -215,6 +215,8 @@ def spelt(draw: st.DrawFn, values: Values) -> Record:
     pairs = pairs[turn:] + pairs[:turn]
     if draw(CHANCE) < 2:
         pairs.insert(turn, draw(st.sampled_from(UNKNOWN)))
+    if case == "exact" and draw(CHANCE) == 0:
+        pairs.insert(0, (pairs[0][0].upper(), "[]"))  # the exact name is preferred
     return tuple(pairs)
 
 

@@ -2,7 +2,8 @@
 
 The rules, the same whichever way a record was read:
 
-* A key matches whatever its case; a record that gives one twice, in whatever cases, is refused.
+* A key matches whatever its case; the exact spelling goes before others. A record that gives it twice, or none so but
+  others twice, is refused.
 * An absent key and ``""`` are null.
 * Blanks at the end of a text are dropped: to Redshift a text is the same with them and without.
 * A number where text is due becomes its text.

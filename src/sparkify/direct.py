@@ -114,29 +114,21 @@ def _strictly(rules: Contract, lines: str) -> str:
     error, two thousand lines are tried again one by one, which takes six times as long.
     """
     parsed = f"from_json_strict(case when {_PLAIN} then line end, {_structure(rules)})"
-    return _once(rules, f"(select *, try({parsed}) as fields, {len(rules.fields)} as given from {lines})")
+    return f"(select *, try({parsed}) as fields from {lines})"
 
 
 def _carefully(rules: Contract, lines: str) -> str:
     """Return the SQL of lines and their fields, typed, also where some keys are left out; without any error.
 
-    So it is asked what each null stands for.
+    So it is asked what each null stands for, and whether there are more keys than those found, perhaps one twice.
     """
     parsed = f"from_json(case when {_PLAIN} and json_valid(line) then line end, {_structure(rules)})"
     given = " + ".join(_is_given(column) for column in rules.fields)
-    return _once(rules, f"(select *, {given} as given from (select *, {parsed} as fields from {lines}))")
-
-
-def _once(rules: Contract, lines: str) -> str:
-    """Return the SQL of lines and their fields, unless a field's key may be there twice, in whatever case.
-
-    `lines` has the columns line, fields and given: how many fields the line has a key for. Most have no other keys.
-    """
-    names = ", ".join(literal(column.name.lower()) for column in rules.fields)
-    is_once = f"given = len(keys) or given = len(list_filter(keys, lambda key: lower(key) in ({names})))"
+    is_read = "given = len(keys) or (given < len(keys) and len(list_distinct(keys)) = len(keys))"
     return (
-        f"(select * exclude (given, keys) replace (case when {is_once} then fields end as fields)"
-        f" from (select *, json_keys(case when fields is not null then line end) as keys from {lines}))"
+        f"(select * exclude (given, keys) replace (case when {is_read} then fields end as fields)"
+        f" from (select *, {given} as given, json_keys(case when fields is not null then line end) as keys"
+        f" from (select *, {parsed} as fields from {lines})))"
     )
 
 

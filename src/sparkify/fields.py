@@ -15,22 +15,23 @@ class Values(NamedTuple):
     extracted: str  # columns made of `record`, null where it is not `valid`
     texts: tuple[str, ...]  # of each field, made of `record` and of the columns extracted
     types: tuple[str, ...]  # of each field: its type in JSON
-    given: str  # those of a record's `keys` that lead to a field, none of which may be given twice
+    repeated: str  # whether of a record's `keys` one that leads to a field is given twice
 
 
 def by_name(rules: Contract, keys: set[str]) -> Values:
     """Find fields under their names, and under other spellings that occur among the keys."""
     spellings = {column.name: _spellings(column, keys) for column in rules.fields}
-    spelt = [key for name, others in spellings.items() for key in (name, *others)]
     structure = ", ".join(f'"{column.name}": "varchar"' for column in rules.fields)
     return Values(
         f"from_json(case when valid then record end, '{{{structure}}}') as fields",
         tuple(_value(name, others) for name, others in spellings.items()),
         tuple(
-            f"coalesce({', '.join(f'json_type(record, {_path(key)})' for key in (name, *others))})"
+            f"coalesce({', '.join(f'json_type(record, {_path(spelt)})' for spelt in (name, *others))})"
             for name, others in spellings.items()
         ),
-        f"list_transform({_among(spelt)}, lambda key: lower(key))",
+        " or ".join(
+            [_are_repeated(spellings), *(_is_spelt_twice(name, others) for name, others in spellings.items() if others)]
+        ),
     )
 
 
@@ -41,8 +42,18 @@ def at_paths(rules: Contract, paths: JsonPaths) -> Values:
         f"json_extract_string(case when valid then record end, [{', '.join(places)}]) as fields",
         tuple(f"fields[{number}]" for number in range(1, len(rules.fields) + 1)),
         tuple(f"json_type(record, {place})" for place in places),
-        _among({str(path.steps[0]) for path in paths}),
+        _are_repeated({str(path.steps[0]) for path in paths}),
     )
+
+
+def _are_repeated(names: Iterable[str]) -> str:
+    among = _among(names)
+    return f"len({among}) <> len(list_distinct({among}))"
+
+
+def _is_spelt_twice(name: str, others: Sequence[str]) -> str:
+    """Return the SQL that tells whether a field has several spellings in a record, none of which is the exact one."""
+    return f"(len({_among(others)}) > 1 and not list_contains(keys, {literal(name)}))"
 
 
 def _among(names: Iterable[str]) -> str:

@@ -384,7 +384,7 @@ def _is_running(process: int) -> bool:
 
 def _texts(spool: Spool, rules: Contract, values: Values) -> str:
     """Return the SELECT of a spool's records as one text column a field, and a flaw that only the JSON shows."""
-    repeated = f"select keys from shapes where len({values.given}) <> len(list_distinct({values.given}))"
+    repeated = f"select keys from shapes where {values.repeated}"
     columns = ", ".join(
         f"{found} as {quoted(column.name)}" for column, found in zip(rules.fields, values.texts, strict=True)
     )
