@@ -140,6 +140,16 @@ def test_one_folder_for_logs_and_songs(warehouse: Warehouse, monkeypatch: pytest
     assert (counts.page_views, counts.events_duplicate, counts.songs_rejected) == (1, 0, 1)
 
 
+def test_file_that_was_loaded_as_songs_is_new_as_a_log(warehouse: Warehouse) -> None:
+    """What a file says of an event for the first time corrects nothing, though it was read as a song file before."""
+    (warehouse.song_data / "b.json").write_text(event(level="paid"))
+    (warehouse.log_data / "a.json").write_text(event(level="free"))
+    warehouse.etl()
+    os.utime(warehouse.song_data / "b.json", ns=(1, 1))  # so that it is delivered again as songs, in the same batch
+    warehouse.etl(log_data=warehouse.song_data)
+    assert warehouse.query("select level from page_views") == [("free",)]
+
+
 @pytest.mark.parametrize("make_warehouse", ["duckdb"], indirect=True)
 @pytest.mark.parametrize("how", ["full refresh", "create-tables"])
 def test_staging_that_was_kept_goes_with_the_batch_that_it_held(warehouse: Warehouse, how: str) -> None:

@@ -232,7 +232,7 @@ def load_batch(
     progress: Progress,
 ) -> bool:
     """Publish what a batch changes, or nothing at all; return False if another run has loaded some of it meanwhile."""
-    redelivered = frozenset(file.path for file in batch if (file.kind, file.path) in known)
+    redelivered = frozenset(file for file in batch if (file.kind, file.path) in known)
     reading = engine.prepare(batch, redelivered, narrator.advance, skip_bad_files=options.skip_bad_files)
     if reading.skipped and all(file.path in reading.skipped for file in batch):  # there is nothing to publish
         progress.hear(reading, narrator)

@@ -63,10 +63,10 @@ class Reader:
         self._paths = jsonpaths.load(config)  # of the logs
         self._some_are_no_text = False  # whether a large log had lines that are no text, as others then may have
 
-    def read(self, files: Sequence[SourceFile], redelivered: frozenset[str], *, skip_bad_files: bool) -> Reading:
+    def read(self, files: Sequence[SourceFile], redelivered: frozenset[SourceFile], *, skip_bad_files: bool) -> Reading:
         """Fill the staging tables with the records of some files, and staging_rejects with what was refused.
 
-        `redelivered` are the paths that were loaded before in another version. A file that cannot be read raises
+        `redelivered` are those that were loaded before in another version. A file that cannot be read raises
         SourceError, or is left out and named in the result. An object that changed since it was listed is left out
         whatever was asked.
         """
@@ -109,7 +109,7 @@ class Reader:
         with self._one_at_a_time:
             self._progress(size, records)
 
-    def _prepare(self, files: Sequence[SourceFile], redelivered: frozenset[str]) -> None:
+    def _prepare(self, files: Sequence[SourceFile], redelivered: frozenset[SourceFile]) -> None:
         for table in STAGING:
             self._run(f"drop table if exists temp.{table}")
             self._run(queries.read(f"tables/{table}", "duckdb"))
@@ -125,8 +125,8 @@ class Reader:
         )
         if redelivered:
             self._run(
-                "update staging_files set redelivered = true where path in (select unnest(?::varchar[]))",
-                [list(redelivered)],
+                "update staging_files set redelivered = true where file_id in (select unnest(?::integer[]))",
+                [[number for number, file in enumerate(files) if file in redelivered]],
             )
 
     def _read_directly(self, files: Sequence[Numbered], contents: Contents, found: Reading) -> dict[int, Left]:

@@ -71,7 +71,12 @@ class Engine(ABC):
 
     @abstractmethod
     def prepare(
-        self, files: Sequence[SourceFile], redelivered: frozenset[str], progress: Progress, *, skip_bad_files: bool
+        self,
+        files: Sequence[SourceFile],
+        redelivered: frozenset[SourceFile],
+        progress: Progress,
+        *,
+        skip_bad_files: bool,
     ) -> Reading:
         """Read a batch of files, before the transaction: whatever is wrong with a file shows here."""
 

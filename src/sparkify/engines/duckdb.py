@@ -127,7 +127,12 @@ class DuckDB(Engine):
                 export.copy_out(outside, name, path, form)
 
     def prepare(
-        self, files: Sequence[SourceFile], redelivered: frozenset[str], progress: Progress, *, skip_bad_files: bool
+        self,
+        files: Sequence[SourceFile],
+        redelivered: frozenset[SourceFile],
+        progress: Progress,
+        *,
+        skip_bad_files: bool,
     ) -> Reading:
         """Read a batch of files into temporary staging tables."""
         with plainly(self._path):

@@ -269,7 +269,12 @@ class Redshift(Server):
         ]
 
     def prepare(
-        self, files: Sequence[SourceFile], redelivered: frozenset[str], progress: Progress, *, skip_bad_files: bool
+        self,
+        files: Sequence[SourceFile],
+        redelivered: frozenset[SourceFile],
+        progress: Progress,
+        *,
+        skip_bad_files: bool,
     ) -> Reading:
         """Read a batch of files into the database embedded in this process, if there is a place to stage it."""
         self._area()

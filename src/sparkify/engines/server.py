@@ -134,7 +134,12 @@ class Server(Engine):
             self.execute(f"create or replace view {view} as {queries.read(f'staging/{view}', self.name)}")
 
     def prepare(
-        self, files: Sequence[SourceFile], redelivered: frozenset[str], progress: Progress, *, skip_bad_files: bool
+        self,
+        files: Sequence[SourceFile],
+        redelivered: frozenset[SourceFile],
+        progress: Progress,
+        *,
+        skip_bad_files: bool,
     ) -> Reading:
         """Read a batch of files into the database embedded in this process."""
         with plainly(self.label):
