@@ -2,51 +2,32 @@
 
 from __future__ import annotations
 
-import gc
 import gzip
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
-import psycopg
 import pytest
 from tests import deliveries
 from tests.conftest import Warehouse
-from tests.postgres import Server
 from tests.redshift import Standin
 from tests.redshift.faults import Cut
 from tests.s3 import S3
 
-from sparkify import cli, config, engines, export, pipeline, queries, tables
-from sparkify.cluster import endpoint
+from sparkify import cli, config, export, pipeline, queries, tables
 from sparkify.contract import EVENTS
 from sparkify.engines import redshift as redshift_engine
 from sparkify.engines import staging_area
-from sparkify.engines.redshift_login import Address
-from sparkify.errors import CommitUnknown, ConfigError, Transient, WarehouseError
+from sparkify.errors import CommitUnknown, ConfigError, WarehouseError
 from sparkify.statements import script
 
 GOLDEN = Path(__file__).parent / "golden" / "redshift.sql"
 
 on_redshift = pytest.mark.parametrize("make_warehouse", ["redshift"], indirect=True)
-
-
-@pytest.fixture
-def delivered(warehouse: Warehouse) -> Warehouse:
-    """Return an empty warehouse, its tables and views made, whose folders hold a first delivery."""
-    with engines.connect(warehouse.url) as engine:
-        pipeline.create_missing_tables(engine)
-    deliveries.first(warehouse.log_data, warehouse.song_data)
-    return warehouse
 
 
 # What Redshift gets
@@ -351,134 +332,7 @@ def test_commit_whose_answer_was_lost_is_found_in_the_ledger(delivered: Warehous
     assert delivered.etl().run.counts.files == 0
 
 
-# Where it is, and how to log in
-
-
-@pytest.mark.parametrize(
-    ("host", "cluster", "workgroup", "region"),
-    [
-        ("mine.abc123.eu-west-1.redshift.amazonaws.com", "mine", "", "eu-west-1"),
-        ("wg.123456789012.us-east-2.redshift-serverless.amazonaws.com", "", "wg", "us-east-2"),
-        ("mine.abc123.cn-north-1.redshift.amazonaws.com.cn", "mine", "", "cn-north-1"),
-        ("warehouse.example.com", "", "", ""),
-    ],
-)
-def test_host_says_which_cluster_or_workgroup_it_is(host: str, cluster: str, workgroup: str, region: str) -> None:
-    """The name of a host holds all that a login by IAM needs."""
-    at = Address.of(f"redshift://{host}/dwh")
-    assert (at.host, at.port, at.database) == (host, 5439, "dwh")
-    assert (at.cluster, at.workgroup, at.region) == (cluster, workgroup, region)
-
-
-def test_url_may_name_the_workgroup_behind_a_tunnel() -> None:
-    """Where the host is a tunnel or a name of one's own, the URL says whose it is."""
-    at = Address.of("redshift://localhost:15439/dwh?workgroup=wg&region=eu-west-1")
-    assert (at.host, at.port, at.workgroup, at.region) == ("localhost", 15439, "wg", "eu-west-1")
-
-
-@pytest.mark.parametrize(
-    "url", ["redshift://host", "redshift:///dwh", "redshift://u:s3cret@h:port/d", "redshift://h/d?password=s3cret"]
-)
-def test_url_of_no_redshift_is_told_without_its_secret(url: str) -> None:
-    """A URL that cannot be used is wrong usage; what it holds is not repeated."""
-    with pytest.raises(ConfigError) as told:
-        engines.connect(url)
-    assert "redshift://host:5439/dbname" in str(told.value)
-    assert "s3cret" not in str(told.value)
-
-
-@on_redshift
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the driver leaves its socket open
-def test_wrong_password_is_told_without_the_right_one(delivered: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
-    """A login that is refused ends with one line that names the host, and no password."""
-    url = delivered.url.replace("Str0ng-enough", "wr0ng-Passw0rd")
-    assert cli.main(["status", "--warehouse", url]) == 1
-    said = capsys.readouterr().err
-    assert "localhost" in said
-    assert "wr0ng-Passw0rd" not in said
-    assert "Traceback" not in said
-    gc.collect()
-
-
-class _Aws(BaseHTTPRequestHandler):
-    """Gives temporary logins, as Redshift and Redshift Serverless do."""
-
-    def do_POST(self) -> None:
-        asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        if self.headers.get("X-Amz-Target") == "secretsmanager.GetSecretValue":
-            answer = json.dumps({"SecretString": json.dumps({"username": "sparkify", "password": "Str0ng-enough"})})
-        elif "X-Amz-Target" in self.headers:
-            assert json.loads(asked)["workgroupName"] == "mine"
-            answer = json.dumps({"dbUser": "IAM:tester", "dbPassword": "temporary-1", "expiration": 1.0})
-        else:
-            assert "Action=GetClusterCredentialsWithIAM" in asked
-            assert "ClusterIdentifier=mine" in asked
-            result = "<DbUser>IAM:tester</DbUser><DbPassword>temporary-1</DbPassword>"
-            answer = (
-                '<GetClusterCredentialsWithIAMResponse xmlns="http://redshift.amazonaws.com/doc/2012-12-01/">'
-                f"<GetClusterCredentialsWithIAMResult>{result}</GetClusterCredentialsWithIAMResult>"
-                "</GetClusterCredentialsWithIAMResponse>"
-            )
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(answer.encode())
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def aws(stage: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  # noqa: ARG001 (whose credentials these are)
-    """Give temporary logins at a loopback address."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Aws) as serving:
-        Thread(target=serving.serve_forever).start()
-        for service in ("REDSHIFT", "REDSHIFT_SERVERLESS", "SECRETS_MANAGER"):
-            monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", f"http://127.0.0.1:{serving.server_port}")
-        yield
-        serving.shutdown()
-
-
-@pytest.mark.usefixtures("aws")
-@pytest.mark.parametrize("whose", ["cluster=mine", "workgroup=mine"])
-def test_login_is_by_iam_unless_there_is_a_password(redshift: Standin, whose: str) -> None:
-    """Without a password, a temporary login is asked for, of the cluster or of the workgroup, and it works."""
-    redshift.logins["IAM:tester"] = "temporary-1"
-    with redshift.database() as url:
-        place = url.rpartition("@")[2]
-        with engines.connect(f"redshift://{place}?{whose}&region=eu-west-1") as engine:
-            assert "IAM:tester" in engine.label
-            assert "temporary-1" not in engine.label
-
-
-@pytest.mark.usefixtures("aws")
-@on_redshift
-def test_url_without_a_host_is_the_stack_that_setup_made(
-    delivered: Warehouse, redshift: Standin, postgres: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After `sparkify cluster setup`, host, role and staging area come from the stack; a new user gets its right."""
-    redshift.logins["IAM:tester"] = "temporary-1"
-    known = endpoint.Outputs(
-        stack="sparkify",
-        kind="serverless",
-        name="mine",
-        host="localhost",
-        port=redshift.port,
-        db=delivered.url.rpartition("/")[2],
-        user=None,
-        role_arn="arn:aws:iam::123456789012:role/dwhRole",
-        stage="s3://stage/of-the-stack",
-        region="us-east-1",
-        secret_arn="arn:aws:secretsmanager:us-east-1:123456789012:secret:of-the-stack",
-    )
-    redshift.faults.fail("create schema", "permission denied for database dwh", "42501")
-    with psycopg.connect(postgres.url, autocommit=True) as behind, suppress(psycopg.errors.DuplicateObject):
-        behind.execute('create role "iam:tester"')  # whom the stand-in lets in as somebody else
-    monkeypatch.setattr(endpoint, "outputs", lambda _: known)
-    direct, delivered.url, delivered.environ = delivered.url, "redshift://", {}
-    assert delivered.etl().run.counts.songplays > 0
-    assert any(said.startswith("grant create on database") and '"IAM:tester"' in said for said in redshift.log)
-    delivered.url = direct
-    assert delivered.failed_checks() == []
+# What it needs, and what it shows
 
 
 def test_gathering_cannot_be_switched_off() -> None:
@@ -487,13 +341,6 @@ def test_gathering_cannot_be_switched_off() -> None:
         assert config.load(environ={"SPARKIFY_S3_COMPACT": allowed}).compact == allowed
     with pytest.raises(ConfigError, match=r"0010-redshift"):
         config.load(environ={"SPARKIFY_S3_COMPACT": "never"})
-
-
-def test_silent_host_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a firewall swallows what is sent, the run ends with what to check."""
-    monkeypatch.setattr(redshift_engine, "_CONNECTED_WITHIN", 0.2)
-    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(Transient, match="security group"):
-        engines.connect(f"redshift://u:p@127.0.0.1:{silent.getsockname()[1]}/dwh")
 
 
 @pytest.mark.parametrize(("name", "value"), [("SPARKIFY_S3_STAGE", ""), ("SPARKIFY_IAM_ROLE_ARN", "")])
