@@ -141,7 +141,13 @@ def _needs(item: pytest.Item, fixture: str) -> bool:
     )
 
 
-ON_REDSHIFT_ALWAYS = {"test_engines_agree", "test_redshift", "test_redshift_login", "test_same_warehouse"}
+ON_REDSHIFT_ALWAYS = {
+    "test_connection_lost",
+    "test_engines_agree",
+    "test_redshift",
+    "test_redshift_login",
+    "test_same_warehouse",
+}
 MANY = 10  # cases of a test, of which people run every fourth
 LEFT_TO_CI = (
     "most tests a third time, on the Redshift stand-in, most cases of tests that have many, and the second kind of"

@@ -15,14 +15,13 @@ import pytest
 from tests import deliveries
 from tests.conftest import Warehouse
 from tests.redshift import Standin
-from tests.redshift.faults import Cut
 from tests.s3 import S3
 
 from sparkify import cli, config, export, pipeline, queries, tables
 from sparkify.contract import EVENTS
 from sparkify.engines import redshift as redshift_engine
 from sparkify.engines import staging_area
-from sparkify.errors import CommitUnknown, ConfigError, WarehouseError
+from sparkify.errors import ConfigError, WarehouseError
 from sparkify.statements import script
 
 GOLDEN = Path(__file__).parent / "golden" / "redshift.sql"
@@ -310,26 +309,6 @@ def test_error_that_cannot_pass_is_not_tried_again(delivered: Warehouse, redshif
         delivered.etl()
     assert not any("trying again" in line for line in delivered.said)
     assert delivered.query("select count(*) from songplays") == [(0,)]
-
-
-@on_redshift
-def test_commit_that_never_arrived_is_told_and_made_up_for(delivered: Warehouse, redshift: Standin) -> None:
-    """The run fails and nothing is published; the next one loads all of it."""
-    redshift.faults.cut_at_commit(Cut.BEFORE)
-    with pytest.raises(CommitUnknown, match="run again"):
-        delivered.etl()
-    assert delivered.query("select count(*) from songplays") == [(0,)]
-    assert delivered.etl().run.counts.files > 0
-
-
-@on_redshift
-def test_commit_whose_answer_was_lost_is_found_in_the_ledger(delivered: Warehouse, redshift: Standin) -> None:
-    """The run asks the ledger, finds its batch published, and ends well; the next one finds nothing to do."""
-    redshift.faults.cut_at_commit(Cut.AFTER)
-    loaded = delivered.etl().run.counts
-    assert any("the ledger says that the batch is published" in line for line in delivered.said)
-    assert delivered.query("select count(*) from songplays") == [(loaded.songplays,)]
-    assert delivered.etl().run.counts.files == 0
 
 
 # What it needs, and what it shows
