@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import json
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import psycopg
@@ -15,13 +17,14 @@ import pytest
 from tests.conftest import Warehouse
 from tests.postgres import Server
 from tests.redshift import Standin
+from tests.redshift.certificate import server_context
 from tests.s3 import S3
 
 from sparkify import cli, engines
 from sparkify.cluster import endpoint
 from sparkify.engines import redshift as redshift_engine
 from sparkify.engines.redshift_login import Address
-from sparkify.errors import ConfigError, Transient
+from sparkify.errors import ConfigError, Transient, WarehouseError
 
 on_redshift = pytest.mark.parametrize("make_warehouse", ["redshift"], indirect=True)
 
@@ -57,6 +60,20 @@ def test_url_of_no_redshift_is_told_without_its_secret(url: str) -> None:
         engines.connect(url)
     assert "redshift://host:5439/dbname" in str(told.value)
     assert "s3cret" not in str(told.value)
+
+
+@on_redshift
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the driver leaves its socket open
+def test_host_that_is_not_who_its_certificate_says_is_refused(
+    warehouse: Warehouse, redshift: Standin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """That an authority we trust has signed a certificate is not enough: it has to be the host's own."""
+    context, authority = server_context(tmp_path, "another.example")
+    monkeypatch.setattr(redshift, "tls", context)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+    with pytest.raises(WarehouseError, match="certificate is not valid for 'localhost'"):
+        engines.connect(warehouse.url)
+    gc.collect()
 
 
 @on_redshift
@@ -151,6 +168,24 @@ def test_url_without_a_host_is_the_stack_that_setup_made(
     assert any(said.startswith("grant create on database") and '"IAM:tester"' in said for said in redshift.log)
     delivered.url = direct
     assert delivered.failed_checks() == []
+
+
+@on_redshift
+def test_who_may_not_make_a_schema_is_told_the_grant(warehouse: Warehouse, redshift: Standin, postgres: Server) -> None:
+    """Where no administrator's login is known, the message has the statement for one; and the session is ended."""
+    redshift.faults.fail("create schema", "permission denied for database dwh", "42501")
+    with pytest.raises(WarehouseError) as told:
+        engines.connect(warehouse.url)
+    database = warehouse.url.rpartition("/")[2]
+    grant = f'grant create on database "{database}" to "sparkify"'
+    assert str(told.value).endswith(f"Have the administrator run once: {grant}")
+    with psycopg.connect(postgres.url, autocommit=True) as behind:
+        for _ in range(100):  # the stand-in may take a moment to hear of it
+            left = behind.execute("select pid from pg_stat_activity where datname = %s", [database]).fetchall()
+            if not left:
+                break
+            time.sleep(0.1)
+    assert left == []
 
 
 def test_silent_host_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

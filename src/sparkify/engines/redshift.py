@@ -10,7 +10,7 @@ import gzip
 import json
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -141,8 +141,12 @@ class Redshift(Server):
         self._hang_up()
         self._connection = self._open()
         self._is_lost = False
-        self._process = int(self.value("select pg_backend_pid()"))
-        self._enter_schema()
+        try:
+            self._process = int(self.value("select pg_backend_pid()"))
+            self._enter_schema()
+        except WarehouseError:  # nobody has been given what would have to be closed
+            self._hang_up()
+            raise
 
     def _enter_schema(self) -> None:
         try:
@@ -155,9 +159,8 @@ class Redshift(Server):
             if not self._secret:
                 raise WarehouseError(f"{error} Have the administrator run once: {grant}") from error
             administrator = self._open(*redshift_login.administrator(self._secret, self._address, self._config.aws))
-            with self._plainly():
+            with self._plainly(), closing(administrator):
                 administrator.cursor().execute(grant)
-                administrator.close()
             super()._enter_schema()
 
     def _open(self, user: str = "", password: str = "") -> Connection:
