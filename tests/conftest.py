@@ -145,6 +145,7 @@ ON_REDSHIFT_ALWAYS = {
     "test_connection_lost",
     "test_engines_agree",
     "test_redshift",
+    "test_redshift_export",
     "test_redshift_login",
     "test_same_warehouse",
 }

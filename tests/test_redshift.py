@@ -6,22 +6,27 @@ import gzip
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Timer
+from typing import Any
 
+import psycopg
 import pytest
 from tests import deliveries
 from tests.conftest import Warehouse
+from tests.postgres import Server
 from tests.redshift import Standin
 from tests.s3 import S3
 
-from sparkify import cli, config, export, pipeline, queries, tables
+from sparkify import cli, config, engines, pipeline, queries
 from sparkify.contract import EVENTS
 from sparkify.engines import redshift as redshift_engine
 from sparkify.engines import staging_area
-from sparkify.errors import ConfigError, WarehouseError
+from sparkify.errors import ConfigError, SourceError, WarehouseError
 from sparkify.statements import script
 
 GOLDEN = Path(__file__).parent / "golden" / "redshift.sql"
@@ -68,7 +73,7 @@ def _depends_on_what_is_found(statement: str) -> bool:
 
 @on_redshift
 def test_one_copy_fills_each_staging_table_from_a_manifest(delivered: Warehouse, redshift: Standin, stage: S3) -> None:
-    """Every file of a COPY must be there, nothing is lost in silence, and the area is empty when all is loaded."""
+    """No option is given that would cut or drop a value in silence; the area is empty when all is loaded."""
     begin = len(redshift.log)
     delivered.etl()
     copies = [statement for statement in redshift.log[begin:] if statement.startswith("copy ")]
@@ -80,6 +85,33 @@ def test_one_copy_fills_each_staging_table_from_a_manifest(delivered: Warehouse,
         for word in ("truncatecolumns", "acceptinvchars", "acceptanydate", "emptyasnull", "blanksasnull", "noload"):
             assert word not in statement
     assert [key for key in list(stage.buckets["stage"].keys()) if str(key).startswith("area/")] == []
+
+
+@on_redshift
+def test_staged_file_that_has_gone_is_named(delivered: Warehouse, s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file of a COPY must be there: without one of them the run fails by its name, and publishes nothing."""
+    monkeypatch.setattr(redshift_engine, "_ROWS_WORTH_DIVIDING", 2)
+    gone: list[str] = []
+
+    def lose() -> None:  # when COPY reads its manifest, and before it reads the files
+        gone.append(next(key for key in s3.buckets["stage"].objects if key.endswith(".0.json.gz")))
+        s3.remove(f"s3://stage/{gone[0]}")
+
+    s3.when("GetObject", None, lose)
+    with pytest.raises(WarehouseError) as told:
+        delivered.etl()
+    assert f"s3://stage/{gone[0]}" in str(told.value)
+    assert delivered.query("select count(*) from etl_files") == [(0,)]
+
+
+@on_redshift
+def test_area_from_which_nothing_may_be_removed_gets_nothing(delivered: Warehouse, s3: S3) -> None:
+    """Without the right to remove what was staged the run fails with its name, before it puts anything there."""
+    s3.refuse("DeleteObjects", status=403, code="AccessDenied")
+    with pytest.raises(SourceError, match=r"Allow s3:DeleteObject on arn:aws:s3:::stage/area/_sparkify-"):
+        delivered.etl()
+    assert s3.asked("PutObject") == []
+    assert delivered.query("select count(*) from etl_files") == [(0,)]
 
 
 @on_redshift
@@ -186,99 +218,20 @@ def test_longest_stage_still_tells_staged_files_apart(warehouse: Warehouse, monk
     assert json.loads(record) == bad
 
 
-# What UNLOAD writes
-
-
-def _exported(warehouse: Warehouse, folder: Path, *names: str) -> dict[str, Path]:
-    with warehouse.reading() as engine:
-        return export.export(engine, folder, "parquet", names or tables.ALL)
-
-
-def _area(stage: S3) -> list[str]:
-    """Return what is in the staging areas."""
-    keys = stage.buckets["stage"].keys()
-    return [key for key in keys if key.startswith("area/")]
-
-
 @on_redshift
-def test_export_leaves_nothing_in_the_area(delivered: Warehouse, stage: S3, tmp_path: Path) -> None:
-    """What the cluster has written there is gone when the files are here."""
-    delivered.etl()
-    _exported(delivered, tmp_path / "out")
-    assert _area(stage) == []
-
-
-@on_redshift
-def test_unload_that_fails_leaves_no_file_here_or_there(
-    delivered: Warehouse, redshift: Standin, stage: S3, tmp_path: Path
-) -> None:
-    """Refused, or stopped between two files, an UNLOAD is told as an error, and half a table is nowhere."""
-    delivered.etl()
-    redshift.faults.fail("unload", "permission denied for relation users", "42501")
-    with pytest.raises(WarehouseError, match="permission denied"):
-        _exported(delivered, tmp_path, "users")
-
-    def refuse_the_next() -> None:
-        stage.refuse("PutObject", status=403, code="AccessDenied", times=1)
-
-    stage.when("PutObject", None, refuse_the_next)
-    with pytest.raises(WarehouseError, match="AccessDenied"):
-        _exported(delivered, tmp_path, "users")
-    assert _area(stage) == []
-    assert list(tmp_path.glob("**/users*")) == []
-
-
-@on_redshift
-def test_file_that_is_missing_in_the_area_fails_the_export(delivered: Warehouse, stage: S3, tmp_path: Path) -> None:
-    """Where fewer rows are found than the cluster says that it wrote, there is an error, and no file."""
-    delivered.etl()
-
-    def lose() -> None:
-        stage.remove(f"s3://stage/{_area(stage)[0]}")
-
-    stage.when("PutObject", None, lambda: stage.when("ListObjectsV2", None, lose))  # once it is written, and sought
-    with pytest.raises(WarehouseError, match=r"UNLOAD wrote 3 rows of users, and \d are in s3://stage/area/"):
-        _exported(delivered, tmp_path, "users")
-    assert list(tmp_path.glob("**/users*")) == []
-
-
-@on_redshift
-def test_what_a_killed_export_left_goes_after_a_day(delivered: Warehouse, stage: S3, tmp_path: Path) -> None:
-    """The files of an export that was killed are removed by one on the next day; a younger one may be at work."""
-    delivered.etl()
-    begin = len(stage.asked("PutObject"))
-    _exported(delivered, tmp_path / "one", "users")
-    ours = stage.asked("PutObject")[begin].split("/_sparkify-")[1].partition("/")[0]
-    old, young = (f"area/_sparkify-{ours}/{int(time.time()) - age}-0123/left.parquet" for age in (90_000, 1_000))
-    for key in (old, young):
-        stage.put(f"s3://stage/{key}", b"left")
-    _exported(delivered, tmp_path / "two", "users")
-    kept = set(stage.buckets["stage"].keys())
-    assert (old in kept, young in kept) == (False, True)
-    stage.remove(f"s3://stage/{young}")
-
-
-@on_redshift
-def test_export_and_run_leave_each_other_s_files_alone(delivered: Warehouse, stage: S3, tmp_path: Path) -> None:
-    """An export removes nothing that a run has staged, and writes nothing where a run clears."""
-    delivered.etl()
-    of_run = stage.asked("PutObject")[-1].rpartition("/")[0].rpartition("/")[0]
-    stage.put(f"s3://stage/{of_run}/0123/staged.json.gz", b"staged")
-    begin = len(stage.asked("PutObject"))
-    _exported(delivered, tmp_path / "out", "users")
-    unloaded = stage.asked("PutObject")[begin:]
-    assert unloaded
-    assert not any(key.startswith(f"{of_run}/") for key in unloaded)
-    assert _area(stage) == [f"{of_run}/0123/staged.json.gz"]
-    stage.remove(f"s3://stage/{of_run}/0123/staged.json.gz")
-
-
-@on_redshift
-def test_unload_may_write_where_a_name_has_quotes_and_backslashes(delivered: Warehouse, tmp_path: Path) -> None:
-    """What [S3] STAGE is called is text in the statement, whatever is in it."""
-    delivered.environ = {**delivered.environ, "SPARKIFY_S3_STAGE": "s3://stage/it's\\area"}
-    delivered.etl()
-    assert _exported(delivered, tmp_path, "users")["users"].exists()
+def test_row_of_a_file_that_is_not_ours_fails_the_run(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Redshift names a file that was not staged, no row can be quarantined: all is told, nothing published."""
+    monkeypatch.setattr(staging_area, "LONGEST_STAGE", 250)  # of which it shows 256 bytes
+    warehouse.etl()
+    _narrow(warehouse, "staging_events", "auth varchar(32)", "auth varchar(10)")
+    deliveries.write(warehouse.log_data / "a.json", deliveries.play(1), deliveries.play(2, auth="Eleven byte"))
+    url = "s3://stage/".ljust(250, "a")
+    warehouse.environ = {**warehouse.environ, "SPARKIFY_S3_STAGE": url}
+    with pytest.raises(WarehouseError) as told:
+        warehouse.etl()
+    assert "COPY refused 1 of 2 rows of staging_events." in str(told.value)
+    assert f"{url}/" in str(told.value)
+    assert warehouse.query("select count(*) from etl_files") == [(0,)]
 
 
 # Trouble that passes, and trouble that does not
@@ -311,6 +264,65 @@ def test_error_that_cannot_pass_is_not_tried_again(delivered: Warehouse, redshif
     assert delivered.query("select count(*) from songplays") == [(0,)]
 
 
+@on_redshift
+def test_rebuild_is_not_tried_again(delivered: Warehouse, redshift: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rebuild is one transaction: what could pass in a batch ends all of it, and readers keep what they had."""
+    monkeypatch.setattr(pipeline, "PAUSES", (0, 0, 0))
+    delivered.etl()
+    before = delivered.contents()
+    deliveries.second(delivered.log_data, delivered.song_data)
+    redshift.faults.fail("insert into songplays", "for a while", "40001")
+    with pytest.raises(WarehouseError, match="40001"):
+        delivered.etl(full_refresh=True)
+    assert not any("trying again" in line for line in delivered.said)
+    assert delivered.contents() == before
+
+
+@on_redshift
+def test_statement_may_take_longer_than_connecting(delivered: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long a host may be silent while one connects limits no statement: a COPY, or a wait for another run."""
+    monkeypatch.setattr(redshift_engine, "_CONNECTED_WITHIN", 2)
+    with engines.connect(delivered.url) as holding, engines.connect(delivered.url) as waiting:
+        holding.execute("begin")
+        holding.lock_ledger()
+        letting_go = Timer(3, holding.execute, ["rollback"])
+        letting_go.start()
+        with waiting.transaction():
+            waiting.lock_ledger()
+        letting_go.join()
+
+
+@on_redshift
+def test_ctrl_c_ends_the_session_on_the_cluster_too(delivered: Warehouse, postgres: Server) -> None:
+    """A run that is interrupted inside a statement leaves no session behind that would go on, and keep its locks."""
+    sources = ["--log-data", str(delivered.log_data), "--song-data", str(delivered.song_data)]
+    command = [sys.executable, "-m", "sparkify", "etl", *sources, "--warehouse", delivered.url]
+    environment = {**os.environ, **delivered.environ}
+
+    def asked(sql: str, *values: object) -> list[tuple[Any, ...]]:
+        for _ in range(300):  # for as long as there is no row
+            if found := behind.execute(sql, values).fetchall():
+                return found
+            time.sleep(0.1)
+        return []
+
+    with psycopg.connect(postgres.url, autocommit=True) as behind, engines.connect(delivered.url) as holding:
+        database = delivered.url.rpartition("/")[2]
+        waiting = "select pid from pg_stat_activity where datname = %s and wait_event_type = 'Lock'"
+        with (
+            holding.transaction(),
+            subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as running,
+        ):
+            holding.lock_ledger()
+            try:
+                [(session,)] = asked(waiting, database)
+                running.send_signal(signal.SIGINT)
+                assert "sparkify: interrupted." in running.communicate()[1]
+            finally:
+                running.kill()  # or a test that fails would wait for the run, and the run for the lock
+            assert asked("select 1 where not exists (select from pg_stat_activity where pid = %s)", session)
+
+
 # What it needs, and what it shows
 
 
@@ -322,12 +334,15 @@ def test_gathering_cannot_be_switched_off() -> None:
         config.load(environ={"SPARKIFY_S3_COMPACT": "never"})
 
 
-@pytest.mark.parametrize(("name", "value"), [("SPARKIFY_S3_STAGE", ""), ("SPARKIFY_IAM_ROLE_ARN", "")])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("SPARKIFY_S3_STAGE", r"^\[S3\] STAGE: .* no folder"), ("SPARKIFY_IAM_ROLE_ARN", r"^\[IAM_ROLE\] ARN: no role")],
+)
 @on_redshift
-def test_missing_area_or_role_is_told_before_anything_changes(delivered: Warehouse, name: str, value: str) -> None:
+def test_missing_area_or_role_is_told_before_anything_changes(delivered: Warehouse, name: str, message: str) -> None:
     """Without a place to stage, or a role that may read it, the run says which setting is missing."""
-    delivered.environ = {**delivered.environ, name: value}
-    with pytest.raises(ConfigError, match=r"\[S3\] STAGE|\[IAM_ROLE\] ARN"):
+    delivered.environ = {**delivered.environ, name: ""}
+    with pytest.raises(ConfigError, match=message):
         delivered.etl()
     assert delivered.query("select count(*) from etl_files") == [(0,)]
 
@@ -369,6 +384,19 @@ def test_status_needs_no_right_to_what_only_administrators_see(
 
 
 @on_redshift
+def test_trouble_other_than_a_missing_right_is_not_taken_for_one(
+    delivered: Warehouse, redshift: Standin, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where upkeep cannot be asked for another reason, status fails with it, and shows nothing as unknown."""
+    delivered.etl()
+    redshift.faults.fail("svv_table_info", "out of memory", "53200")
+    assert cli.main(["status", "--warehouse", delivered.url]) == 1
+    said = capsys.readouterr()
+    assert "out of memory (53200)" in said.err
+    assert "grant select" not in said.err
+
+
+@on_redshift
 def test_schema_is_found_whatever_the_case_of_its_name(delivered: Warehouse) -> None:
     """Redshift makes the letters of every name small: a SCHEMA with large ones is that schema, for every command."""
     delivered.environ = {**delivered.environ, "SPARKIFY_WAREHOUSE_SCHEMA": "Listening"}
@@ -380,13 +408,19 @@ def test_schema_is_found_whatever_the_case_of_its_name(delivered: Warehouse) -> 
         assert engine.value("select count(*) from listening.songplays") > 0
 
 
-def test_clusters_behind_tunnels_have_areas_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two warehouses that differ in their port alone remove nothing of each other's from the same STAGE."""
-    owners = []
+def test_clusters_behind_tunnels_have_areas_of_their_own(
+    stage: S3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of two warehouses that differ in their port alone, neither removes what the other has put into the same STAGE."""
     monkeypatch.setattr(redshift_engine.Redshift, "reconnect", lambda _: None)
-    monkeypatch.setattr(staging_area.StagingArea, "of", lambda _, owner: owners.append(owner))
-    for port in (5439, 5440):
-        engine = redshift_engine.Redshift(f"redshift://u:p@localhost:{port}/dwh", config.Config())
-        engine._area()
+
+    def area(port: int) -> staging_area.StagingArea:
+        engine = redshift_engine.Redshift(f"redshift://u:p@localhost:{port}/dwh", config.load())
         engine.close()
-    assert len(set(owners)) == 2
+        return engine._area()
+
+    (tmp_path / "staged").write_bytes(b"staged")
+    [address] = area(5439).put([tmp_path / "staged"])
+    for port, stays in ((5440, True), (5439, False)):  # each of which clears away what is its own
+        with area(port):
+            assert (address.removeprefix("s3://stage/") in stage.buckets["stage"].objects) is stays
