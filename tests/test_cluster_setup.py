@@ -19,6 +19,7 @@ from tests.realdata import REPOSITORY
 
 from sparkify import config
 from sparkify.cluster import dwh_cfg, outputs, template
+from sparkify.engines import redshift_login
 from sparkify.errors import ClusterError, ConfigError
 
 REASON = "Resource handler returned message: The service is busy (Service: Any, Status Code: 500)"
@@ -419,6 +420,17 @@ def test_etl_finds_the_warehouse_by_the_name_of_its_stack(cluster: Cluster, kind
     assert found.secret_arn.startswith("arn:aws:secretsmanager:")
     assert found.user is None
     assert found.url == f"redshift://{found.host}:5439/sparkifydb"
+
+
+def test_role_and_stage_of_dwh_cfg_come_before_those_of_the_stack(cluster: Cluster) -> None:
+    """What dwh.cfg names itself is what a run uses; the stack serves where it names nothing."""
+    cluster.setup()
+    of_the_stack = outputs(config.load())
+    _, used, _ = redshift_login.found("redshift://", config.load(environ={}))
+    assert (used.iam_role_arn, used.stage) == (of_the_stack.role_arn, of_the_stack.stage)
+    Path("dwh.cfg").write_text("[IAM_ROLE]\nARN = arn:aws:iam::123456789012:role/mine\n[S3]\nSTAGE = s3://mine/stage\n")
+    _, used, _ = redshift_login.found("redshift://", config.load(environ={}))
+    assert (used.iam_role_arn, used.stage) == ("arn:aws:iam::123456789012:role/mine", "s3://mine/stage")
 
 
 def test_missing_stack_is_told_with_what_to_run(cluster: Cluster) -> None:
