@@ -293,7 +293,7 @@ def test_statement_may_take_longer_than_connecting(delivered: Warehouse, monkeyp
 
 
 @on_redshift
-def test_ctrl_c_ends_the_session_on_the_cluster_too(delivered: Warehouse, postgres: Server) -> None:
+def test_ctrl_c_ends_the_session_on_the_cluster_too(delivered: Warehouse, postgres: Server, tmp_path: Path) -> None:
     """A run that is interrupted inside a statement leaves no session behind that would go on, and keep its locks."""
     sources = ["--log-data", str(delivered.log_data), "--song-data", str(delivered.song_data)]
     command = [sys.executable, "-m", "sparkify", "etl", *sources, "--warehouse", delivered.url]
@@ -311,7 +311,7 @@ def test_ctrl_c_ends_the_session_on_the_cluster_too(delivered: Warehouse, postgr
         waiting = "select pid from pg_stat_activity where datname = %s and wait_event_type = 'Lock'"
         with (
             holding.transaction(),
-            subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as running,
+            subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as running,
         ):
             holding.lock_ledger()
             try:
