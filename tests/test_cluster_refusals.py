@@ -9,12 +9,17 @@ from pathlib import Path
 
 import pytest
 from tests.cloud.commands import Cluster
+from tests.cloud.refused import Refused
 from tests.realdata import REPOSITORY
 
 from sparkify import config
 from sparkify.cluster import outputs
 from sparkify.cluster.account import what_is_missing
 from sparkify.engines import redshift_login
+
+# What AWS's services answer to a login that has ended, and to keys of nobody ("Common Error Types" of their APIs).
+EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
+UNKNOWN = ("InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure", "SignatureDoesNotMatch")
 
 # The calls of each command, in the order in which they are made; each is denied once.
 CALLS = [
@@ -137,6 +142,22 @@ def test_keys_of_dwh_cfg_are_used_and_never_shown(cluster: Cluster, monkeypatch:
     assert failed.code == 1
     for secret in ("AKIAMINE", "hunter2", "hunter3"):
         assert secret not in said.out + said.err + failed.out + failed.err
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        *((code, "your login has expired. Log in again (`aws sso login`)") for code in EXPIRED),
+        *((code, "does not know these credentials. Check AWS_PROFILE, or [AWS] KEY and SECRET.") for code in UNKNOWN),
+    ],
+)
+def test_login_that_aws_does_not_take_is_told_at_once(cluster: Cluster, code: str, words: str) -> None:
+    """Whatever AWS calls an expired login and keys that it does not know: one line says so, and what to do."""
+    cluster.cloud.refused["cloudformation:DescribeStacks"] = Refused(code, "The request was not accepted.")
+    said = cluster("status")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith(f"sparkify: AWS: {words}")
+    assert cluster.cloud.calls == ["cloudformation:DescribeStacks"]
 
 
 def test_missing_region_is_asked_for(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
