@@ -404,9 +404,9 @@ class Redshift(Server):
         super().close()
 
     def _hang_up(self) -> None:
-        from redshift_connector.error import Error
-
         if self._connection:
+            from redshift_connector.error import Error  # which may not be installed, where there is no connection
+
             with suppress(Error, OSError):  # of a connection that is lost
                 self._connection.close()
             self._connection = None
