@@ -176,12 +176,16 @@ def test_unknown_profile_is_told(cluster: Cluster, monkeypatch: pytest.MonkeyPat
     assert "nobody" in said.err
 
 
-def test_unreachable_aws_is_told(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a network the command says that AWS cannot be asked."""
+@pytest.mark.parametrize("endpoint", ["http://{}", "http://user:s3cret@{}", "user:s3cret@{}"])
+def test_unreachable_aws_is_told(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+    """Without a network, or a URL to ask at, AWS cannot be asked: that is said, and where, but no password."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{unused.getsockname()[1]}")
+        place = f"127.0.0.1:{unused.getsockname()[1]}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint.format(place))
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
         said = cluster("status")
     assert said.code == 1
-    assert "AWS: cannot be asked" in said.err
+    assert said.err.startswith("sparkify: AWS: cannot be asked (")
+    assert place in said.err
+    assert "s3cret" not in said.err

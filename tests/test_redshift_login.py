@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import json
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -139,6 +141,24 @@ def test_login_is_by_iam_unless_there_is_a_password(redshift: Standin, whose: st
             assert "temporary-1" not in engine.label
 
 
+@pytest.mark.usefixtures("stage")  # whose credentials these are
+@pytest.mark.parametrize("endpoint", ["http://user:s3cret@{}", "user:s3cret@{}"])
+@pytest.mark.parametrize("whose", ["cluster=mine", "workgroup=mine"])
+def test_login_that_cannot_be_asked_for_is_told_without_a_password(
+    monkeypatch: pytest.MonkeyPatch, whose: str, endpoint: str
+) -> None:
+    """Where AWS is not there to give a login, the message says where it was asked, and not the secret in that URL."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{unused.getsockname()[1]}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint.format(place))
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+        with pytest.raises(WarehouseError, match="AWS gives no login by IAM") as told:
+            engines.connect(f"redshift://localhost:1/dwh?{whose}&region=eu-west-1")
+    assert place in str(told.value)
+    assert "s3cret" not in str(told.value)
+
+
 @pytest.mark.usefixtures("aws")
 @on_redshift
 def test_url_without_a_host_is_the_stack_that_setup_made(
@@ -186,6 +206,17 @@ def test_who_may_not_make_a_schema_is_told_the_grant(warehouse: Warehouse, redsh
                 break
             time.sleep(0.1)
     assert left == []
+
+
+def test_missing_driver_is_told() -> None:
+    """Without the packages for AWS, how to install them is told."""
+    code = (
+        "import sys; sys.modules['redshift_connector'] = None; from sparkify import cli;"
+        " sys.exit(cli.main(['status', '--warehouse', 'redshift://u:p@127.0.0.1:1/dwh']))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    words = "redshift://… needs the AWS clients: pip install 'sparkify-warehouse[aws]'"
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", f"sparkify: {words}\n")
 
 
 def test_silent_host_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

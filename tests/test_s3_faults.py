@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from tests.conftest import Warehouse
 from tests.records import keys, loaded, play, song
 from tests.redshift.certificate import server_context
@@ -257,6 +258,19 @@ def test_endpoint_that_does_not_answer_is_named(server: S3, told: Told, monkeypa
             assert told.by() == f"s3://bucket: S3 cannot be reached at {endpoint} ({cause}). {check}"
 
 
+@pytest.mark.parametrize("endpoint", ["user:s3cret@minio:9000", "http://user:s3cret@minio:port"])
+def test_endpoint_that_is_no_url_is_told_without_its_password(
+    server: S3, told: Told, monkeypatch: pytest.MonkeyPatch, endpoint: str
+) -> None:
+    """What AWS_ENDPOINT_URL holds is shown where it cannot be used, but not the login in it."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    line = told.by()
+    assert line.startswith("s3://bucket: AWS's settings cannot be used (")
+    assert endpoint.partition("@")[2] in line
+    assert "s3cret" not in line
+    assert server.requests == []
+
+
 # Credentials
 
 
@@ -312,17 +326,28 @@ def test_role_that_may_not_be_assumed_is_told(
     assert server.asked("HeadBucket") == []
 
 
-def test_login_that_ends_meanwhile_is_told(server: S3, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Credentials that cannot be renewed during a run fail it with the reason."""
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ValueError("the SSO session has expired"), "ValueError: the SSO session has expired"),
+        (
+            EndpointConnectionError(endpoint_url="http://user:s3cret@minio/"),
+            'EndpointConnectionError: Could not connect to the endpoint URL: "http://minio/"',
+        ),
+    ],
+)
+def test_login_that_ends_meanwhile_is_told(
+    server: S3, told: Told, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    """Credentials that cannot be renewed during a run fail it with the reason, and without a password."""
     session = s3.session(Aws())
 
     def fails() -> None:
-        raise ValueError("the SSO session has expired")
+        raise error
 
     credentials = session.get_credentials()
     server.when("HeadBucket", None, lambda: monkeypatch.setattr(credentials, "get_frozen_credentials", fails))
     monkeypatch.setattr(s3, "session", lambda _: session)
-    reason = "ValueError: the SSO session has expired"
     assert told.by() == f"{SONGS}: AWS gives no credentials any more ({reason}). Log in, then run again."
 
 
@@ -378,6 +403,7 @@ def test_keys_of_the_configuration_come_first(
     assert {"AKIAFROMCONFIG" in request.headers["authorization"] for request in server.requests} == {True}
 
 
+@pytest.mark.parametrize("make_warehouse", ["duckdb", "postgresql"], indirect=True)  # Redshift needs it itself
 def test_missing_client_is_told(server: S3, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the packages for AWS, how to install them is told."""
     known = builtins.__import__
