@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests import browser
+from tests import browser, deliveries
 from tests.postgres import MISSING, Server, is_missing, server
 from tests.realdata import real_data
 from tests.redshift import Standin, standin
@@ -141,7 +141,14 @@ def _needs(item: pytest.Item, fixture: str) -> bool:
     )
 
 
-ON_REDSHIFT_ALWAYS = {"test_engines_agree", "test_redshift", "test_same_warehouse"}
+ON_REDSHIFT_ALWAYS = {
+    "test_connection_lost",
+    "test_engines_agree",
+    "test_redshift",
+    "test_redshift_export",
+    "test_redshift_login",
+    "test_same_warehouse",
+}
 MANY = 10  # cases of a test, of which people run every fourth
 LEFT_TO_CI = (
     "most tests a third time, on the Redshift stand-in, most cases of tests that have many, and the second kind of"
@@ -266,6 +273,15 @@ def make_warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[C
 def warehouse(make_warehouse: Callable[[], Warehouse]) -> Warehouse:
     """Make one empty warehouse."""
     return make_warehouse()
+
+
+@pytest.fixture
+def delivered(warehouse: Warehouse) -> Warehouse:
+    """Return an empty warehouse, its tables and views made, whose folders hold a first delivery."""
+    with engines.connect(warehouse.url) as engine:
+        pipeline.create_missing_tables(engine)
+    deliveries.first(warehouse.log_data, warehouse.song_data)
+    return warehouse
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from email.utils import formatdate
 from hashlib import md5
 from pathlib import Path
 from socket import IPPROTO_TCP, SO_LINGER, SOL_SOCKET, TCP_NODELAY
+from ssl import SSLContext
 from struct import pack
 from typing import Any, Literal
 from urllib.parse import parse_qs, quote, unquote, urlsplit
@@ -125,18 +126,19 @@ class S3Error(Exception):
 class S3:
     """A running server: fill its buckets, let it fail, and look at what it was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, secured: bool = False) -> None:
         self.buckets: dict[str, Bucket] = {}
         self.requests: list[Request] = []
         self.latency = 0.0  # seconds before each answer
         self.port = 0
+        self._scheme = "https" if secured else "http"
         self._faults: list[Fault] = []
         self._connections: set[_Connection] = set()
 
     @property
     def url(self) -> str:
         """The endpoint."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     # Filling it
 
@@ -512,15 +514,17 @@ def _unchunked(body: bytes) -> Iterator[bytes]:
 
 
 @contextmanager
-def serving() -> Iterator[S3]:
-    """Run a server on a free port of 127.0.0.1, and end it with all of its connections."""
-    server = S3()
+def serving(tls: SSLContext | None = None) -> Iterator[S3]:
+    """Run a server on a free port of 127.0.0.1, perhaps behind TLS, and end it with all of its connections."""
+    server = S3(secured=tls is not None)
     loop = asyncio.new_event_loop()
     connections: set[_Connection] = set()
     started = threading.Event()
 
     async def listen() -> None:
-        listening = await loop.create_server(lambda: _Connection(server, connections), "127.0.0.1", 0, backlog=1024)
+        listening = await loop.create_server(
+            lambda: _Connection(server, connections), "127.0.0.1", 0, backlog=1024, ssl=tls
+        )
         server.port = listening.sockets[0].getsockname()[1]
         started.set()
         try:

@@ -9,12 +9,17 @@ from pathlib import Path
 
 import pytest
 from tests.cloud.commands import Cluster
+from tests.cloud.refused import Refused
 from tests.realdata import REPOSITORY
 
 from sparkify import config
 from sparkify.cluster import outputs
 from sparkify.cluster.account import what_is_missing
 from sparkify.engines import redshift_login
+
+# What AWS's services answer to a login that has ended, and to keys of nobody ("Common Error Types" of their APIs).
+EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
+UNKNOWN = ("InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure", "SignatureDoesNotMatch")
 
 # The calls of each command, in the order in which they are made; each is denied once.
 CALLS = [
@@ -139,6 +144,22 @@ def test_keys_of_dwh_cfg_are_used_and_never_shown(cluster: Cluster, monkeypatch:
         assert secret not in said.out + said.err + failed.out + failed.err
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        *((code, "your login has expired. Log in again (`aws sso login`)") for code in EXPIRED),
+        *((code, "does not know these credentials. Check AWS_PROFILE, or [AWS] KEY and SECRET.") for code in UNKNOWN),
+    ],
+)
+def test_login_that_aws_does_not_take_is_told_at_once(cluster: Cluster, code: str, words: str) -> None:
+    """Whatever AWS calls an expired login and keys that it does not know: one line says so, and what to do."""
+    cluster.cloud.refused["cloudformation:DescribeStacks"] = Refused(code, "The request was not accepted.")
+    said = cluster("status")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith(f"sparkify: AWS: {words}")
+    assert cluster.cloud.calls == ["cloudformation:DescribeStacks"]
+
+
 def test_missing_region_is_asked_for(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither dwh.cfg nor a profile names a region: wrong usage, with the key to write."""
     monkeypatch.delenv("AWS_DEFAULT_REGION")
@@ -155,12 +176,16 @@ def test_unknown_profile_is_told(cluster: Cluster, monkeypatch: pytest.MonkeyPat
     assert "nobody" in said.err
 
 
-def test_unreachable_aws_is_told(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a network the command says that AWS cannot be asked."""
+@pytest.mark.parametrize("endpoint", ["http://{}", "http://user:s3cret@{}", "user:s3cret@{}"])
+def test_unreachable_aws_is_told(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+    """Without a network, or a URL to ask at, AWS cannot be asked: that is said, and where, but no password."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{unused.getsockname()[1]}")
+        place = f"127.0.0.1:{unused.getsockname()[1]}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint.format(place))
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
         said = cluster("status")
     assert said.code == 1
-    assert "AWS: cannot be asked" in said.err
+    assert said.err.startswith("sparkify: AWS: cannot be asked (")
+    assert place in said.err
+    assert "s3cret" not in said.err

@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import pytest
+from moto.redshift.models import redshift_backends
 from tests.cloud.commands import Cluster
+
+from sparkify.cluster import status
+
+SECRET = 0.40 / 730  # US dollars an hour: what keeps the administrator's password costs, whatever else is done
+
+
+def set_clock(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, made: str, now: str) -> None:
+    """Have the stack made at one moment, and status asked for at another, both in UTC."""
+    (stack,) = cluster.cloud.formation.stacks.values()
+    stack.created = datetime.fromisoformat(f"{made}+00:00")
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Clock:
+            return cls.fromisoformat(f"{now}+00:00").astimezone(tz)
+
+    monkeypatch.setattr(status, "datetime", Clock)
 
 
 def test_status_shows_what_runs(cluster: Cluster, kind: str) -> None:
@@ -27,13 +45,15 @@ def test_status_shows_what_runs(cluster: Cluster, kind: str) -> None:
     assert max(len(line) for line in said.out.splitlines() if "arn:" not in line) <= 80
 
 
-def test_status_for_machines_is_json(cluster: Cluster, kind: str) -> None:
+def test_status_for_machines_is_json(cluster: Cluster, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With --json all of stdout is one document, with numbers as numbers."""
     cluster.setup()
+    set_clock(cluster, monkeypatch, made="2026-03-10 10:00", now="2026-03-10 12:30")
     found = json.loads(cluster("status", "--json").out)
     assert (found["outputs"]["kind"], found["state"], found["allowed"]) == (kind, "available", [])
-    assert found["age"] >= 0
-    assert found["cost_so_far"] >= 0
+    assert found["age"] == 2.5 * 3600
+    hour = 4 * 0.375 + SECRET if kind == "serverless" else 0.543 + SECRET
+    assert found["cost_so_far"] == pytest.approx(2.5 * hour)
 
 
 def test_status_sees_a_door_that_somebody_opened(cluster: Cluster) -> None:
@@ -43,17 +63,29 @@ def test_status_sees_a_door_that_somebody_opened(cluster: Cluster) -> None:
     (group,) = [g for g in ec2.describe_security_groups()["SecurityGroups"] if g["GroupName"].startswith("firewall")]
     rule = {"IpProtocol": "tcp", "FromPort": 5439, "ToPort": 5439, "CidrIp": "0.0.0.0/0"}
     ec2.authorize_security_group_ingress(GroupId=group["GroupId"], **rule)
-    assert "connects   0.0.0.0/0" in cluster("status").out
+    of_ipv6 = {"IpProtocol": "tcp", "FromPort": 5439, "ToPort": 5439, "Ipv6Ranges": [{"CidrIpv6": "2001:db8::/32"}]}
+    ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[of_ipv6])
+    assert json.loads(cluster("status", "--json").out)["allowed"] == ["0.0.0.0/0", "2001:db8::/32"]
+    assert "connects   0.0.0.0/0, 2001:db8::/32" in cluster("status").out
 
 
-def test_cost_so_far_grows_with_age_up_to_the_limit(cluster: Cluster) -> None:
+@pytest.mark.parametrize(
+    ("made", "hours", "rpu_hours"),
+    [
+        ("2026-03-10 10:00", 2, 2 * 4),
+        ("2026-03-08 12:00", 48, 106),  # which 4 RPU have worked in 27 hours
+        ("2026-02-28 12:00", 240, 2 * 106),  # in two months of the calendar, though it was made days ago
+        ("2025-11-20 12:00", 2640, 5 * 106),
+    ],
+)
+def test_cost_so_far_grows_with_age_up_to_the_limit(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, made: str, hours: int, rpu_hours: int
+) -> None:
     """Serverless may have worked all the time since it was made, but never beyond its limit for each month."""
     cluster.setup()
-    (stack,) = cluster.cloud.formation.stacks.values()
-    for hours, at_most in ((2, 2 * 4 * 0.375), (5_000, 8 * 106 * 0.375)):
-        stack.created -= timedelta(hours=hours)
-        cost = json.loads(cluster("status", "--json").out)["cost_so_far"]
-        assert at_most * 0.8 < cost < at_most + 5_000 * 0.40 / 730 + 1
+    set_clock(cluster, monkeypatch, made, now="2026-03-10 12:00")
+    found = json.loads(cluster("status", "--json").out)
+    assert found["cost_so_far"] == pytest.approx(rpu_hours * 0.375 + hours * SECRET)
 
 
 def test_status_warns_of_serverless_without_a_limit(cluster: Cluster, kind: str) -> None:
@@ -101,6 +133,20 @@ def test_pause_and_resume_a_cluster(cluster: Cluster, monkeypatch: pytest.Monkey
         assert cluster(command)[:2] == (0, f"sparkify is {state} already.\n")
         assert f"sparkify, provisioned, {state}\n" in cluster("status").out
     assert cluster.cloud.calls.count("redshift:PauseCluster") == 1
+
+
+@pytest.mark.parametrize(("command", "needed"), [("pause", "available"), ("resume", "paused")])
+def test_cluster_at_work_on_something_else_is_left_alone(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, command: str, needed: str
+) -> None:
+    """A cluster that is being changed is neither paused nor resumed, nor waited for: a line says when to try again."""
+    monkeypatch.setenv("SPARKIFY_DWH_KIND", "provisioned")
+    cluster.setup()
+    redshift_backends[cluster.cloud.account]["us-east-1"].clusters["sparkify"].status = "modifying"
+    said = cluster(command)
+    assert (said.code, said.out) == (1, "")
+    words = f"is modifying, and has to be {needed} first. Try again when it is."
+    assert said.err == f"sparkify: sparkify: {words}\n"
 
 
 @pytest.mark.parametrize("command", ["pause", "resume"])

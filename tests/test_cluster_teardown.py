@@ -119,6 +119,17 @@ def test_snapshot_is_the_users_choice(
     assert len([thing for thing in cluster.cloud.everything() if thing.startswith("snapshot")]) == kept
 
 
+def test_cluster_whose_change_failed_leaves_its_snapshot_too(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster that is stuck in a change which could not be undone still has its data: a snapshot is kept of it."""
+    monkeypatch.setenv("SPARKIFY_DWH_KIND", "provisioned")
+    cluster.setup()
+    cluster.cloud.formation.fails |= {("update", "Cluster"): REASON, ("rollback", ""): REASON}
+    monkeypatch.setenv("SPARKIFY_DWH_DWH_NUM_NODES", "2")
+    assert "could not be rolled back (UPDATE_ROLLBACK_FAILED)" in cluster("setup", "--yes").err
+    assert cluster("teardown", "--yes").code == 0
+    assert len([thing for thing in cluster.cloud.everything() if thing.startswith("snapshot")]) == 1
+
+
 def test_nothing_is_deleted_when_the_snapshot_fails(cluster: Cluster) -> None:
     """Who wants a snapshot and cannot have it keeps the warehouse."""
     cluster.setup()

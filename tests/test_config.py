@@ -5,12 +5,15 @@ import traceback
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sparkify import config
-from sparkify.config import Config, load
+from sparkify.config import Cluster, Config, load
+from sparkify.engines.redshift_login import Address
 from sparkify.errors import ConfigError
+
+A_LINE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0"), min_size=1)
 
 SAMPLE = Path(__file__).parents[1] / "dwh.cfg"
 
@@ -180,7 +183,16 @@ def test_spelling_that_does_not_matter(tmp_path: Path, text: str) -> None:
     assert read(tmp_path, text).log_data == "here"
 
 
-@given(value=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0"), min_size=1))
+@given(user=A_LINE, password=A_LINE)
+@example(user="a:b", password="a/b?c#d@e%2F")
+def test_login_of_dwh_cfg_is_the_one_that_is_used(user: str, password: str) -> None:
+    """Whatever is in the cluster's user and password, a slash among it: that logs in, and where to stays as it is."""
+    at = Address.of(Cluster(host="host.example", db_name="dwh", db_user=user, db_password=password).url)
+    assert (at.user, at.password) == (user, password)
+    assert (at.host, at.port, at.database) == ("host.example", 5439, "dwh")
+
+
+@given(value=A_LINE)
 def test_a_quoted_value_arrives_as_it_was_written(value: str) -> None:
     """Percent signs, hashes, quotes, equals signs and blanks in quotes stand for themselves."""
     for quote in "'\"":

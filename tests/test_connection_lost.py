@@ -13,8 +13,10 @@ import pytest
 from tests import deliveries
 from tests.conftest import Warehouse
 from tests.postgres import Server
+from tests.redshift import Standin
+from tests.redshift.faults import Cut
 
-from sparkify import engines, pipeline, star
+from sparkify import star
 from sparkify.engines.base import Engine
 from sparkify.errors import CommitUnknown, WarehouseError
 
@@ -22,9 +24,9 @@ from sparkify.errors import CommitUnknown, WarehouseError
 class Relay:
     """A loopback relay to a server that hangs up once, when a client says COMMIT: before or after passing it on."""
 
-    def __init__(self, host: str, port: int, moment: str) -> None:
+    def __init__(self, host: str, port: int, moment: Cut) -> None:
         self._target = (host, port)
-        self._moment: str | None = moment
+        self._moment: Cut | None = moment
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -49,7 +51,7 @@ class Relay:
                         return
                     if self._moment and b"commit\0" in said:  # as a statement; a path may hold the word
                         moment, self._moment = self._moment, None
-                        if moment == "after":
+                        if moment is Cut.AFTER:
                             server.sendall(said)
                             server.recv(1 << 16)  # the answer, which the client will never see
                         return
@@ -62,50 +64,55 @@ class Relay:
 
 
 @pytest.fixture
-def relayed(postgres: Server, tmp_path: Path) -> Iterator[Callable[[str], tuple[Warehouse, Warehouse]]]:
-    """Make a warehouse twice: reached through a relay that hangs up at a moment, and directly."""
+def losing_commit(
+    request: pytest.FixtureRequest, delivered: Warehouse, tmp_path: Path
+) -> Iterator[Callable[[Cut], Warehouse]]:
+    """Return a function that gives a way to the warehouse on which the next commit is lost: before or after it."""
     relays: list[Relay] = []
-    with postgres.database() as url:
 
-        def make(moment: str) -> tuple[Warehouse, Warehouse]:
-            direct = Warehouse(url, tmp_path / "direct")
-            deliveries.first(direct.log_data, direct.song_data)
-            with engines.connect(url) as engine:  # so that the commit that is lost is the batch's
-                pipeline.create_missing_tables(engine)
-            authority = url.partition("@")[2].partition("/")[0]
-            host, _, port = authority.partition(":")
-            relays.append(Relay(host, int(port), moment))
-            through = Warehouse(url.replace(authority, f"127.0.0.1:{relays[0].port}"), tmp_path / "through")
-            through.log_data, through.song_data = direct.log_data, direct.song_data
-            return through, direct
+    def make(moment: Cut) -> Warehouse:
+        if delivered.url.startswith("redshift:"):  # whose stand-in is a relay itself
+            standin: Standin = request.getfixturevalue("redshift")
+            standin.faults.cut_at_commit(moment)
+            return delivered
+        authority = delivered.url.partition("@")[2].partition("/")[0]
+        host, _, port = authority.partition(":")
+        relays.append(Relay(host, int(port), moment))
+        through = Warehouse(delivered.url.replace(authority, f"127.0.0.1:{relays[0].port}"), tmp_path / "through")
+        through.log_data, through.song_data = delivered.log_data, delivered.song_data
+        return through
 
-        yield make
-        for relay in relays:
-            relay.close()
+    yield make
+    for relay in relays:
+        relay.close()
 
 
+on_servers = pytest.mark.parametrize("make_warehouse", ["postgresql", "redshift"], indirect=True)
+
+
+@on_servers
 def test_commit_that_never_arrived_is_told_and_made_up_for(
-    relayed: Callable[[str], tuple[Warehouse, Warehouse]],
+    delivered: Warehouse, losing_commit: Callable[[Cut], Warehouse]
 ) -> None:
     """The run fails and nothing is published; the next one loads all of it."""
-    through, direct = relayed("before")
     with pytest.raises(CommitUnknown, match="run again"):
-        through.etl()
-    assert direct.query("select count(*) from songplays") == [(0,)]
-    loaded = direct.etl().run.counts
+        losing_commit(Cut.BEFORE).etl()
+    assert delivered.query("select count(*) from songplays") == [(0,)]
+    loaded = delivered.etl().run.counts
     assert loaded.files > 0
-    assert direct.failed_checks() == []
+    assert delivered.failed_checks() == []
 
 
+@on_servers
 def test_commit_whose_answer_was_lost_is_found_in_the_ledger(
-    relayed: Callable[[str], tuple[Warehouse, Warehouse]],
+    delivered: Warehouse, losing_commit: Callable[[Cut], Warehouse]
 ) -> None:
     """The run asks the ledger, finds its batch published, and ends well; the next one finds nothing to do."""
-    through, direct = relayed("after")
+    through = losing_commit(Cut.AFTER)
     loaded = through.etl().run.counts
     assert any("the ledger says that the batch is published" in line for line in through.said)
-    assert direct.query("select count(*) from songplays") == [(loaded.songplays,)]
-    assert direct.etl().run.counts.files == 0
+    assert delivered.query("select count(*) from songplays") == [(loaded.songplays,)]
+    assert delivered.etl().run.counts.files == 0
 
 
 def test_connection_lost_midway_changes_nothing(

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from tests.conftest import Warehouse
 from tests.records import keys, loaded, play, song
-from tests.s3 import CREDENTIALS, S3
+from tests.redshift.certificate import server_context
+from tests.s3 import CREDENTIALS, S3, serving
 
 from sparkify import cli, contents, engines, pipeline, reader, s3
 from sparkify.config import Aws
@@ -224,6 +226,15 @@ def test_bucket_in_any_region_is_found(s3: S3, warehouse: Warehouse, monkeypatch
     assert loaded(warehouse, "events") == keys("events", 0)
 
 
+def test_region_of_no_place_is_the_oldest_one(server: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where S3 does not tell the region, and the session's is aws-global, the bucket is asked for in us-east-1."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "aws-global")
+    server.refuse("HeadBucket", status=403, code="AccessDenied")
+    bucket = s3.bucket("bucket", Aws())
+    assert bucket.region == "us-east-1"
+    assert [key for key, _, _ in bucket.list("song_data")] == ["song_data/song.json"]
+
+
 def test_region_that_is_not_told_is_asked_for(server: S3, told: Told) -> None:
     """Where S3 sends elsewhere without saying where, the user is asked."""
     server.refuse("HeadBucket", status=403, code="AccessDenied")
@@ -235,15 +246,29 @@ def test_region_that_is_not_told_is_asked_for(server: S3, told: Told) -> None:
 
 
 def test_endpoint_that_does_not_answer_is_named(server: S3, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An endpoint that nobody listens at, or that has no address, is told with what to check."""
+    """An endpoint that nobody listens at is told with what to check, and without the password that its URL has."""
     assert server.requests == []
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        for endpoint in (f"127.0.0.1:{probe.getsockname()[1]}", "nowhere.invalid:9000"):
-            monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{endpoint}")
+        endpoint = f"127.0.0.1:{probe.getsockname()[1]}"
+        for login in ("", "user:s3cret@"):
+            monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{login}{endpoint}")
             cause = "EndpointConnectionError"
             check = "Check the network and AWS_ENDPOINT_URL."
             assert told.by() == f"s3://bucket: S3 cannot be reached at {endpoint} ({cause}). {check}"
+
+
+@pytest.mark.parametrize("endpoint", ["user:s3cret@minio:9000", "http://user:s3cret@minio:port"])
+def test_endpoint_that_is_no_url_is_told_without_its_password(
+    server: S3, told: Told, monkeypatch: pytest.MonkeyPatch, endpoint: str
+) -> None:
+    """What AWS_ENDPOINT_URL holds is shown where it cannot be used, but not the login in it."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    line = told.by()
+    assert line.startswith("s3://bucket: AWS's settings cannot be used (")
+    assert endpoint.partition("@")[2] in line
+    assert "s3cret" not in line
+    assert server.requests == []
 
 
 # Credentials
@@ -301,18 +326,43 @@ def test_role_that_may_not_be_assumed_is_told(
     assert server.asked("HeadBucket") == []
 
 
-def test_login_that_ends_meanwhile_is_told(server: S3, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Credentials that cannot be renewed during a run fail it with the reason."""
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ValueError("the SSO session has expired"), "ValueError: the SSO session has expired"),
+        (
+            EndpointConnectionError(endpoint_url="http://user:s3cret@minio/"),
+            'EndpointConnectionError: Could not connect to the endpoint URL: "http://minio/"',
+        ),
+    ],
+)
+def test_login_that_ends_meanwhile_is_told(
+    server: S3, told: Told, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    """Credentials that cannot be renewed during a run fail it with the reason, and without a password."""
     session = s3.session(Aws())
 
     def fails() -> None:
-        raise ValueError("the SSO session has expired")
+        raise error
 
     credentials = session.get_credentials()
     server.when("HeadBucket", None, lambda: monkeypatch.setattr(credentials, "get_frozen_credentials", fails))
     monkeypatch.setattr(s3, "session", lambda _: session)
-    reason = "ValueError: the SSO session has expired"
     assert told.by() == f"{SONGS}: AWS gives no credentials any more ({reason}). Log in, then run again."
+
+
+def test_certificates_of_ones_own_authority_are_trusted(
+    server: S3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With AWS_CA_BUNDLE an endpoint is trusted whose certificate that authority has signed; without it, it is not."""
+    context, authority = server_context(tmp_path)
+    with serving(context) as secured:
+        secured.buckets = server.buckets
+        monkeypatch.setenv("AWS_ENDPOINT_URL", secured.url)
+        with pytest.raises(SourceError, match=r"S3 cannot be reached at 127\.0\.0\.1:\d+ \(SSLError\)"):
+            s3.bucket("bucket", Aws())
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(authority))
+        assert s3.bucket("bucket", Aws()).get("song_data/song.json") == server.get(f"{SONGS}/song.json")
 
 
 def test_certificates_that_are_missing_are_told(
@@ -353,6 +403,7 @@ def test_keys_of_the_configuration_come_first(
     assert {"AKIAFROMCONFIG" in request.headers["authorization"] for request in server.requests} == {True}
 
 
+@pytest.mark.parametrize("make_warehouse", ["duckdb", "postgresql"], indirect=True)  # Redshift needs it itself
 def test_missing_client_is_told(server: S3, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the packages for AWS, how to install them is told."""
     known = builtins.__import__

@@ -48,6 +48,8 @@ _STATUS = re.compile(r"status code: (\d+)")
 _INVALID = re.compile(r'(?:invalid path: Path|Error parsing Path) "(.*?)"(?::| contained)', re.DOTALL)
 _PROVIDER = "credential provider: "
 _BROKEN_LIST = "Error getting list response body"
+_LOGIN = re.compile(r"([\"'`]?)\S*@")
+_LOGIN_IN_URL = re.compile(r"(://)\S*@")
 _MESSAGE = re.compile(r"<Message>([^<]+)</Message>")
 _ODD_KEY = "S3 takes such a key, and its clients do not: empty or dotted folder names, control characters. Rename it."
 
@@ -65,6 +67,15 @@ def split(url: str) -> tuple[str, str]:
     if not name:
         raise SourceError(f"{url}: names no bucket. Write it like s3://bucket/folder.")
     return name, key.strip("/")
+
+
+def without_login(error: Exception) -> str:
+    """Return what boto3 says, without the login that the URL of an endpoint may hold: it quotes that URL."""
+    from botocore.exceptions import ClientError
+
+    if isinstance(error, (ClientError, OSError)):  # in whose words an @ is part of somebody's name, or of a file's
+        return str(error)
+    return _LOGIN.sub(r"\1", str(error))
 
 
 def session(aws: Aws, region: str | None = None) -> boto3.Session:
@@ -287,7 +298,7 @@ def _told(name: str, key: str, action: str, said: str) -> SourceError:
     """
     url = f"s3://{name}/{key}" if key else f"s3://{name}"
     if _PROVIDER in said:
-        reason = said.partition(_PROVIDER)[2].partition("\n")[0]
+        reason = _LOGIN_IN_URL.sub(r"\1", said.partition(_PROVIDER)[2].partition("\n")[0])
         return SourceUnreachable(f"{url}: AWS gives no credentials any more ({reason}). Log in, then run again.")
     codes, statuses = _CODE.findall(said), _STATUS.findall(said)
     code, status = (codes or [""])[0], (statuses or [""])[0]
@@ -360,7 +371,7 @@ def _configured(url: str) -> Iterator[None]:
             f"{url}: S3 cannot be reached{where} ({type(error).__name__}). Check the network and AWS_ENDPOINT_URL."
         ) from error
     except (exceptions.BotoCoreError, exceptions.ClientError, ValueError, OSError) as error:
-        raise SourceUnreachable(f"{url}: AWS's settings cannot be used ({error}). {_LOG_IN}") from error
+        raise SourceUnreachable(f"{url}: AWS's settings cannot be used ({without_login(error)}). {_LOG_IN}") from error
 
 
 # A thread that waits in obstore cannot be stopped, a task can: so everything waits in one event loop, in a thread of

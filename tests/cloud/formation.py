@@ -29,6 +29,7 @@ class Formation:
         self.stacks: dict[str, Stack] = {}  # by id
         self.fails: dict[tuple[str, str], str] = {}  # (create, update or delete; resource) → the reason AWS gives
         self.fails_once: set[tuple[str, str]] = set()  # those of them that go well the second time
+        self.undecided: set[str] = set()  # resources of which it knows only on the way whether they are made anew
         self.kept_secrets: set[str] = set()  # that Redshift forgets to delete
 
     def named(self, name: str) -> Stack | None:
@@ -159,19 +160,25 @@ class Formation:
         }
         return {"Id": arn, "StackId": stack.id}
 
-    def DescribeChangeSet(self, ChangeSetName: str, StackName: str, **_: Any) -> Thing:  # noqa: N802, N803
-        """Describe a change set: done at the second look."""
+    def DescribeChangeSet(  # noqa: N802
+        self,
+        ChangeSetName: str,  # noqa: N803
+        StackName: str,  # noqa: N803
+        NextToken: str = "",  # noqa: N803
+        **_: Any,
+    ) -> Thing:
+        """Describe a change set: done at the second look, one change a page."""
         stack = self._stack(StackName)
         found = stack.change_sets[ChangeSetName]
-        found["looks"] += 1
+        found["looks"] += not NextToken
         if found["looks"] < 2:
             return {"Status": "CREATE_IN_PROGRESS", "Changes": []}
         if not found["changes"]:
             return {"Status": "FAILED", "StatusReason": NO_CHANGES, "Changes": []}
-        return {
-            "Status": "CREATE_COMPLETE",
-            "Changes": [{"Type": "Resource", "ResourceChange": change} for change in found["changes"]],
-        }
+        begin = int(NextToken or 0)
+        page = [{"Type": "Resource", "ResourceChange": change} for change in found["changes"][begin : begin + 1]]
+        more = {"NextToken": str(begin + 1)} if begin + 1 < len(found["changes"]) else {}
+        return {"Status": "CREATE_COMPLETE", "Changes": page, **more}
 
     def DeleteChangeSet(self, ChangeSetName: str, StackName: str) -> Thing:  # noqa: N802, N803
         """Forget a change set."""
@@ -341,6 +348,8 @@ class Formation:
             if differing:
                 again = bool(differing & MAKERS[declared["Type"]].replaced_by)
                 changes.append(change("Modify", name, declared["Type"], differing, again=again))
+                if name in self.undecided:
+                    changes[-1]["Replacement"] = "Conditional"
         return changes
 
     def _update(self, stack: Stack, change_set: Thing) -> Iterator[None]:
@@ -403,8 +412,10 @@ class Formation:
             live.properties = properties
         for live in added:
             self._remove(stack, live)
+        if self._told_to_fail("rollback", ""):
+            yield from self._end(stack, "UPDATE_ROLLBACK_FAILED")
+            return
         for name, (_, status) in before.items():
             if name in stack.live:
                 stack.live[name].status = status
-        stuck = self._told_to_fail("rollback", "")
-        yield from self._end(stack, "UPDATE_ROLLBACK_FAILED" if stuck else "UPDATE_ROLLBACK_COMPLETE")
+        yield from self._end(stack, "UPDATE_ROLLBACK_COMPLETE")

@@ -72,6 +72,7 @@ class Cloud:
         self.account = f"{next(NUMBERS) % 10**12:012d}"
         self.calls: list[str] = []  # such as "cloudformation:CreateStack", in order
         self.denied: dict[str, str] = {}  # action → the words after "is not authorized to perform"
+        self.refused: dict[str, Refused] = {}  # action → another error than that
         self.throttled: Counter[str] = Counter()  # action → how many calls are still to be turned away
         self.formation = Formation(self)
         self.serverless: Serverless = Serverless(self)
@@ -183,6 +184,8 @@ class Cloud:
         if self.throttled[action] > 0:
             self.throttled[action] -= 1
             return Refused("Throttling", "Rate exceeded")
+        if action in self.refused:
+            return self.refused[action]
         if action in self.denied:
             user = f"User: arn:aws:iam::{self.account}:user/ada"
             code = "UnauthorizedOperation" if action.startswith("ec2:") else "AccessDenied"

@@ -51,7 +51,11 @@ class Account:
 
         if service not in self._clients:
             settings = Settings(retries={"mode": "standard", "total_max_attempts": 8})
-            self._clients[service] = self._session.client(service, config=settings)
+            try:
+                self._clients[service] = self._session.client(service, config=settings)
+            except ValueError as error:
+                said = s3.without_login(error)
+                raise ClusterError(f"AWS: cannot be asked ({said}). Check AWS_ENDPOINT_URL.") from error
         return self._clients[service]
 
     def number(self) -> str:
@@ -101,7 +105,8 @@ def plain_errors() -> Iterator[None]:
             " [AWS] KEY and SECRET."
         ) from error
     except exceptions.BotoCoreError as error:
-        raise ClusterError(f"AWS: cannot be asked ({error}). Check profile, region and network.") from error
+        said = s3.without_login(error)
+        raise ClusterError(f"AWS: cannot be asked ({said}). Check profile, region and network.") from error
 
 
 EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")

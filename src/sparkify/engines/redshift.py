@@ -10,7 +10,7 @@ import gzip
 import json
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -150,9 +150,8 @@ class Redshift(Server):
                 raise
             # Who logs in by IAM for the first time is a new user, who may not make a schema.
             administrator = self._open(*redshift_login.administrator(self._secret, self._address, self._config.aws))
-            with self._plainly():
+            with self._plainly(), closing(administrator):
                 administrator.cursor().execute(self._grant_create)
-                administrator.close()
             super()._create_schema()
 
     def _open(self, user: str = "", password: str = "") -> Connection:
@@ -400,9 +399,9 @@ class Redshift(Server):
         super().close()
 
     def _hang_up(self) -> None:
-        from redshift_connector.error import Error
-
         if self._connection:
+            from redshift_connector.error import Error  # which may not be installed, where there is no connection
+
             with suppress(Error, OSError):  # of a connection that is lost
                 self._connection.close()
             self._connection = None

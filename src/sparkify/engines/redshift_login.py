@@ -87,9 +87,10 @@ def administrator(secret: str, at: Address, aws: Aws) -> tuple[str, str]:
         client = s3.session(aws, at.region or None).client("secretsmanager")
         kept = json.loads(client.get_secret_value(SecretId=secret)["SecretString"])
         return str(kept["username"]), str(kept["password"])
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, ValueError) as error:
+        said = s3.without_login(error)
         raise WarehouseError(
-            f"{at.host}: your login may not make a schema, and the administrator's cannot be had to allow it ({error})."
+            f"{at.host}: your login may not make a schema, and the administrator's cannot be had to allow it ({said})."
             f" Allow secretsmanager:GetSecretValue on {secret}, once."
         ) from error
 
@@ -117,8 +118,9 @@ def temporary(at: Address, aws: Aws) -> tuple[str, str]:
             ClusterIdentifier=at.cluster, DbName=at.database
         )
         return given["DbUser"], given["DbPassword"]
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, ValueError) as error:
+        said = s3.without_login(error)
         raise WarehouseError(
-            f"{at.host}: AWS gives no login by IAM ({error}). Allow {action} to who you are logged in to AWS as, or"
+            f"{at.host}: AWS gives no login by IAM ({said}). Allow {action} to who you are logged in to AWS as, or"
             " set [CLUSTER] DB_USER and DB_PASSWORD."
         ) from error
