@@ -22,9 +22,10 @@ from sparkify.errors import CommitUnknown, WarehouseError
 class Relay:
     """A loopback relay to a server that hangs up once, when a client says COMMIT: before or after passing it on."""
 
-    def __init__(self, host: str, port: int, moment: str) -> None:
+    def __init__(self, host: str, port: int, moment: str, commit: int) -> None:
         self._target = (host, port)
         self._moment: str | None = moment
+        self._commit = commit  # at which of them, counted from 1
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -47,7 +48,8 @@ class Relay:
                     said = client.recv(1 << 16)
                     if not said:
                         return
-                    if self._moment and b"commit\0" in said:  # as a statement; a path may hold the word
+                    self._commit -= b"commit\0" in said  # as a statement; a path may hold the word
+                    if self._moment and not self._commit:
                         moment, self._moment = self._moment, None
                         if moment == "after":
                             server.sendall(said)
@@ -62,19 +64,19 @@ class Relay:
 
 
 @pytest.fixture
-def relayed(postgres: Server, tmp_path: Path) -> Iterator[Callable[[str], tuple[Warehouse, Warehouse]]]:
-    """Make a warehouse twice: reached through a relay that hangs up at a moment, and directly."""
+def relayed(postgres: Server, tmp_path: Path) -> Iterator[Callable[..., tuple[Warehouse, Warehouse]]]:
+    """Make a warehouse twice: reached through a relay that hangs up at a moment of a commit, and directly."""
     relays: list[Relay] = []
     with postgres.database() as url:
 
-        def make(moment: str) -> tuple[Warehouse, Warehouse]:
+        def make(moment: str, commit: int = 1) -> tuple[Warehouse, Warehouse]:
             direct = Warehouse(url, tmp_path / "direct")
             deliveries.first(direct.log_data, direct.song_data)
             with engines.connect(url) as engine:  # so that the commit that is lost is the batch's
                 pipeline.create_missing_tables(engine)
             authority = url.partition("@")[2].partition("/")[0]
             host, _, port = authority.partition(":")
-            relays.append(Relay(host, int(port), moment))
+            relays.append(Relay(host, int(port), moment, commit))
             through = Warehouse(url.replace(authority, f"127.0.0.1:{relays[0].port}"), tmp_path / "through")
             through.log_data, through.song_data = direct.log_data, direct.song_data
             return through, direct
@@ -94,6 +96,18 @@ def test_commit_that_never_arrived_is_told_and_made_up_for(
     assert direct.query("select count(*) from songplays") == [(0,)]
     loaded = direct.etl().run.counts
     assert loaded.files > 0
+    assert direct.failed_checks() == []
+
+
+def test_commit_of_a_later_batch_is_not_taken_for_an_earlier_one(
+    relayed: Callable[..., tuple[Warehouse, Warehouse]],
+) -> None:
+    """A run of which the ledger has the first batch, and not the second, fails; the next one loads the others."""
+    through, direct = relayed("before", 2)
+    with pytest.raises(CommitUnknown, match="run again"):
+        through.etl(batch_size=1)
+    assert direct.query("select files from etl_runs") == [(1,)]
+    assert direct.etl().run.counts.files == 2
     assert direct.failed_checks() == []
 
 
