@@ -574,9 +574,12 @@ def test_no_command_prints_a_secret(filled: Sparkify, monkeypatch: pytest.Monkey
     """What the configuration holds in passwords and keys is in no output, and in no traceback of --debug."""
     tried: list[str] = []
     connect = redshift_connector.connect
-    monkeypatch.setattr(
-        redshift_connector, "connect", lambda **options: tried.append(options["password"]) or connect(**options)
-    )
+
+    def trying(**options: Any) -> Any:
+        tried.append(options["password"])
+        return connect(**options)
+
+    monkeypatch.setattr(redshift_connector, "connect", trying)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         port = str(silent.getsockname()[1])

@@ -219,7 +219,8 @@ def test_rebuilt_tables_are_taken_over_while_no_other_run_publishes(
     postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever would publish while a full refresh takes its tables over waits for it, and is told for whom."""
-    execute, told = Postgres.execute, []
+    execute = Postgres.execute
+    told: list[str] = []
 
     def watched(self: Postgres, sql: str, parameters: Sequence[Any] = ()) -> int:
         if sql == "delete from songplays":  # all of them, to make room for those of the rebuild

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from tests import deliveries
@@ -79,7 +80,8 @@ def test_unknown_keys_are_shown_up_to_twenty_and_do_not_steer_the_terminal(
 ) -> None:
     """Of very many keys that the contract does not know, twenty are named, and the others counted."""
     keys = [f"key {number:04}" for number in range(1024)]
-    write(warehouse.log_data / "a.json", view(1, **{RED: 1}, **dict.fromkeys(keys, 1)))
+    said: dict[str, Any] = dict.fromkeys([RED, *keys], 1)
+    write(warehouse.log_data / "a.json", view(1, **said))
     shown = run("etl", *sources)
     ignored = f"Ignored keys that no event has by contract: {AS_ESCAPES}, {', '.join(keys[:19])} and 1,005 more\n"
     assert ignored in shown
@@ -89,7 +91,8 @@ def test_unknown_keys_are_shown_up_to_twenty_and_do_not_steer_the_terminal(
 def test_as_many_keys_as_are_named_are_all(run: Run, warehouse: Warehouse, sources: list[str]) -> None:
     """Where twenty keys are not known, all are named, and none is counted beside them."""
     keys = [f"key {number:04}" for number in range(20)]
-    write(warehouse.log_data / "a.json", view(1, **dict.fromkeys(keys, 1)))
+    said: dict[str, Any] = dict.fromkeys(keys, 1)
+    write(warehouse.log_data / "a.json", view(1, **said))
     assert f"by contract: {', '.join(keys)}\n" in run("etl", *sources)
 
 
@@ -109,17 +112,13 @@ def test_question_that_is_interrupted_changes_nothing_and_says_so(
 ) -> None:
     """Ctrl-C at the question whether all may be dropped is a no."""
 
-    class Interrupted(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-        def readline(self, *_: object) -> str:
-            raise KeyboardInterrupt
+    def interrupt() -> str:
+        raise KeyboardInterrupt
 
     deliveries.first(warehouse.log_data, warehouse.song_data)
     warehouse.etl()
     before = warehouse.contents()
-    monkeypatch.setattr(sys, "stdin", Interrupted())
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True, readline=interrupt))
     shown = run("create-tables")
     assert "Drop all? [y/N]" in shown
     assert shown.endswith("sparkify: interrupted. Nothing was changed.\n")
