@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest
 from tests.conftest import Warehouse
@@ -123,6 +124,56 @@ def test_file_that_vanishes_after_it_was_listed_fails_the_run(
     assert not any(warehouse.contents().values())
 
 
+def test_log_that_changes_while_it_is_read_waits(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a log that changes between its clean lines and its odd one, nothing is loaded before the next run."""
+    log = warehouse.log_data / "b.json"
+    log.write_bytes(joined(*(play(itemInSession=number) for number in range(30)), "{broken"))
+    (warehouse.log_data / "a.json").write_text(play(itemInSession=100))
+    read_directly = reader.Reader._read_directly
+
+    def read(self: reader.Reader, *words: Any) -> Any:
+        taken = read_directly(self, *words)
+        log.write_bytes(joined(*(play(itemInSession=number) for number in range(31))))
+        return taken
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reader, "DIRECT_SIZE", 0)
+        patched.setattr(reader.Reader, "_read_directly", read)
+        assert list(warehouse.etl().skipped) == [str(log)]
+    assert loaded(warehouse, "events") == keys("events", 100)
+    assert warehouse.failed_checks() == []
+    assert warehouse.etl().run.counts.files == 1
+    assert loaded(warehouse, "events") == sorted(keys("events", *range(31), 100))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_a_skipped_file_no_record_is_loaded(warehouse: Warehouse, kind: Kind) -> None:
+    """However many records were read before a file broke, it leaves none, and the files after it are whole."""
+    numbers = range(100, 5100)
+    many = [play(itemInSession=n) if kind == "events" else song(song_id=f"SO{n}") for n in numbers]
+    (folder(warehouse, kind) / "a.json.gz").write_bytes(gzip.compress(joined(*many))[:-200])
+    (folder(warehouse, kind) / "b.json").write_bytes(joined(*GOOD[kind], "{broken"))
+    summary = warehouse.etl(skip_bad_files=True)
+    assert [Path(path).name for path in summary.skipped] == ["a.json.gz"]
+    assert (summary.run.counts.read, summary.run.counts.rejected) == (len(GOOD[kind]) + 1, 1)
+    assert loaded(warehouse, kind) == keys(kind, 1, 2)
+
+
+def test_folder_linked_into_itself_is_listed_once(warehouse: Warehouse) -> None:
+    """A link to a folder above it leads to no file a second time, and another link to a folder to its files."""
+    (warehouse.log_data / "deep").mkdir()
+    for number, name in enumerate(("a.json", "deep/b.json")):
+        (warehouse.log_data / name).write_text(play(sessionId=number))
+    (warehouse.log_data / "deep" / "above").symlink_to(warehouse.log_data)
+    elsewhere = warehouse.log_data.with_name("elsewhere")
+    elsewhere.mkdir()
+    (elsewhere / "c.json").write_text(play(sessionId=2))
+    (warehouse.log_data / "linked").symlink_to(elsewhere)
+    warehouse.etl()
+    listed = [path for (path,) in warehouse.query("select path from etl_files order by path")]
+    assert listed == [str(warehouse.log_data / name) for name in ("a.json", "deep/b.json", "linked/c.json")]
+
+
 def test_link_to_itself_is_skipped_like_any_unreadable_file(warehouse: Warehouse) -> None:
     """A link that leads nowhere but to itself costs that file alone."""
     bad = warehouse.log_data / "b.json"
@@ -205,6 +256,14 @@ def test_way_to_rejected_records_leads_to_their_warehouse(
 
 
 @pytest.mark.usefixtures("elsewhere")
+def test_limit_of_all_records_refuses_none(warehouse: Warehouse) -> None:
+    """--max-rejected 100% is a limit like any other, and lets a file pass in which nothing is right."""
+    (warehouse.log_data / "a.json").write_text("42")
+    assert run(warehouse, "--max-rejected", "100%") == 0
+    assert warehouse.query("select record from rejected_records") == [("42",)]
+
+
+@pytest.mark.usefixtures("elsewhere")
 def test_skipped_file_is_told_to_people_and_machines(warehouse: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
     """A file that was left out stands on stderr, and in the JSON."""
     bad = warehouse.log_data / "a.json.gz"
@@ -226,6 +285,18 @@ def test_as_many_rejected_records_as_allowed_pass(warehouse: Warehouse, limit: L
     """Two bad ones of four are no more than two, and no more than half."""
     (warehouse.log_data / "some.json").write_bytes(joined(*GOOD["events"], "42", "43"))
     assert warehouse.etl(max_rejected=limit).run.counts.rejected == 2
+
+
+@pytest.mark.parametrize("size", [1, 1 << 30])
+def test_share_of_rejected_records_is_that_of_the_whole_run(warehouse: Warehouse, size: int) -> None:
+    """However a run is cut into batches, its bad records are held against all that it has read so far."""
+    (warehouse.log_data / "a.json").write_bytes(joined(*(play(sessionId=number) for number in range(9))))
+    (warehouse.log_data / "b.json").write_text("42")
+    assert warehouse.etl(batch_size=size, max_rejected=Limit(0.1, is_share=True)).run.counts.rejected == 1
+    (warehouse.log_data / "c.json").write_bytes(joined(*(play(sessionId=number) for number in range(10, 18)), "42"))
+    (warehouse.log_data / "d.json").write_text("43")
+    with pytest.raises(SourceError, match="2 of 10 records were rejected"):
+        warehouse.etl(batch_size=size, max_rejected=Limit(0.15, is_share=True))
 
 
 @pytest.mark.parametrize("limit", [Limit(1), Limit(0.49, is_share=True)])

@@ -148,6 +148,24 @@ def test_run_stumbles_over_what_was_wrong_before(warehouse: Warehouse, planted: 
     assert warehouse.query("select count(*) from page_views where user_id = '9'") == [(0,)]
 
 
+@pytest.mark.parametrize("spoilt", ["min", "max"])
+@pytest.mark.parametrize("events", [True, False])
+def test_run_that_brings_songs_checks_the_plays_of_all_time(warehouse: Warehouse, spoilt: str, *, events: bool) -> None:
+    """A song may change any play: what is wrong with one before or after all that the run brings is found."""
+    deliveries.first(warehouse.log_data, warehouse.song_data)
+    warehouse.etl()
+    warehouse.execute(
+        f"update songplays set user_id = 'ghost' where start_time = (select {spoilt}(start_time) from songplays)"
+    )
+    deliveries.write(warehouse.song_data / "late.json", deliveries.song("SOLATE", deliveries.LATE, "ARTARDY"))
+    if events:
+        deliveries.write(warehouse.log_data / "9.json", deliveries.view(60, user="9"))
+    before = warehouse.contents()
+    with pytest.raises(CheckFailed, match="every play has its user"):
+        warehouse.etl()
+    assert warehouse.contents() == before
+
+
 def test_check_command_says_of_every_check_how_it_went(
     warehouse: Warehouse, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import os
-import pty
 import re
 import shlex
-import struct
+import socket
 import subprocess
 import sys
-import termios
 import traceback
 from collections.abc import Callable
-from fcntl import ioctl
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pytest
+import redshift_connector
 from tests import deliveries
 from tests.deliveries import view, write
 from tests.realdata import catalogue_records
+from tests.terminal import on_terminal
 
 from sparkify import cli, engines, tables
 from sparkify.errors import SparkifyError
@@ -106,26 +104,6 @@ def everything() -> dict[str, list[tuple[Any, ...]]]:
     """Return every row of every table of the default warehouse."""
     with engines.connect(URL, read_only=True) as engine:
         return {table: sorted(engine.rows(f"select * from {table}"), key=repr) for table in tables.ALL}
-
-
-def on_terminal(*arguments: str, answer: str = "", columns: str = "80") -> tuple[int, str]:
-    """Run the command line on a terminal of 80 columns; return its exit code and what the terminal showed."""
-    ours, theirs = pty.openpty()
-    ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    environment = {**os.environ, "COLUMNS": columns, "TERM": "xterm"}
-    command = [sys.executable, "-m", "sparkify", *arguments]
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
-        os.close(theirs)
-        os.write(ours, answer.encode())
-        shown = b""
-        try:
-            while piece := os.read(ours, 4096):
-                shown += piece
-        except OSError as error:
-            if error.errno != errno.EIO:  # what Linux says when the other side has closed
-                raise
-    os.close(ours)
-    return process.returncode, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode()).replace("\r", "\n")
 
 
 # Help, imports, exit codes
@@ -556,6 +534,14 @@ def test_report_of_days_without_data_leaves_the_last_one(reading: Sparkify, tmp_
     assert out.read_text() == "<!doctype html>good"
 
 
+@pytest.mark.parametrize("day", ["--since", "--until"])
+def test_report_of_the_first_or_last_day_alone_is_written(reading: Sparkify, tmp_path: Path, day: str) -> None:
+    """The days named are in the report themselves, so one that is all that there is of data is enough."""
+    out = tmp_path / "report.html"
+    assert reading("report", day, "2018-11-01", "--out", str(out)).code == 0
+    assert "1 November 2018" in out.read_text()
+
+
 # On a terminal, and secrets
 
 
@@ -601,32 +587,52 @@ SECRET = 'Aws-S3cret'
 [DWH]
 DWH_DB_PASSWORD = Dwh-Passw0rd
 [CLUSTER]
+DB_USER = dwhuser
 DB_PASSWORD = "Cluster-Passw0rd"
 """
+NOBODY = "127.0.0.1:{port}"  # where nobody listens
 
 
 COMMANDS_WITH_SECRETS = (
     *(["etl"], ["etl", "--json"], ["etl", "--dry-run"], ["etl", "--full-refresh"], ["create-tables", "--yes"]),
     *(["status"], ["status", "--json"], ["rejects"], ["check"], ["query", "select * from duckdb_settings()"]),
     *(["etl", "--log-data", "nowhere"], ["query", "select nonsense"], ["status", "--config", "broken.cfg"]),
-    *(["etl", "--warehouse", "postgresql://user:Url-Passw0rd@host/db"], ["etl", "--warehouse", "Url-Passw0rd"]),
+    *(["etl", "--config", "cluster.cfg"], ["status", "--config", "cluster.cfg"]),
+    *(["etl", "--warehouse", f"postgresql://user:Url-Passw0rd@{NOBODY}/db"], ["etl", "--warehouse", "Url-Passw0rd"]),
+    *(["status", "--warehouse", f"redshift://user:Url-Passw0rd@{NOBODY}/db"],),
     *(["report"], ["export", "--out", "files", "--force"], ["describe"]),
     ["etl", "--warehouse", "duckdb://user:Url-Passw0rd@host/db"],
 )
+OF_THE_ENVIRONMENT = (["status"], ["check", "--config", "cluster.cfg"])
 
 
 def test_no_command_prints_a_secret(filled: Sparkify, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the configuration holds in passwords and keys is in no output, and in no traceback of --debug."""
-    Path("dwh.cfg").write_text(CONFIG)
-    Path("broken.cfg").write_text(CONFIG.replace("DB_PASSWORD =", "DB_PASSWROD =").replace("KEY =", "KEY"))
-    monkeypatch.setenv("SPARKIFY_CLUSTER_DB_PASSWORD", "Environment-Passw0rd")
-    failed = 0
-    for command in COMMANDS_WITH_SECRETS:
-        said = filled(*command)
-        try:
-            shown = f"{said} {filled(*command, '--debug')}"
-        except SparkifyError:
-            failed += 1
-            shown = f"{said} {traceback.format_exc()}"
-        assert [secret for secret in SECRETS if secret in shown] == [], command
-    assert failed == 6
+    tried: list[str] = []
+    connect = redshift_connector.connect
+
+    def trying(**options: Any) -> Any:
+        tried.append(options["password"])
+        return connect(**options)
+
+    monkeypatch.setattr(redshift_connector, "connect", trying)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        port = str(silent.getsockname()[1])
+        Path("dwh.cfg").write_text(CONFIG)
+        Path("cluster.cfg").write_text(f"{CONFIG}HOST = 127.0.0.1\nDB_PORT = {port}\n")
+        Path("broken.cfg").write_text(CONFIG.replace("DB_PASSWORD =", "DB_PASSWROD =").replace("KEY =", "KEY"))
+        failed = 0
+        for number, template in enumerate((*COMMANDS_WITH_SECRETS, *OF_THE_ENVIRONMENT)):
+            if number == len(COMMANDS_WITH_SECRETS):
+                monkeypatch.setenv("SPARKIFY_CLUSTER_DB_PASSWORD", "Environment-Passw0rd")
+            command = [word.replace("{port}", port) for word in template]
+            said = filled(*command)
+            try:
+                shown = f"{said} {filled(*command, '--debug')}"
+            except SparkifyError:
+                failed += 1
+                shown = f"{said} {traceback.format_exc()}"
+            assert [secret for secret in SECRETS if secret in shown] == [], command
+    assert failed == 10
+    assert set(tried) == {"Cluster-Passw0rd", "Url-Passw0rd", "Environment-Passw0rd"}

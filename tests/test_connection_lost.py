@@ -24,9 +24,10 @@ from sparkify.errors import CommitUnknown, WarehouseError
 class Relay:
     """A loopback relay to a server that hangs up once, when a client says COMMIT: before or after passing it on."""
 
-    def __init__(self, host: str, port: int, moment: Cut) -> None:
+    def __init__(self, host: str, port: int, moment: Cut, commit: int) -> None:
         self._target = (host, port)
         self._moment: Cut | None = moment
+        self._commit = commit  # at which of them, counted from 1
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -49,7 +50,8 @@ class Relay:
                     said = client.recv(1 << 16)
                     if not said:
                         return
-                    if self._moment and b"commit\0" in said:  # as a statement; a path may hold the word
+                    self._commit -= b"commit\0" in said  # as a statement; a path may hold the word
+                    if self._moment and not self._commit:
                         moment, self._moment = self._moment, None
                         if moment is Cut.AFTER:
                             server.sendall(said)
@@ -66,18 +68,18 @@ class Relay:
 @pytest.fixture
 def losing_commit(
     request: pytest.FixtureRequest, delivered: Warehouse, tmp_path: Path
-) -> Iterator[Callable[[Cut], Warehouse]]:
-    """Return a function that gives a way to the warehouse on which the next commit is lost: before or after it."""
+) -> Iterator[Callable[..., Warehouse]]:
+    """Return a function that gives a way to the warehouse on which a commit is lost: before or after it."""
     relays: list[Relay] = []
 
-    def make(moment: Cut) -> Warehouse:
+    def make(moment: Cut, commit: int = 1) -> Warehouse:
         if delivered.url.startswith("redshift:"):  # whose stand-in is a relay itself
             standin: Standin = request.getfixturevalue("redshift")
             standin.faults.cut_at_commit(moment)
             return delivered
         authority = delivered.url.partition("@")[2].partition("/")[0]
         host, _, port = authority.partition(":")
-        relays.append(Relay(host, int(port), moment))
+        relays.append(Relay(host, int(port), moment, commit))
         through = Warehouse(delivered.url.replace(authority, f"127.0.0.1:{relays[0].port}"), tmp_path / "through")
         through.log_data, through.song_data = delivered.log_data, delivered.song_data
         return through
@@ -92,7 +94,7 @@ on_servers = pytest.mark.parametrize("make_warehouse", ["postgresql", "redshift"
 
 @on_servers
 def test_commit_that_never_arrived_is_told_and_made_up_for(
-    delivered: Warehouse, losing_commit: Callable[[Cut], Warehouse]
+    delivered: Warehouse, losing_commit: Callable[..., Warehouse]
 ) -> None:
     """The run fails and nothing is published; the next one loads all of it."""
     with pytest.raises(CommitUnknown, match="run again"):
@@ -103,9 +105,21 @@ def test_commit_that_never_arrived_is_told_and_made_up_for(
     assert delivered.failed_checks() == []
 
 
+@pytest.mark.parametrize("make_warehouse", ["postgresql"], indirect=True)
+def test_commit_of_a_later_batch_is_not_taken_for_an_earlier_one(
+    delivered: Warehouse, losing_commit: Callable[..., Warehouse]
+) -> None:
+    """A run of which the ledger has the first batch, and not the second, fails; the next one loads the others."""
+    with pytest.raises(CommitUnknown, match="run again"):
+        losing_commit(Cut.BEFORE, 2).etl(batch_size=1)
+    assert delivered.query("select files from etl_runs") == [(1,)]
+    assert delivered.etl().run.counts.files == 2
+    assert delivered.failed_checks() == []
+
+
 @on_servers
 def test_commit_whose_answer_was_lost_is_found_in_the_ledger(
-    delivered: Warehouse, losing_commit: Callable[[Cut], Warehouse]
+    delivered: Warehouse, losing_commit: Callable[..., Warehouse]
 ) -> None:
     """The run asks the ledger, finds its batch published, and ends well; the next one finds nothing to do."""
     through = losing_commit(Cut.AFTER)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests import deliveries
 from tests.conftest import Warehouse
 from tests.postgres import Server
+from tests.records import misread
 
-from sparkify import cli, engines, pipeline
+from sparkify import cli, engines, pipeline, tables
 from sparkify.config import Config
-from sparkify.engines.postgres import rebuild_schema
+from sparkify.engines.postgres import Postgres, rebuild_schema
 from sparkify.errors import ConfigError, WarehouseError
 
 
@@ -121,6 +123,31 @@ def test_zero_has_no_sign(make_warehouse: Callable[[], Warehouse]) -> None:
         assert [str(length) for (length,) in warehouse.query("select duration from tracks")] == ["0.0"]
 
 
+@pytest.mark.parametrize("direct_size", [0, 1 << 40])
+def test_whole_number_keeps_every_digit(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, direct_size: int
+) -> None:
+    """A number that no float can be, far down in a large file too, is the one that was written."""
+    monkeypatch.setattr("sparkify.reader.DIRECT_SIZE", direct_size)
+    numbers = [*range(30), 2**53 + 1, 2**62 + 1, -(2**53) - 1]
+    (warehouse.log_data / "a.json").write_text("".join(event(sessionId=number) for number in numbers))
+    warehouse.etl()
+    assert sorted(warehouse.query("select session_id from page_views")) == [(number,) for number in sorted(numbers)]
+
+
+@pytest.mark.parametrize("direct_size", [0, 1 << 40])
+def test_text_is_mended_three_times_and_no_more(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, direct_size: int
+) -> None:
+    """What was misread four times over is, after three repairs, still misread once."""
+    monkeypatch.setattr("sparkify.reader.DIRECT_SIZE", direct_size)
+    lines = [event(itemInSession=times, location=misread("é", times)) for times in range(5)]
+    (warehouse.log_data / "a.json").write_text("".join(lines))
+    warehouse.etl()
+    found = warehouse.query("select location from page_views order by page_view_id")
+    assert found == [("é",)] * 4 + [(misread("é"),)]
+
+
 def test_touching_a_file_changes_no_user(warehouse: Warehouse) -> None:
     """Where events of two sessions tie, a file that is loaded again without a change changes nothing."""
     (warehouse.log_data / "a.json").write_text(event(level="paid"))
@@ -177,13 +204,24 @@ def test_file_of_somebody_else_beside_the_warehouse_stays(warehouse: Warehouse, 
     assert beside.read_text().startswith("mine")
 
 
+@pytest.mark.parametrize("size", [1, 1 << 30])
+def test_file_of_both_kinds_is_in_the_ledger_as_each(warehouse: Warehouse, size: int) -> None:
+    """Whatever the batches, a file that is listed twice has a row as each kind, its reject stays, and it is done."""
+    (warehouse.log_data / "a.json").write_text(event())
+    warehouse.etl(song_data=warehouse.log_data, batch_size=size)
+    assert sorted(warehouse.query("select source, rejected from etl_files")) == [("events", 0), ("songs", 1)]
+    assert warehouse.query("select source from rejected_records") == [("songs",)]
+    assert warehouse.etl(song_data=warehouse.log_data, batch_size=size).run.counts.files == 0
+
+
 def test_titles_and_names_do_not_run_together(warehouse: Warehouse) -> None:
     """Two tracks whose title and artist are the same when written one after the other are two tracks."""
-    for item, (song, artist) in enumerate([("a\x1fb", "c"), ("a", "b\x1fc"), ("1:a", "b"), ("1", ":ab")]):
+    told_apart = [("a\x1fb", "c"), ("a", "b\x1fc"), ("1:a", "b"), ("1", ":ab"), ("q", "x2:bb"), ("q5:x", "bb")]
+    for item, (song, artist) in enumerate(told_apart):
         line = event(page="NextSong", song=song, artist=artist, length=1.5, itemInSession=item)
         (warehouse.log_data / f"{item}.json").write_text(line)
     warehouse.etl()
-    assert warehouse.query("select count(*), count(distinct track_id) from tracks") == [(4, 4)]
+    assert warehouse.query("select count(*), count(distinct track_id) from tracks") == [(6, 6)]
 
 
 def test_key_that_is_no_text_is_refused_before_anything_is_published(
@@ -227,6 +265,42 @@ def test_schema_of_somebody_else_is_not_taken_to_rebuild_in(postgres: Server, tm
             warehouse.etl(full_refresh=True)
         assert warehouse.query(f"select count(*) from {beside}.precious") == [(0,)]
         assert warehouse.contents() == before
+
+
+def test_who_connects_leaves_a_rebuild_at_work_alone(postgres: Server) -> None:
+    """Only what a rebuild that died has left is cleaned up; one that is at work goes on to its end."""
+    with postgres.database() as url, engines.connect(url) as engine:
+        pipeline.create_missing_tables(engine)
+        with engine.rebuild() as fresh:
+            fresh.create_tables(tables.ALL)
+            fresh.execute("insert into users (user_id) values ('7')")
+            with engines.connect(url):
+                pass
+        assert engine.rows("select user_id from users") == [("7",)]
+
+
+def test_rebuilt_tables_are_taken_over_while_no_other_run_publishes(
+    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever would publish while a full refresh takes its tables over waits for it, and is told for whom."""
+    execute = Postgres.execute
+    told: list[str] = []
+
+    def watched(self: Postgres, sql: str, parameters: Sequence[Any] = ()) -> int:
+        if sql == "delete from songplays":  # all of them, to make room for those of the rebuild
+            with engines.connect(warehouse.url, read_only=True) as other:
+                told.extend(other.other_runs())
+            process = self.value("select pg_backend_pid()")
+            assert [f"server process {process}," in line for line in told] == [True]
+        return execute(self, sql, parameters)
+
+    with postgres.database() as url:
+        warehouse = Warehouse(url, tmp_path / "warehouse")
+        deliveries.first(warehouse.log_data, warehouse.song_data)
+        warehouse.etl()
+        monkeypatch.setattr(Postgres, "execute", watched)
+        warehouse.etl(full_refresh=True)
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("schema", ["s" * 64, "pg_ours", "information_schema"])

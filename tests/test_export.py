@@ -6,9 +6,11 @@ import csv
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
+from tests import deliveries
 from tests.conftest import Row, Warehouse
 from tests.deliveries import play, write
 from tests.listening import deliver
@@ -98,6 +100,25 @@ def comparable(path: Path) -> list[Row]:
         found = connection.execute(f"from {reader}", [str(path)])
         shared = [number for number, (name, *_) in enumerate(found.description or []) if name not in own]
         return sorted((tuple(row[number] for number in shared) for row in found.fetchall()), key=repr)
+
+
+@pytest.mark.parametrize("make_warehouse", ["postgresql", "redshift"], indirect=True)
+def test_files_are_of_one_moment(warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a run publishes while an export writes is in none of its files, so that they belong together."""
+    deliveries.first(warehouse.log_data, warehouse.song_data)
+    warehouse.etl()
+    before = {name: warehouse.query(f"select * from {name}") for name in ("songplays", "page_views", "users")}
+    deliveries.second(warehouse.log_data, warehouse.song_data)
+    copy_out = export.copy_out
+
+    def published_meanwhile(*words: Any) -> None:
+        copy_out(*words)
+        monkeypatch.setattr(export, "copy_out", copy_out)
+        assert warehouse.etl().run.counts.page_views > 0
+
+    monkeypatch.setattr(export, "copy_out", published_meanwhile)
+    for name, path in exported(warehouse, tmp_path / "out", "parquet", *before).items():
+        assert sorted(read(path, before[name]), key=repr) == sorted(before[name], key=repr), name
 
 
 def test_parquet_of_every_engine_has_the_same_kinds(warehouse: Warehouse, tmp_path: Path) -> None:

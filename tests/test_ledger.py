@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from tests import deliveries
 from tests.conftest import Warehouse
 from tests.deliveries import HEARD, LATE, play, song, view, write
 
-from sparkify import engines, tables
+from sparkify import cli, engines, tables
 from sparkify.ledger import Counts
 
 MakeWarehouse = Callable[[], Warehouse]
@@ -48,6 +49,28 @@ def test_second_run_changes_nothing(loaded: Warehouse) -> None:
     summary = loaded.etl()
     assert everything(loaded) == before
     assert (summary.batches, summary.run.counts) == (0, Counts())
+
+
+def test_staging_that_is_kept_shows_the_last_batch_and_is_in_nobodys_way(warehouse: Warehouse) -> None:
+    """After --keep-staging the last batch can be looked at, and runs with nothing new and with more go on as ever."""
+    words = ["etl", "--log-data", str(warehouse.log_data), "--song-data", str(warehouse.song_data), "--keep-staging"]
+
+    def run() -> list[tuple[str, int]]:
+        assert cli.main([*words, "--warehouse", warehouse.url]) == 0
+        staged = warehouse.query("select path, read from staging_files order by file_id")
+        assert warehouse.query("select count(*) from staging_rejects") == [(1,)]
+        return [(Path(path).name, read) for path, read in staged]
+
+    deliveries.first(warehouse.log_data, warehouse.song_data)
+    first = [("heard.json", 1), ("1.json", 32), ("2.json", 30)]
+    assert run() == first
+    assert warehouse.query("select count(*) from staging_events") == [(61,)]
+    assert run() == first
+    deliveries.second(warehouse.log_data, warehouse.song_data)
+    assert run() == [("late.json", 1), ("0.json", 30), ("2.json", 33), ("3.json", 35)]
+    write(warehouse.log_data / "4.json", play(200))
+    assert warehouse.etl().run.counts.songplays == 1
+    assert warehouse.failed_checks() == []
 
 
 def test_removed_file_changes_nothing(loaded: Warehouse) -> None:
@@ -201,6 +224,18 @@ def test_song_that_is_renamed_loses_its_plays(warehouse: Warehouse) -> None:
     warehouse.etl()
     assert warehouse.query("select song_id from songplays order by start_time") == [(None,), ("SO1",)]
     assert warehouse.failed_checks() == []
+
+
+def test_song_that_changes_its_artist_leaves_none_behind(warehouse: Warehouse) -> None:
+    """An artist of whom the catalogue has no song any more is gone; one who still has a song stays."""
+    write(warehouse.log_data / "1.json", play(1))
+    write(warehouse.song_data / "1.json", song("SO1", HEARD, "AR1"))
+    write(warehouse.song_data / "2.json", song("SO2", LATE, "AR2"))
+    warehouse.etl()
+    write(warehouse.song_data / "1.json", song("SO1", HEARD, "AR2"))
+    warehouse.etl()
+    assert warehouse.query("select artist_id from artists") == [("AR2",)]
+    assert warehouse.query("select artist_id from songplays") == [("AR2",)]
 
 
 def test_late_old_log_does_not_set_a_level_back(warehouse: Warehouse) -> None:

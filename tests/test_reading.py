@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.conftest import Row, Warehouse
 from tests.records import ABSENT, BAD, GOOD, folder, joined, keys, loaded, misread, play, song
 
-from sparkify import contents, reader, sources, spool
+from sparkify import contents, dictionary, reader, sources, spool
 from sparkify.config import Aws
 from sparkify.generate import Generated, generate
 from sparkify.sources import Kind, Piece, SourceFile, cut, cut_small, read_small
@@ -469,22 +469,33 @@ def test_nothing_at_the_end_of_a_line_is_dropped_without_a_word(both_ways: Both,
     assert directly == exactly
 
 
+def values(found: Contents, table: str, column: str) -> list[Any]:
+    """Return the values of a column, in the order of the table's keys."""
+    place = [described.name for described in dictionary.entry(table).columns].index(column)
+    return [row[place] for row in sorted(found[table], key=lambda row: str(row[0]))]
+
+
 def test_key_in_other_case_matches_far_down_in_a_large_file(both_ways: Both, tmp_path: Path) -> None:
     """A key matches whatever its case, wherever it stands."""
-    records = [play(itemInSession=item, **{"USERAGENT" if item > 100 else "userAgent": "curl"}) for item in range(120)]
-    (tmp_path / "some.json").write_bytes(joined(*records))
+    usual = [play(itemInSession=item, userAgent="curl") for item in range(101)]
+    other = [play(itemInSession=item, userAgent=ABSENT, USERAGENT="curl") for item in range(101, 120)]
+    (tmp_path / "some.json").write_bytes(joined(*usual, *other))
     (tmp_path / "songs").mkdir()
     directly, exactly = both_ways(tmp_path, tmp_path / "songs")
     assert directly == exactly
+    assert values(directly[0], "songplays", "user_agent") == ["curl"] * 120
 
 
 def test_folder_named_like_a_column_sets_no_value(both_ways: Both, tmp_path: Path) -> None:
-    """A folder called level=paid says nothing about the events in it."""
+    """A folder called level=paid says nothing about the events in it, whether they have a level or none."""
     (tmp_path / "level=paid").mkdir()
-    (tmp_path / "level=paid" / "some.json").write_text(play())
+    page = {"page": "Home", "song": None, "artist": None, "length": None}
+    views = [play(**page, itemInSession=item, level=level) for item, level in enumerate(("free", None, ABSENT))]
+    (tmp_path / "level=paid" / "some.json").write_bytes(joined(*views))
     (tmp_path / "songs").mkdir()
     directly, exactly = both_ways(tmp_path, tmp_path / "songs")
     assert directly == exactly
+    assert values(directly[0], "page_views", "level") == ["free", None, None]
 
 
 @pytest.mark.parametrize("size", [DIRECTLY, EXACTLY])
@@ -499,14 +510,17 @@ def test_deeply_nested_value_is_ignored_like_any(
     assert loaded(warehouse, "events") == keys("events", 0)
 
 
+@pytest.mark.parametrize("size", [1, 1 << 30])
 @pytest.mark.usefixtures("either_way")
-def test_unknown_keys_are_named_once(warehouse: Warehouse) -> None:
-    """The summary names each key outside the contract, by kind, in order, however many records and files have it."""
+def test_unknown_keys_are_named_once(warehouse: Warehouse, size: int) -> None:
+    """The summary names each key outside the contract, by kind, in order, whichever files and batches have it."""
     for name in ("a.json", "b.json"):
-        items = [play(sessionId=ord(name[0]), itemInSession=item, queue=1, Extra="page") for item in range(3)]
+        said: dict[str, object] = {"queue": 1, "Extra": "page", f"only_{name[0]}": True}
+        items = [play(sessionId=ord(name[0]), itemInSession=item, **said) for item in range(3)]
         (warehouse.log_data / name).write_bytes(joined(*items))
         (warehouse.song_data / name).write_text(song(song_id=name, PLAYS=7))
-    assert warehouse.etl().unknown_keys == {"events": ["Extra", "queue"], "songs": ["PLAYS"]}
+    unknown = {"events": ["Extra", "only_a", "only_b", "queue"], "songs": ["PLAYS"]}
+    assert warehouse.etl(batch_size=size).unknown_keys == unknown
     assert len(loaded(warehouse, "events")) == 6
 
 

@@ -91,8 +91,8 @@ class Narrator:
 
 
 def say(line: str, end: str = "\n") -> None:
-    """Say a line to whoever is watching, on stderr."""
-    print(line, end=end, file=sys.stderr, flush=True)
+    """Say a line to whoever is watching, on stderr; a name in it may hold anything, and does not steer the terminal."""
+    print(formats.printable(line), end=end, file=sys.stderr, flush=True)
 
 
 def confirmed(question: str, *, yes: bool) -> bool:

@@ -89,7 +89,7 @@ def _dry_run(options: argparse.Namespace, config: Config) -> None:
         print_json([file._asdict() for file in files])
         return
     for file in files:
-        print(f"{formats.size(file.size):>9}  {file.kind:6}  {file.path}")
+        print(f"{formats.size(file.size):>9}  {file.kind:6}  {formats.printable(file.path)}")
     total = formats.size(sum(file.size for file in files))
     say(f"Would load {formats.files(len(files))}, {total}. Nothing was changed.")
 
