@@ -69,7 +69,7 @@ def export(options: argparse.Namespace) -> None:
 
     with open_warehouse(options) as engine:
         files = export.export(engine, options.out, options.format, options.table or tables.ALL, force=options.force)
-    sizes = {name: path.stat().st_size for name, path in files.items()}
+    sizes = {name: file.stat().st_size for name, file in files.items()}
     if options.json:
         return print_json([{"table": name, "path": str(file), "bytes": sizes[name]} for name, file in files.items()])
     for name, file in files.items():
