@@ -149,7 +149,7 @@ ON_REDSHIFT_ALWAYS = {
     "test_redshift_login",
     "test_same_warehouse",
 }
-MANY = 10  # cases of a test, of which people run every fourth
+MANY = 5  # cases of a test, of which people run every fourth
 LEFT_TO_CI = (
     "most tests a third time, on the Redshift stand-in, most cases of tests that have many, and the second kind of"
     " cluster; all of them: make test CI=1, and CI does"
