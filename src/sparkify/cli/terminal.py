@@ -101,8 +101,8 @@ def confirmed(question: str, *, yes: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise ConfigError(f"{question} Pass --yes to say so.")
-    say(f"{question} [y/N] ", end="")
     try:
+        say(f"{question} [y/N] ", end="")
         answer = sys.stdin.readline()
     except KeyboardInterrupt:
         raise KeyboardInterrupt("Nothing was changed.") from None
