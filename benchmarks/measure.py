@@ -33,7 +33,7 @@ class Cost:
 def measure(command: Sequence[str], *, folder: Path, environment: dict[str, str] | None = None) -> Cost:
     """Run a command in a folder and wait for its end; raise Failed, with what it said, if it fails.
 
-    The kernel keeps the peak of a single process (``ru_maxrss``, getrusage(2)), which is at least what this one had when
+    The kernel keeps the peak of a single process (``ru_maxrss``, getrusage(2)): at least what this one had when
     it started it. Of several at a time, such as Spark's Python and its JVM, the sum is sampled from /proc, 20 times a
     second; pages that they share count twice.
     """
