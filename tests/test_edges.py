@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,17 @@ def test_many_tiny_files_are_several_batches(warehouse: Warehouse, monkeypatch: 
         (warehouse.log_data / f"{number}.json").write_text(event(sessionId=number))
     summary = warehouse.etl()
     assert (summary.batches, summary.run.counts.files, summary.run.counts.page_views) == (3, 5, 5)
+
+
+def test_tables_are_made_anew_by_several_at_once(postgres: Server) -> None:
+    """Who drops and creates tables waits for who does that already: both end well, and leave empty tables."""
+    with postgres.database() as url, ExitStack() as opened:
+        connections = [opened.enter_context(engines.connect(url)) for _ in range(4)]
+        pipeline.create_tables(connections[0])
+        with ThreadPoolExecutor(len(connections)) as threads:
+            for done in [threads.submit(pipeline.create_tables, engine) for engine in connections]:
+                done.result()
+        assert not any(pipeline.count_rows(connections[0]).values())
 
 
 def test_first_runs_of_several_at_once_do_not_collide(postgres: Server, tmp_path: Path) -> None:

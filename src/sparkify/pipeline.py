@@ -102,7 +102,7 @@ class Progress:
 def create_tables(engine: Engine) -> None:
     """Drop every table and view of the warehouse and create it anew, empty."""
     try:
-        with engine.transaction():
+        with engine.alone(), engine.transaction():
             views.drop(engine)
             for view in queries.names("staging"):
                 engine.execute(f"drop view if exists {view}")
