@@ -49,6 +49,8 @@ lint: $(INSTALLED) ## Check style and format
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/sqlfluff parse tests/golden/redshift.sql >/dev/null && echo "Redshift's SQL parses."
+	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*_*.yml
 
 types: $(INSTALLED) ## Check types
 	@$(BIN)/mypy
