@@ -1,4 +1,4 @@
-"""What is measured: each case is a row of a table here and of RESULTS.md, each series is a table of scaling.md."""
+"""The benchmarks: each case is a row of CASES and of RESULTS.md, each series is a table of scaling.md."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from benchmarks.data import DAYS, NEW_DAYS, Delivery, Source, files_of
 from benchmarks.sides import Counts, Etl, Rival, Side, environment, read_all, remove
 
 STEPS = (1, 2, 4, 8)
-"""How many times the data, or the history, of its first measurement a series goes through."""
+"""The sizes of a series, in times the data or the history of its first measurement."""
 
 
 class Bench:
-    """The place where it happens: the data, the warehouses that are filled beforehand, and those of each turn."""
+    """The benchmark's workspace: the data, the warehouses filled beforehand, and the warehouses of each turn."""
 
     def __init__(self, scratch: Path, *, scale: float, days: int = DAYS) -> None:
         self.scratch = scratch
         self.source = Source(scratch, scale=scale, days=days)
         self.empty = self.source.empty
         self._turn = scratch / "turn"
-        shutil.rmtree(self._turn, ignore_errors=True)  # what is filled beforehand depends on the code: every time anew
+        shutil.rmtree(self._turn, ignore_errors=True)  # filled warehouses depend on the code
         self._turn.mkdir()
 
     def etl(self, logs: Path, songs: Path, onto: Path | None = None, name: str = "ours") -> Etl:
-        """Return a load of ours. Two loads of one pair need two names."""
+        """Return a load by sparkify. Two loads of one pair need different names."""
         return Etl(self._turn / f"{name}.duckdb", logs, songs, onto)
 
     def rival(self, script: str, needs: str, logs: Path, songs: Path, way: str = "load") -> Rival:
-        """Return a load by a rival, in the environment that `needs` names; without a name, in ours."""
+        """Return a load by a rival, in the environment that `needs` names, or else in this one."""
         python = environment(self.scratch, needs) if needs else sys.executable
         return Rival(script, python, logs, songs, self._turn / "rival.out", way)
 
     def filled(self, name: str, logs: Path, songs: Path) -> Path:
-        """Return a warehouse of ours that is filled with that, once."""
+        """Return a warehouse filled with these files; fill it on the first call."""
         warehouse = self._turn / f"filled-{name}.duckdb"
         if not warehouse.exists():
             command = Etl(warehouse, logs, songs).command()
@@ -47,12 +47,12 @@ class Bench:
         return warehouse
 
     def full(self) -> Path:
-        """Return a warehouse with the large set."""
+        """Return a warehouse filled with the large set."""
         large = self.source.large()
         return self.filled("full", large.logs, large.songs)
 
     def arriving(self, songs: Path) -> tuple[Path, Path]:
-        """Return a folder to which the last day has just come, and a warehouse that knows all the others."""
+        """Return a folder with all days, and a warehouse that has loaded all but the last."""
         folder = self._turn / f"arriving-{songs.name}"
         remove(folder)
         folder.mkdir()
@@ -66,20 +66,20 @@ class Bench:
 
 @dataclass(frozen=True)
 class Target:
-    """What a case is to reach at scale 1."""
+    """The target of a case at scale 1."""
 
     of: Literal["ratio", "seconds", "peak"]
     limit: float  # times, seconds, bytes
-    at_least: bool = False  # or at most
+    at_least: bool = False  # the limit is a minimum, not a maximum
 
     def is_met(self, value: float) -> bool:
-        """Tell whether a value is good enough."""
+        """Return whether a value meets the target."""
         return value >= self.limit if self.at_least else value <= self.limit
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two sides that are run in turn; what ours is expected to hold in the end, if not what the other holds."""
+    """Two sides that run in turn, and the counts that sparkify must reach, if not the counts of the other side."""
 
     ours: Side
     other: Side | None = None
@@ -91,32 +91,32 @@ class Case:
     """One comparison."""
 
     name: str
-    ours: str  # what is timed
-    other: str  # against what; "" for nothing
+    ours: str  # the load by sparkify
+    other: str  # the rival; "" for none
     make: Callable[[Bench, Delivery], Pair]
     targets: tuple[Target, ...] = ()
-    of_rival: bool = False  # the ratio is rival to ours, how many times slower it is, rather than ours to the other
+    of_rival: bool = False  # the ratio is rival to sparkify (times slower), instead of sparkify to rival
     smoke: bool = False
     turns: int | None = None  # at most
-    sizes: tuple[int, ...] = ()  # events at which a slow rival is measured instead of the large set; then extrapolated
+    sizes: tuple[int, ...] = ()  # numbers of events for a slow rival, extrapolated to the large set
 
 
 @dataclass(frozen=True)
 class Series:
-    """One load at several sizes of the data, or onto several lengths of history."""
+    """One load at several sizes of the data, or on top of several lengths of history."""
 
     name: str
     title: str
     grows: Literal["data", "history"]
     unit: str
-    make: Callable[[Bench, int], tuple[float, Side]]  # step → size in that unit, and what is timed
+    make: Callable[[Bench, int], tuple[float, Side]]  # step → size in that unit, and the load
 
 
 MEMORY = Target("peak", 1.5e9)
 
 
 def at_most(times: float) -> Target:
-    """Return the target that ours takes at most so many times what the other takes."""
+    """Return the target that sparkify takes at most so many times as long as the other side."""
     return Target("ratio", times)
 
 
@@ -125,86 +125,86 @@ def slower(times: float) -> tuple[Target, ...]:
     return (Target("ratio", times, at_least=True),)
 
 
-# What is run
+# Loads of the cases
 
 
 def load_logs(bench: Bench, large: Delivery) -> Pair:
-    """Load the logs, against the statement that DuckDB has for it."""
+    """Load the logs; the rival is DuckDB's own statement."""
     rival = bench.rival("duckdb_alone.py", "", large.logs, bench.empty)
     return Pair(bench.etl(large.logs, bench.empty), rival)
 
 
 def load_unasked(bench: Bench, large: Delivery) -> Pair:
-    """Load the logs, against a script that makes the same tables of them and asks nothing."""
+    """Load the logs; the rival is a script that builds the same tables without validation."""
     return Pair(
         bench.etl(large.logs, bench.empty), bench.rival("duckdb_alone.py", "", large.logs, bench.empty, "load-star")
     )
 
 
 def load_all(bench: Bench, large: Delivery) -> Pair:
-    """Load logs and catalogue, against the same statement, which reads no song."""
+    """Load logs and catalogue; the rival is the same statement, which reads the logs only."""
     return Pair(bench.etl(large.logs, large.songs), load_logs(bench, large).other)
 
 
 def load_against(
     script: str, needs: str, bench: Bench, large: Delivery, *, joined: bool = False, way: str = "load"
 ) -> Pair:
-    """Load logs and catalogue, against a rival's five tables."""
+    """Load logs and catalogue; the rival builds five tables."""
     songs = bench.source.joined(large.songs) if joined else large.songs
     return Pair(bench.etl(large.logs, large.songs), bench.rival(script, needs, large.logs, songs, way))
 
 
 def load_four_times(bench: Bench, large: Delivery) -> Pair:
-    """Load four times the logs, and the catalogue."""
+    """Load four times the logs, and the catalogue; compare with the large set."""
     return Pair(bench.etl(bench.source.logs(4), large.songs), bench.etl(large.logs, large.songs, name="other"), dict)
 
 
 def load_a_day(bench: Bench, large: Delivery, *, catalogue: bool) -> Pair:
-    """Load one more day, against loading them all."""
+    """Load one more day; compare with a load of all days."""
     songs = large.songs if catalogue else bench.empty
     folder, warehouse = bench.arriving(songs)
     return Pair(bench.etl(folder, songs, warehouse), bench.etl(large.logs, songs, name="other"))
 
 
 def load_nothing(bench: Bench, large: Delivery) -> Pair:
-    """Find out that there is nothing new."""
+    """Run when there are no new files."""
     ours = bench.etl(large.logs, large.songs, bench.full())
     return Pair(ours, None, Etl(bench.full(), large.logs, large.songs).count)
 
 
 def load_songs(bench: Bench, large: Delivery) -> Pair:
-    """Load the catalogue alone, against reading its files and throwing them away."""
+    """Load the catalogue alone; the rival reads the files and discards them."""
     return Pair(bench.etl(bench.empty, large.songs), read_all(large.songs))
 
 
 def load_ten_times_the_songs(bench: Bench, large: Delivery) -> Pair:
-    """Load ten times the catalogue, against the catalogue."""
+    """Load ten times the catalogue; compare with the catalogue."""
     songs = bench.source.catalogue(10 * bench.source.songs)
     return Pair(bench.etl(bench.empty, songs), bench.etl(bench.empty, large.songs, name="other"), dict)
 
 
 def load_again(bench: Bench, large: Delivery) -> Pair:
-    """Load a week that is known, under new names, against a week that is new."""
+    """Load a known week under new file names; compare with a new week."""
     again = bench.etl(bench.source.renamed_days(NEW_DAYS), bench.empty, bench.full())
     new = bench.etl(bench.source.next_days(NEW_DAYS), bench.empty, bench.full(), name="other")
     return Pair(again, new, Etl(bench.full(), large.logs, large.songs).count)
 
 
 def load_broken(how: str, bench: Bench, large: Delivery) -> Pair:
-    """Load logs with bad lines, against the same logs without."""
+    """Load logs with bad lines; compare with the same logs without them."""
     broken = bench.source.broken(large.logs, how)
     ours, other = bench.etl(broken, bench.empty), bench.etl(large.logs, bench.empty, name="other")
     return Pair(ours, other, (lambda: {"events": 0}) if how == "every-line" else None)
 
 
 def load_odd(bench: Bench, large: Delivery) -> Pair:
-    """Load what the generator makes with 1 % dirt, against the same logs without."""
+    """Load the generator's logs with 1 % of dirty records; compare with clean logs."""
     dirty = bench.source.large(dirty=0.01)
     return Pair(bench.etl(dirty.logs, bench.empty), bench.etl(large.logs, bench.empty, name="other"))
 
 
 def load_late_songs(bench: Bench, large: Delivery) -> Pair:
-    """Load the catalogue after the logs, against both at once."""
+    """Load the catalogue after the logs; compare with a load of both at once."""
     without = bench.filled("logs", large.logs, bench.empty)
     return Pair(bench.etl(large.logs, large.songs, without), bench.etl(large.logs, large.songs, name="other"))
 
@@ -212,7 +212,7 @@ def load_late_songs(bench: Bench, large: Delivery) -> Pair:
 CHDB, DBT, SPARK = ("chdb_star.py", "chdb"), ("dbt_duckdb/load.py", "dbt_duckdb"), ("spark_star.py", "spark")
 CTAS = "DuckDB's `CREATE TABLE AS SELECT * FROM read_json`, 18 typed columns"
 FIRST = "the first load"
-AS_FAST = at_most(1.1)  # "as fast as": a tenth is noise
+AS_FAST = at_most(1.1)  # as fast as the other side: a tenth is noise
 
 CASES = (
     Case("logs", "first load, the logs alone", CTAS, load_logs, (at_most(1.3),), smoke=True),
@@ -220,7 +220,7 @@ CASES = (
     Case(
         "star",
         "first load, the logs alone",
-        "a script for DuckDB that makes the same tables of them, and asks nothing of a record",
+        "a DuckDB script that builds the same tables without validation",
         load_unasked,
     ),
     Case("chdb", "first load", "chdb", partial(load_against, *CHDB), slower(1), of_rival=True),
@@ -229,28 +229,28 @@ CASES = (
     Case(
         "chdb-joined",
         "first load",
-        "chdb, the catalogue joined into one file for it beforehand",
+        "chdb, with the catalogue joined into one file beforehand",
         partial(load_against, *CHDB, joined=True),
         of_rival=True,
     ),
     Case(
         "dbt-joined",
         "first load",
-        "dbt-duckdb, the catalogue joined into one file for it beforehand",
+        "dbt-duckdb, with the catalogue joined into one file beforehand",
         partial(load_against, *DBT, joined=True),
         of_rival=True,
     ),
     Case(
         "spark-joined",
         "first load",
-        "Spark, local, the catalogue joined into one file for it beforehand",
+        "Spark, local, with the catalogue joined into one file beforehand",
         partial(load_against, *SPARK, joined=True),
         of_rival=True,
     ),
     Case(
         "dlt-arrow",
         "first load",
-        "dlt into DuckDB, given Arrow tables by a reader of one's own",
+        "dlt into DuckDB, with Arrow tables from a custom reader",
         partial(load_against, "dlt_star.py", "dlt", way="load-arrow"),
         of_rival=True,
         turns=2,
@@ -276,7 +276,7 @@ CASES = (
     ),
     Case(
         "nightly",
-        f"the last day onto the others, {DAYS - 1} at full length",
+        f"the last day, on top of the others ({DAYS - 1} at full scale)",
         f"{FIRST}, the logs alone",
         partial(load_a_day, catalogue=False),
         (at_most(1 / 15),),
@@ -284,7 +284,7 @@ CASES = (
     ),
     Case(
         "nightly-catalogue",
-        "the same, with the whole catalogue in the folders that are listed",
+        "the same, with the whole catalogue in the listed folders",
         f"{FIRST}, logs and catalogue",
         partial(load_a_day, catalogue=True),
         (at_most(1 / 15),),
@@ -292,7 +292,7 @@ CASES = (
     Case("nothing", "a run with nothing new", "", load_nothing, (Target("seconds", 1.5),), smoke=True),
     Case(
         "songs",
-        "first load, the catalogue alone: a file a song",
+        "first load, the catalogue alone: one file per song",
         "`find | xargs -P4 cat > /dev/null`",
         load_songs,
         (at_most(2.5),),
@@ -316,7 +316,7 @@ CASES = (
     ),
     Case(
         "again",
-        "a week of known files under new names: all duplicates",
+        "a week of known files under new names, all duplicates",
         "a week of new files",
         load_again,
         (AS_FAST,),
@@ -325,23 +325,23 @@ CASES = (
     Case(
         "bad-lines",
         "logs with 1 % of broken lines in every file",
-        "the logs without",
+        "clean logs",
         partial(load_broken, "1-percent"),
         (at_most(1.5),),
         smoke=True,
     ),
-    Case("odd", "logs from `generate --dirty 0.01`", "the logs without", load_odd, (at_most(1.5),)),
-    Case("one-bad-line", "logs with one broken line a file", "the logs without", partial(load_broken, "one-line")),
-    Case("only-bad-lines", "logs of broken lines only", "the logs as they were", partial(load_broken, "every-line")),
+    Case("odd", "logs from `generate --dirty 0.01`", "clean logs", load_odd, (at_most(1.5),)),
+    Case("one-bad-line", "logs with one broken line per file", "clean logs", partial(load_broken, "one-line")),
+    Case("only-bad-lines", "logs of broken lines only", "clean logs", partial(load_broken, "every-line")),
     Case("late-songs", "the catalogue, after all the plays", FIRST, load_late_songs, (at_most(1),)),
 )
 
 
-# What grows
+# Loads of the series
 
 
 def more_logs(bench: Bench, step: int, how: str = "") -> tuple[float, Side]:
-    """Load 1 to 8 halves of the large set's logs, or a quarter of that when they are broken."""
+    """Load 1 to 8 halves of the large set's logs; of broken logs, a quarter of that."""
     times = step / 8 if how else step / 2
     logs = bench.source.logs(times)
     size = sum(path.stat().st_size for path in files_of(logs)) / 1e6
@@ -355,33 +355,33 @@ def more_songs(bench: Bench, step: int) -> tuple[float, Side]:
 
 
 def more_known_files(bench: Bench, step: int) -> tuple[float, Side]:
-    """Find nothing new where 1 to 8 eighths of the large set's catalogue are known."""
+    """Run without new files when 1 to 8 eighths of the large set's catalogue are loaded."""
     songs = bench.source.songs * step // 8
     folder = bench.source.catalogue(songs)
     return songs, bench.etl(bench.empty, folder, bench.filled(f"songs-{step}", bench.empty, folder))
 
 
 def history(bench: Bench, step: int, *, catalogue: bool = True) -> tuple[int, Path]:
-    """Return a warehouse with 1 to 8 eighths of the large set's days, and how many that is."""
+    """Return a number of days, 1 to 8 eighths of the large set's, and a warehouse with them."""
     days = max(1, bench.source.days * step // 8)
     songs = bench.source.large().songs if catalogue else bench.empty
     return days, bench.filled(f"history-{days}-{catalogue}", bench.source.first_days(days), songs)
 
 
 def a_day_onto(bench: Bench, step: int) -> tuple[float, Side]:
-    """Load a day onto a history."""
+    """Load a day on top of a history."""
     days, warehouse = history(bench, step)
     return days, bench.etl(bench.source.next_days(1), bench.empty, warehouse)
 
 
 def known_days_onto(bench: Bench, step: int) -> tuple[float, Side]:
-    """Load the first days of a history again, as many as the shortest has."""
+    """Load the first days of a history again, as many as the shortest history has."""
     days, warehouse = history(bench, step)
     return days, bench.etl(bench.source.renamed_days(min(NEW_DAYS, history(bench, 1)[0])), bench.empty, warehouse)
 
 
 def songs_onto(bench: Bench, step: int) -> tuple[float, Side]:
-    """Load the whole catalogue onto a history without one."""
+    """Load the whole catalogue on top of a history without one."""
     days, warehouse = history(bench, step, catalogue=False)
     return days, bench.etl(bench.empty, bench.source.large().songs, warehouse)
 
@@ -390,7 +390,7 @@ SERIES = (
     Series("logs", "First load of logs", "data", "MB", more_logs),
     Series(
         "one-bad-line",
-        "First load of logs with one broken line a file (MB without it)",
+        "First load of logs with one broken line per file (MB without it)",
         "data",
         "MB",
         partial(more_logs, how="one-line"),
@@ -402,9 +402,9 @@ SERIES = (
         "MB",
         partial(more_logs, how="every-line"),
     ),
-    Series("songs", "First load of a catalogue, a file a song", "data", "files", more_songs),
-    Series("known-files", "A run with nothing new, by files known", "data", "files", more_known_files),
-    Series("day", "One day, onto days loaded before", "history", "days", a_day_onto),
-    Series("again", "Known days under new names, onto days loaded before", "history", "days", known_days_onto),
+    Series("songs", "First load of a catalogue, one file per song", "data", "files", more_songs),
+    Series("known-files", "A run with nothing new, by known files", "data", "files", more_known_files),
+    Series("day", "One day, on top of earlier days", "history", "days", a_day_onto),
+    Series("again", "Known days under new names, on top of earlier days", "history", "days", known_days_onto),
     Series("late-songs", "The whole catalogue, after days of plays", "history", "days", songs_onto),
 )
