@@ -134,7 +134,7 @@ def load_logs(bench: Bench, large: Delivery) -> Pair:
     return Pair(bench.etl(large.logs, bench.empty), rival)
 
 
-def load_unasked(bench: Bench, large: Delivery) -> Pair:
+def load_unvalidated(bench: Bench, large: Delivery) -> Pair:
     """Load the logs; the rival is a script that builds the same tables without validation."""
     return Pair(
         bench.etl(large.logs, bench.empty), bench.rival("duckdb_alone.py", "", large.logs, bench.empty, "load-star")
@@ -221,7 +221,7 @@ CASES = (
         "star",
         "first load, the logs alone",
         "a DuckDB script that builds the same tables without validation",
-        load_unasked,
+        load_unvalidated,
     ),
     Case("chdb", "first load", "chdb", partial(load_against, *CHDB), slower(1), of_rival=True),
     Case("dbt", "first load", "dbt-duckdb", partial(load_against, *DBT), slower(3), of_rival=True),

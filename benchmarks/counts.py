@@ -1,9 +1,9 @@
-"""Print what a warehouse of ours holds, in the words in which its rivals are counted too.
+"""Print the row counts of a sparkify warehouse, under the same names as those of its rivals.
 
     python counts.py WAREHOUSE.duckdb
 
-Rivals build the original's five tables, from plays alone. Ours has more: `users` and `time` also know those who only
-viewed pages, so the users and the moments of plays are counted here.
+Rivals build the original's five tables, from plays alone. In sparkify, `users` and `time` also contain page views. So
+this script counts only the users and timestamps of plays.
 """
 
 from __future__ import annotations

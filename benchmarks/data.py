@@ -1,4 +1,4 @@
-"""The data that is loaded: made once by `sparkify generate`, kept in the scratch folder, cut and broken as asked."""
+"""The input data: generated once by `sparkify generate`, kept in the scratch folder, then cut or broken on request."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from pathlib import Path
 EVENTS = 4_000_000
 SONGS = 100_000
 DAYS = 60
-NEW_DAYS = 7  # that come after those
-_EVENTS_A_USER_AND_DAY = 2.8  # what `sparkify generate` says
+NEW_DAYS = 7  # the days that follow DAYS
+_EVENTS_A_USER_AND_DAY = 2.8  # the rate of `sparkify generate`
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """Two folders of files."""
+    """A folder of logs and a folder of song files."""
 
     logs: Path
     songs: Path
 
 
 class Source:
-    """Makes deliveries in a scratch folder, each once for its parameters."""
+    """Generates deliveries in a scratch folder, once for each set of parameters."""
 
     def __init__(self, scratch: Path, *, scale: float, days: int = DAYS) -> None:
         self.scale = scale
@@ -37,25 +37,25 @@ class Source:
 
     @property
     def songs(self) -> int:
-        """How many songs the catalogue of the large set has."""
+        """The number of songs in the catalogue of the large set."""
         return round(SONGS * self.scale)
 
     def large(self, *, dirty: float = 0.0) -> Delivery:
-        """Return the large set: `days` log files and a file a song; `dirty` is the generator's own share of dirt."""
+        """Return the large set: `days` log files, one file per song, and `dirty` as the share of dirty records."""
         if dirty:
             return self._generated(EVENTS * self.scale, self.songs, self.days, dirty)
         return Delivery(self.first_days(self.days), self._all().songs)
 
     def logs(self, times: float) -> Path:
-        """Return as many log files as the large set has, with `times` as many events, from a catalogue of its own."""
+        """Return as many log files as in the large set, with `times` as many events, from a separate catalogue."""
         return self._generated(EVENTS * self.scale * times, 1_000, self.days).logs
 
     def small(self, events: int) -> Delivery:
-        """Return a set of about so many events, whatever the scale, with songs in the same proportion."""
+        """Return a set of about this many events at any scale, with songs in proportion."""
         return self._generated(events, events * SONGS // EVENTS, self.days)
 
     def catalogue(self, songs: int) -> Path:
-        """Return a folder of so many one-song files."""
+        """Return a folder of this many one-song files."""
         return self._generated(0, songs, 0).songs
 
     def first_days(self, days: int) -> Path:
@@ -68,12 +68,12 @@ class Source:
         return self._once(f"{self._name}-next-{days}", lambda folder: _link(chosen, folder))
 
     def renamed_days(self, days: int) -> Path:
-        """Return a folder of the first days of the large set, under other names."""
+        """Return a folder of the first days of the large set, under other file names."""
         chosen = self._days()[:days]
         return self._once(f"{self._name}-renamed-{days}", lambda folder: _link(chosen, folder, "again-"))
 
     def joined(self, songs: Path) -> Path:
-        """Return a folder of one-song files as one file with a song a line."""
+        """Join a folder of one-song files into one file with a song per line; return its path."""
 
         def join(folder: Path) -> None:
             folder.mkdir()
@@ -83,7 +83,7 @@ class Source:
         return self._once(f"{songs.parent.name}-joined", join) / "songs.json"
 
     def broken(self, logs: Path, how: str) -> Path:
-        """Return some logs with lines cut in half: `how` is a key of BREAKS."""
+        """Return logs with lines cut in half: `how` is a key of BREAKS."""
 
         def write(folder: Path) -> None:
             folder.mkdir()
@@ -115,7 +115,7 @@ class Source:
         return Delivery(made / "log_data", made / "song_data")
 
     def _once(self, name: str, make: Callable[[Path], None]) -> Path:
-        """Make a folder if it is not there; what was interrupted is made anew."""
+        """Make a folder if it does not exist; replace one that was interrupted."""
         folder = self._folder / name
         if not folder.exists():
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -142,7 +142,7 @@ def _half(line: bytes) -> bytes:
 
 
 def _some_bad_lines(lines: list[bytes]) -> Iterator[bytes]:
-    """Yield the lines, and one time in a hundred a bad one after it: anywhere, the same places every time."""
+    """Yield the lines, and after one in a hundred a bad line, at random but reproducible places."""
     draw = random.Random(len(lines)).random
     for line in lines:
         yield line
@@ -164,4 +164,4 @@ BREAKS: dict[str, Callable[[list[bytes]], Iterator[bytes] | list[bytes]]] = {
     "one-line": _one_bad_line,
     "every-line": _only_bad_lines,
 }
-"""Ways to break a log file: the good lines stay as they are, in the first two."""
+"""Ways to break a log file; the first two leave the good lines unchanged."""

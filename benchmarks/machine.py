@@ -1,4 +1,4 @@
-"""The machine and the versions that a report was made with. Nothing that names the machine."""
+"""Describe the machine and the versions behind a report, without the machine's name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REQUIREMENTS = Path(__file__).parent / "rivals" / "requirements"
 
 
 def describe() -> dict[str, str]:
-    """Return what the machine is."""
+    """Return processor, memory and system."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     return {
@@ -25,7 +25,7 @@ def describe() -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """Return the version of all that is measured."""
+    """Return the versions of Python, Java, the rivals and DuckDB."""
     ours = {name: metadata.version(name) for name in ("duckdb",)}
     rivals = {
         found[1]: found[2]

@@ -1,4 +1,4 @@
-"""What a whole process costs: wall time, processor time and peak memory, of it and of all that it starts."""
+"""Measure the cost of a whole process and its children: wall time, processor time and peak memory."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_INTERVAL = 0.05  # seconds between two looks at the memory of processes that start others
+_INTERVAL = 0.05  # seconds between two samples of the memory of a process tree
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
 class Failed(Exception):
-    """A process that was to be measured ended with an error."""
+    """The measured process ended with an error."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one run of a command took."""
+    """The cost of one run of a command."""
 
     seconds: float  # from start to end
     processor: float  # seconds of all cores, in user and kernel mode
-    peak: int  # bytes resident at once: of the process alone, or the largest sum over it and those it started
+    peak: int  # resident bytes: of the process alone, or the largest sum over the process tree
 
 
 def measure(command: Sequence[str], *, folder: Path, environment: dict[str, str] | None = None) -> Cost:
-    """Run a command in a folder and wait for its end; raise Failed, with what it said, if it fails.
+    """Run a command in a folder and wait for its end; raise Failed with its output if it fails.
 
-    The kernel keeps the peak of a single process (``ru_maxrss``, getrusage(2)): at least what this one had when
-    it started it. Of several at a time, such as Spark's Python and its JVM, the sum is sampled from /proc, 20 times a
-    second; pages that they share count twice.
+    The kernel records the peak of a single process (``ru_maxrss``, getrusage(2)), which is never below this process's
+    size when it started the child. For several processes at once, such as Spark's Python and its JVM, the sum is
+    sampled from /proc 20 times a second; shared pages count twice.
     """
-    os.sync()  # what the turn before has left to write is not this one's
+    os.sync()  # the previous turn's pending writes must not count
     with tempfile.TemporaryFile() as said:
         started = time.perf_counter()
         with subprocess.Popen(
@@ -53,7 +53,7 @@ def measure(command: Sequence[str], *, folder: Path, environment: dict[str, str]
             sampler.start()
             try:
                 _, status, usage = os.wait4(process.pid, 0)
-            except KeyboardInterrupt:  # which a session of its own does not hear of
+            except KeyboardInterrupt:  # does not reach a process in its own session
                 os.killpg(process.pid, signal.SIGKILL)
                 raise
             seconds = time.perf_counter() - started
@@ -68,7 +68,7 @@ def measure(command: Sequence[str], *, folder: Path, environment: dict[str, str]
 
 
 class _Sampler(threading.Thread):
-    """Looks at all processes of a session until told to stop."""
+    """Samples all processes of a session until stopped."""
 
     def __init__(self, session: int) -> None:
         super().__init__(daemon=True)
@@ -79,7 +79,7 @@ class _Sampler(threading.Thread):
 
     @property
     def processor(self) -> float:
-        """Seconds of processor time of all that was seen."""
+        """The processor time of all observed processes, in seconds."""
         return sum(self._ticks.values()) / _TICK
 
     def run(self) -> None:
@@ -87,7 +87,7 @@ class _Sampler(threading.Thread):
             self.peak = max(self.peak, sum(self._look()))
 
     def stop(self) -> None:
-        """Stop, and wait for that."""
+        """Stop the thread and wait for its end."""
         self._ended.set()
         self.join()
 
@@ -98,7 +98,7 @@ class _Sampler(threading.Thread):
             if folder.name.isdecimal():
                 try:
                     stat = (folder / "stat").read_text()
-                except OSError:  # it has ended
+                except OSError:  # the process has ended
                     continue
                 # After the name in brackets: state, parent, group, session, … (proc_pid_stat(5)).
                 fields = stat.rpartition(")")[2].split()

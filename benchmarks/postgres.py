@@ -1,11 +1,11 @@
-"""Load of generated logs into PostgreSQL, against PostgreSQL's own COPY and the star's INSERTs by hand.
+"""Load generated logs into PostgreSQL; the rival is PostgreSQL's own COPY with hand-written INSERTs.
 
     .venv/bin/python benchmarks/postgres.py [--events 300000] [--runs 3] [--server URL]
 
-The rival starts from a CSV that is prepared beforehand, with the same columns, already typed, repaired and free of
-duplicates, in the server's own format: COPY into one unindexed table, then one plain INSERT … SELECT a table of the
-star. No JSON, no ledger, no checks. Ours starts from the JSON files. Both are whole processes, run in turn. Without
---server, a temporary server is started as the tests start theirs.
+The rival starts from a CSV file prepared beforehand, in the server's own format. Its columns are the same, already
+typed, repaired and deduplicated. The rival runs COPY into one unindexed table, then one plain INSERT … SELECT per table
+of the star schema. It has no JSON, no ledger and no checks. Sparkify starts from the JSON files. Both are whole
+processes and run in turn. Without --server, a temporary server is started, as in the tests.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=300_000)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--server", metavar="URL", help="a server on which databases may be made")
+    parser.add_argument("--server", metavar="URL", help="a server on which the login can create databases")
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="sparkify-bench-") as folder,
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def prepare(logs: Path, csv: Path) -> None:
-    """Write the logs as the CSV that the rival starts from."""
+    """Write the logs to the CSV file that the rival starts from."""
     columns = (
         "artist, auth, firstName, gender, itemInSession, lastName, length, level, location, method, page,"
         " registration::bigint, sessionId, song, status, ts, userAgent, nullif(userId::varchar, '')"
@@ -99,22 +99,22 @@ def measure(folder: Path, running: Server, options: argparse.Namespace) -> None:
                 command = [*etl, url] if name == "ours" else [sys.executable, "-c", RIVAL, url, str(csv)]
                 started = time.perf_counter()
                 subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                if turn:  # the first turn warms files and server
+                if turn:  # the first turn only warms files and server
                     times[name].append(time.perf_counter() - started)
                 schema = "sparkify" if name == "ours" else "public"
                 rows[name] = count(url, schema)
     if rows["ours"] != rows["rival"]:
-        raise SystemExit(f"not the same rows: ours {rows['ours']}, rival {rows['rival']}")
+        raise SystemExit(f"The row counts differ: sparkify {rows['ours']}; rival {rows['rival']}.")
     ratio = statistics.median(ours / rival for ours, rival in zip(times["ours"], times["rival"], strict=True))
     print(f"{rows['ours']}; medians of {options.runs} whole processes")
-    print(f"COPY of prepared CSV and INSERTs by hand  {statistics.median(times['rival']):6.2f} s")
+    print(f"COPY of prepared CSV, hand-written INSERTs {statistics.median(times['rival']):6.2f} s")
     print(
-        f"sparkify etl from JSON                    {statistics.median(times['ours']):6.2f} s   {ratio:.2f} times that"
+        f"sparkify etl from JSON                     {statistics.median(times['ours']):6.2f} s   {ratio:.2f} times that"
     )
 
 
 def count(url: str, schema: str) -> str:
-    """Return the number of rows of each table that both make."""
+    """Return the row count of each table that both sides create."""
     import psycopg
 
     with psycopg.connect(url) as connection:

@@ -127,16 +127,16 @@ def line(case: Case, measured: Raw, raw: Raw) -> str:
 
 def row(case: Case, measured: Raw, raw: Raw) -> str:
     """Return one case as a row."""
-    told = " and ".join(wanted(target, case) for target in case.targets)
+    targets = " and ".join(wanted(target, case) for target in case.targets)
     against = case.other.replace("|", r"\|")  # a bare | would end the cell
     if reason := unmeasured(measured):
-        return f"| {case.ours} | | | | {against} | | | | | {told} | {reason} |"
+        return f"| {case.ours} | | | | {against} | | | | | {targets} | {reason} |"
     values = figures(case, measured, raw)
     met = ", ".join(verdict(target, values) for target in case.targets)
     ratio = shown_ratio(values["ratio"]) if "ratio" in values else ""
     mark = " \\*" if case.sizes else ""
     ours, other = (pair(values, name) for name in ("", "other "))
-    return f"| {case.ours} | {ours} | {against} | {other} | {ratio}{mark} | {told} | {met} |"
+    return f"| {case.ours} | {ours} | {against} | {other} | {ratio}{mark} | {targets} | {met} |"
 
 
 def verdict(target: Target, values: dict[str, float]) -> str:
@@ -220,11 +220,11 @@ def notes(raw: Raw) -> str:
     ]
     if not lines:
         return ""
-    told = "\n".join(lines)
+    items = "\n".join(lines)
     return f"""
 \\* Extrapolated in a straight line from two smaller sets, because the large set would take too long:
 
-{told}
+{items}
 """
 
 
@@ -242,8 +242,8 @@ def scaling(raw: Raw) -> str:
 Each table measures one load at {", ".join(map(str, STEPS[:-1]))} and {STEPS[-1]} times the data, or on top of as many
 times the history. Figures are medians of {min(raw["runs"], 3)} whole processes, in turn.
 
-*The last to the first* is a ratio of two costs per unit of data: from {STEPS[-2]} to {STEPS[-1]} times the data, and
-from {STEPS[0]} to {STEPS[-2]} times. A ratio of 1 is a straight line; up to {LINEAR:g} counts as linear.
+*The last to the first* divides two costs per unit of data. The last is measured from {STEPS[-2]} to {STEPS[-1]} times the
+data, the first from {STEPS[0]} to {STEPS[-2]} times. A ratio of 1 is a straight line; up to {LINEAR:g} counts as linear.
 
 {parts}
 """

@@ -1,12 +1,14 @@
-"""Measure everything: generate the data, run ours and its rivals in turn, hold their row counts together, report.
+"""Generate the data, run sparkify and its rivals in turn, compare their row counts, and write the report.
 
     .venv/bin/python -m benchmarks.run [--scale 1] [--runs 5] [--cases logs nightly] [--out benchmarks]
     .venv/bin/python -m benchmarks.run --smoke
 
-Whole processes, cold start included, files warm: a first turn is not counted, and the order is swapped every turn. A
-warehouse is fresh each time, and made and removed outside the time. Data and the rivals' environments are kept in the
-scratch folder; at scale 1 that takes 40 GB, and the runs take an hour or two. --out gets results.json, and
-RESULTS.md and scaling.md, which are made from it; `python -m benchmarks.report results.json` makes them again.
+Each run is a whole process, cold start included, with warm files. The first turn is not counted, and the order
+alternates. Every run has a fresh warehouse, created and deleted outside the measured time.
+
+The scratch folder keeps the data and the rivals' environments. At scale 1 it takes 40 GB, and the runs take an hour or
+two. The folder of --out receives results.json, RESULTS.md and scaling.md. The pages are generated from results.json;
+`python -m benchmarks.report results.json` generates them again.
 """
 
 from __future__ import annotations
@@ -29,24 +31,24 @@ from benchmarks.measure import Cost, Failed, measure
 from benchmarks.sides import Side, Unavailable, disagreement
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-SMOKE_SCALE, SMOKE_DAYS = 0.01, 10  # few days, so that a day is a large file as the reader has it
+SMOKE_SCALE, SMOKE_DAYS = 0.01, 10  # few days, so that each file is large enough for the fast path
 
 Raw = dict[str, Any]
-"""What was measured, as it goes into results.json."""
+"""The measurements, as stored in results.json."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and report; return 1 if something did not run, or if row counts differ."""
+    """Measure and report; return 1 if a case failed or row counts differ."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--scale", type=float, default=1.0, help="1: 4 million events and 100,000 songs")
-    parser.add_argument("--runs", type=int, default=5, help="turns that are counted")
-    parser.add_argument("--cases", nargs="*", metavar="CASE", help="only these, and no series unless asked for")
-    parser.add_argument("--series", nargs="*", metavar="SERIES", help="only these, and no cases unless asked for")
-    parser.add_argument("--smoke", action="store_true", help="a few cases, tiny, once: does it run, is it the same")
+    parser.add_argument("--runs", type=int, default=5, help="measured turns")
+    parser.add_argument("--cases", nargs="*", metavar="CASE", help="only these, and no series without --series")
+    parser.add_argument("--series", nargs="*", metavar="SERIES", help="only these, and no cases without --cases")
+    parser.add_argument("--smoke", action="store_true", help="run a few tiny cases once, and compare their row counts")
     parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir()) / "sparkify-benchmarks")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the report goes (default: nowhere)")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="write the report here (default: no report)")
     options = parser.parse_args(arguments)
     cases = chosen(CASES, options.cases, options.series is None, parser)
     series = chosen(SERIES, options.series, options.cases is None, parser)
@@ -71,12 +73,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def chosen(
     table: Sequence[Any], names: list[str] | None, all_of_it: bool, parser: argparse.ArgumentParser
 ) -> list[Any]:
-    """Return the entries that are named; without names, all or none."""
+    """Return the named entries; without names, all or none."""
     if names is None:
         return list(table) if all_of_it else []
     known = {entry.name: entry for entry in table}
     if unknown := [name for name in names if name not in known]:
-        parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(known)}")
+        parser.error(f"unknown: {', '.join(unknown)}. Choose from {', '.join(known)}.")
     return [known[name] for name in names]
 
 
@@ -89,7 +91,7 @@ def measure_all(
     warm: bool = True,
     keep: Callable[[Raw], None] = lambda _: None,
 ) -> Raw:
-    """Measure cases and series in one session; `keep` what there is after each."""
+    """Measure cases and series in one session; call `keep` with the results so far after each."""
     large = bench.source.large()
     raw: Raw = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
@@ -118,7 +120,7 @@ def measure_all(
 
 
 def attempt(measuring: Callable[..., Raw], *arguments: Any) -> Raw:
-    """Measure; or say what was not to be had here, or what failed."""
+    """Measure; or return why a rival is unavailable, or the error."""
     try:
         return measuring(*arguments)
     except Unavailable as reason:
@@ -128,7 +130,7 @@ def attempt(measuring: Callable[..., Raw], *arguments: Any) -> Raw:
 
 
 def measure_case(bench: Bench, case: Case, runs: int, warm: bool) -> Raw:
-    """Run both sides of a case in turn, and compare what they hold in the end."""
+    """Run both sides of a case in turn, then compare their row counts."""
     pair = case.make(bench, bench.source.large())
     sides = [side for side in (pair.ours, pair.other) if side]
     costs: list[list[Cost]] = [[] for _ in sides]
@@ -141,8 +143,8 @@ def measure_case(bench: Bench, case: Case, runs: int, warm: bool) -> Raw:
     return {"ours": [asdict(cost) for cost in ours], "other": [asdict(cost) for cost in other], **compared(pair)}
 
 
-def measure_slow(bench: Bench, case: Case, runs: int, warm: bool) -> Raw:  # noqa: ARG001 - called as measure_case is
-    """Run a slow rival at its sizes, and ours once at each to compare what they hold."""
+def measure_slow(bench: Bench, case: Case, runs: int, warm: bool) -> Raw:  # noqa: ARG001 - called like measure_case
+    """Run a slow rival at its sizes, and sparkify once at each to compare row counts."""
     found: Raw = {"events": [], "other": []}
     for size in case.sizes:
         pair = case.make(bench, bench.source.small(size))
@@ -155,7 +157,7 @@ def measure_slow(bench: Bench, case: Case, runs: int, warm: bool) -> Raw:  # noq
 
 
 def measure_series(bench: Bench, series: Series, runs: int) -> Raw:
-    """Run every step of a series, all steps in each turn."""
+    """Run every step of a series in each turn."""
     steps = [series.make(bench, step) for step in STEPS]
     costs: list[list[Cost]] = [[] for _ in steps]
     for turn in range(-1, runs):
@@ -167,7 +169,7 @@ def measure_series(bench: Bench, series: Series, runs: int) -> Raw:
 
 
 def timed(bench: Bench, side: Side) -> Cost:
-    """Run one side once: where no configuration lies about, and with bytecode, as what is installed has it."""
+    """Run one side once, in a folder without configuration, and with bytecode as in an installed package."""
     side.prepare()
     kept_away = ("SPARKIFY_", "PYTHONDONTWRITEBYTECODE")
     plain = {name: value for name, value in os.environ.items() if not name.startswith(kept_away)}
@@ -175,7 +177,7 @@ def timed(bench: Bench, side: Side) -> Cost:
 
 
 def compared(pair: Pair) -> Raw:
-    """Count both sides, and say where they differ."""
+    """Return the row counts of sparkify, and how the other side's differ."""
     ours = pair.ours.count()
     expected = pair.expected() if pair.expected else pair.other.count() if pair.other else {}
     return {"counts": ours, "disagreement": disagreement(ours, expected)}

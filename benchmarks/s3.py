@@ -1,9 +1,9 @@
-"""Reading many small objects from S3 against boto3 with 16 threads.
+"""Read many small objects from S3; the rival is boto3 with 16 threads.
 
     .venv/bin/python -m benchmarks.s3 [--objects 20000] [--latency 20] [--runs 3]
 
-The tests' own S3, in a process of its own, waits 20 ms before each answer. Both sides list all keys, then read every
-object in that version, and hand the bytes on in the order of the keys. Prints medians and the ratio.
+The tests' own S3 server runs in a separate process and waits 20 ms before each answer. Both sides list all keys, read
+every object in the listed version, and return the bytes in the order of the keys. Prints medians and the ratio.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ RECORD = '{{"num_songs": 1, "artist_id": "AR{0}", "song_id": "SO{0}", "title": "
 
 
 def main() -> None:
-    """Serve, read in turn, print."""
+    """Start the server, run both sides, print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--objects", type=int, default=20_000)
     parser.add_argument("--latency", type=float, default=20, help="milliseconds before each answer")
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def measure(options: argparse.Namespace) -> None:
-    """Time both ways of reading."""
+    """Time both sides."""
     rivals: dict[str, Callable[[], int]] = {"boto3": with_boto3, "ours": with_ours}
     times: dict[str, list[float]] = {name: [] for name in rivals}
     sizes = set()
@@ -60,7 +60,7 @@ def measure(options: argparse.Namespace) -> None:
             started = time.perf_counter()
             sizes.add(read())
             times[name].append(time.perf_counter() - started)
-    assert len(sizes) == 1, "both read the same"
+    assert len(sizes) == 1, "the sides read different numbers of bytes"
     medians = {name: statistics.median(values) for name, values in times.items()}
     print(f"{options.objects:,} objects, {sizes.pop() / 1e6:.1f} MB, {options.latency:g} ms; medians of {options.runs}")
     for name, label in (("boto3", f"boto3, {THREADS} threads"), ("ours", "sparkify")):
@@ -69,7 +69,7 @@ def measure(options: argparse.Namespace) -> None:
 
 
 def with_boto3() -> int:
-    """Read as one would with boto3: a page of keys at a time, and a pool of threads with a connection each."""
+    """Read in the usual way for boto3: one page of keys at a time, and a thread pool with one connection per thread."""
     import boto3
     from botocore.config import Config
 
@@ -85,7 +85,7 @@ def with_boto3() -> int:
 
 
 def with_ours() -> int:
-    """Read as a run does."""
+    """Read in the way of a run."""
     files = sources.list_files("songs", "s3://bucket/")
     size = 0
     with tempfile.TemporaryDirectory(prefix="sparkify-bench-") as folder:

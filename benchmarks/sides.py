@@ -1,4 +1,4 @@
-"""The two sides of a comparison: ours, a rival in an environment of its own, or a command of the system."""
+"""The two sides of a comparison: sparkify, a rival in its own environment, or a shell command."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from typing import Protocol
 HERE = Path(__file__).parent
 
 Counts = dict[str, int]
-"""What was loaded: table, in the words of counts.py → rows."""
+"""Loaded rows by table, under the names of counts.py."""
 
 
 class Unavailable(Exception):
-    """A rival cannot be run on this machine, and why."""
+    """A rival cannot run on this machine; the message gives the reason."""
 
 
 class Side(Protocol):
-    """One of two that do the same work."""
+    """One of two sides that do the same work."""
 
     def prepare(self) -> None:
-        """Make ready for a turn, outside the time that is taken."""
+        """Prepare a turn, outside the measured time."""
 
     def command(self) -> list[str]:
-        """Return the command that is timed."""
+        """Return the measured command."""
 
     def count(self) -> Counts:
-        """Return what the turn has loaded."""
+        """Return the row counts after the turn."""
 
 
 @dataclass(frozen=True)
 class Etl:
-    """`sparkify etl` into a fresh warehouse, or into a copy of one that is filled already."""
+    """`sparkify etl` into a fresh warehouse, or into a copy of a filled one."""
 
     warehouse: Path
     logs: Path
     songs: Path
-    onto: Path | None = None  # the warehouse that is copied
+    onto: Path | None = None  # the warehouse to copy
     options: tuple[str, ...] = ()
 
     def prepare(self) -> None:
-        """Remove the warehouse of the turn before."""
+        """Delete the warehouse of the previous turn; copy the filled one, if any."""
         remove(self.warehouse)
         if self.onto:
             shutil.copyfile(self.onto, self.warehouse)
@@ -66,17 +66,17 @@ class Etl:
 
 @dataclass(frozen=True)
 class Rival:
-    """A script in rivals/, run by a Python that has its packages."""
+    """A script in rivals/, run by a Python with its packages."""
 
     script: str  # below rivals/
     python: str
     logs: Path
     songs: Path
     out: Path
-    way: str = "load"  # what the script calls it
+    way: str = "load"  # the script's subcommand
 
     def prepare(self) -> None:
-        """Remove what the turn before has made."""
+        """Delete the output of the previous turn."""
         remove(self.out)
 
     def command(self) -> list[str]:
@@ -85,13 +85,13 @@ class Rival:
         return [self.python, str(HERE / "rivals" / self.script), self.way, *places]
 
     def count(self) -> Counts:
-        """Let the rival count."""
+        """Run the rival's own count."""
         return _printed([self.python, str(HERE / "rivals" / self.script), "count", str(self.out)])
 
 
 @dataclass(frozen=True)
 class Shell:
-    """A line of shell that loads nothing."""
+    """A shell command that loads nothing."""
 
     line: str
     loaded: Counts = field(default_factory=dict)
@@ -104,17 +104,17 @@ class Shell:
         return ["sh", "-c", self.line]
 
     def count(self) -> Counts:
-        """Return nothing to compare."""
+        """Return the given counts, by default none."""
         return self.loaded
 
 
 def read_all(folder: Path) -> Shell:
-    """Return the line that reads every file of a folder and throws away what it reads."""
+    """Return the shell command that reads every file of a folder and discards the bytes."""
     return Shell(f"find {shlex.quote(str(folder))} -type f -print0 | xargs -0 -P4 cat > /dev/null")
 
 
 def disagreement(ours: Counts, other: Counts) -> str:
-    """Say in which tables, of those that both have, the numbers of rows differ; nothing if in none."""
+    """Return the tables that both sides have and whose row counts differ, as text; empty if none."""
     return ", ".join(
         f"{table}: {ours[table]:,} and {other[table]:,} rows"
         for table in ours
@@ -123,7 +123,7 @@ def disagreement(ours: Counts, other: Counts) -> str:
 
 
 def environment(scratch: Path, name: str) -> str:
-    """Return the Python of a rival's environment, made if need be; raise Unavailable where it cannot be had."""
+    """Return the Python of a rival's environment; create it if needed, or raise Unavailable."""
     if name == "spark" and not shutil.which("java"):
         raise Unavailable("there is no Java runtime: apt-get install default-jre-headless")
     requirements = HERE / "rivals" / "requirements" / f"{name}.txt"
@@ -136,13 +136,13 @@ def environment(scratch: Path, name: str) -> str:
         install = [str(python), "-m", "pip", "install", "--quiet", "--requirement", str(requirements)]
         done = subprocess.run(install, env=plain, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
         if done.returncode:
-            raise Unavailable(f"its packages cannot be installed: pip install -r {requirements.relative_to(HERE)}")
+            raise Unavailable(f"its packages could not be installed: pip install -r {requirements.relative_to(HERE)}")
         (folder / "complete").touch()
     return str(python)
 
 
 def remove(path: Path) -> None:
-    """Remove a file or folder, and what stands beside it under its name with an ending."""
+    """Delete a file or folder, and everything beside it whose name begins with its name."""
     for found in path.parent.glob(f"{path.name}*"):
         if found.is_dir():
             shutil.rmtree(found)

@@ -1,8 +1,8 @@
-"""Each view, whole, against a plain statement on the same warehouse: distinct listeners and plays of each day.
+"""Query each whole view; the rival is a plain statement that counts distinct listeners and plays per day.
 
     .venv/bin/python benchmarks/views.py [--users 6200] [--days 60] [--songs 2000] [--runs 5]
 
-On DuckDB, in turn, after one turn to warm the file. All rows are fetched; of events, its dearest column is read. Prints
+On DuckDB, in turn, after one turn to warm the file. All rows are fetched; of `events`, one column is aggregated. Prints
 medians and ratios to that statement.
 """
 
@@ -22,7 +22,7 @@ RIVAL = "select cast(start_time as date), count(distinct user_id), count(*) from
 
 
 def main() -> None:
-    """Generate, load, ask in turn, print."""
+    """Generate and load the data, run the queries, print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=int, default=6200)
     parser.add_argument("--days", type=int, default=60)
@@ -34,14 +34,14 @@ def main() -> None:
 
 
 def measure(folder: Path, options: argparse.Namespace) -> None:
-    """Time the views of a generated warehouse."""
+    """Time the views on a generated warehouse."""
     url, data = f"duckdb:///{folder / 'sparkify.duckdb'}", folder / "data"
     size = ["--users", str(options.users), "--days", str(options.days), "--songs", str(options.songs)]
     sources = ["--log-data", str(data / "log_data"), "--song-data", str(data / "song_data"), "--warehouse", url]
     for command in (["generate", "--out", str(data), *size], ["etl", *sources]):
         subprocess.run([sys.executable, "-m", "sparkify", *command], check=True, stdout=subprocess.DEVNULL)
     asked = {"by hand": RIVAL, **{view: f"select * from {view}" for view in tables.VIEWS}}
-    asked["events"] = "select max(item_in_session) from events"  # a million rows in Python would time Python
+    asked["events"] = "select max(item_in_session) from events"  # fetching a million rows would time Python
     times: dict[str, list[float]] = {name: [] for name in asked}
     with engines.connect(url, read_only=True) as engine:
         events = engine.value("select count(*) from events")
@@ -54,7 +54,7 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
     print(f"{events:,} events; medians of {options.runs}")
     for name, taken in times.items():
         ratio = statistics.median(ours / rival for ours, rival in zip(taken, times["by hand"], strict=True))
-        print(f"{name:20} {statistics.median(taken):7.3f} s  {ratio:6.1f} times the statement by hand")
+        print(f"{name:20} {statistics.median(taken):7.3f} s  {ratio:6.1f} times the plain statement")
 
 
 if __name__ == "__main__":

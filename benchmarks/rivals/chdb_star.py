@@ -1,11 +1,11 @@
-"""ClickHouse in the process (chdb): the five tables of the original as MergeTree tables in a folder.
+"""Embedded ClickHouse (chdb): build the original's five tables as MergeTree tables in a folder.
 
-    python chdb_star.py load LOGS SONGS OUT    SONGS: a folder of one-song files, or one file with a song a line
+    python chdb_star.py load LOGS SONGS OUT    SONGS: a folder of one-song files, or one file with one song per line
     python chdb_star.py count OUT
 
-The logs are read once, with their types given, into a table in memory of the plays and the columns that are needed;
-the star is made from that. Sorting keys are what the tables are asked by, as ClickHouse's documentation of MergeTree
-advises.
+The logs are read once, with explicit types, into an in-memory table of the plays and the required columns. The star
+schema is built from that table. Sorting keys are the columns that queries filter by, as ClickHouse's documentation of
+MergeTree advises.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def load(logs: str, songs: str, out: str) -> None:
 
 
 def count(out: str) -> None:
-    """Print how many rows each table has."""
+    """Print the row count of each table."""
     connection = chdb.connect(out)
     counts = {
         table: int(str(connection.query(f"select count() from {table}", "TSV")))

@@ -1,13 +1,13 @@
-"""dlt into DuckDB: it loads both sources, then SQL makes the five tables of the original.
+"""dlt into DuckDB: dlt loads both sources, then SQL builds the original's five tables.
 
-    python dlt_star.py load LOGS SONGS OUT           with its filesystem source and its reader of JSON lines
-    python dlt_star.py load-arrow LOGS SONGS OUT     with pyarrow's reader, whose tables it need not normalize
+    python dlt_star.py load LOGS SONGS OUT           with dlt's filesystem source and JSON Lines reader
+    python dlt_star.py load-arrow LOGS SONGS OUT     with pyarrow's reader, whose tables need no normalization
     python dlt_star.py count OUT
 
-The first is what dlt's documentation says for files of JSON lines, with large pages and every core for normalizing
-("Optimizing dlt"); the second what it says for tables that are there already ("Arrow Table / Pandas"), and needs code
-of one's own that lists, reads and types. Both put Parquet between dlt's steps, drop page views as they are read, and
-transform by the destination's SQL client.
+`load` follows dlt's documentation for JSON Lines files, with large pages and all cores for normalization ("Optimizing
+dlt"). `load-arrow` follows its documentation for existing tables ("Arrow Table / Pandas"); it requires custom code that
+lists, reads and types. Both use Parquet between dlt's steps, drop page views while reading, and transform with the
+destination's SQL client.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def load_arrow(logs: str, songs: str, out: str) -> None:
 
 
 def build(resources: list[Any], out: str) -> None:
-    """Load the plays and the catalogue, and make the star of them."""
+    """Load the plays and the catalogue, then build the star schema."""
     os.environ.update(SETTINGS)
     import dlt
 
@@ -132,7 +132,7 @@ def build(resources: list[Any], out: str) -> None:
 
 
 def count(out: str) -> None:
-    """Print how many rows each table has."""
+    """Print the row count of each table."""
     with duckdb.connect(out, read_only=True) as connection:
         selects = {table: f"select count(*) from main.{table}" for table in STAR}
         selects["matched plays"] = "select count(song_id) from main.songplays"

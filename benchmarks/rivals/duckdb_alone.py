@@ -1,12 +1,12 @@
-"""DuckDB alone: the logs into one table by one statement, or into the tables that ours makes of them.
+"""DuckDB alone: load the logs into one table with one statement, or into the tables that sparkify builds.
 
     python duckdb_alone.py load LOGS SONGS OUT         one table of 18 typed columns, default settings
     python duckdb_alone.py load-star LOGS SONGS OUT    five tables with keys, through temporary staging
     python duckdb_alone.py count OUT
 
-SONGS is not read. Types are given, as DuckDB's documentation of JSON loading advises where they are known: nothing has
-to be guessed. The second way asks nothing of a record, and has no contract, ledger, quarantine, repair or checks: what
-ours takes beyond it is their price. Its keys are those of ours, but that a track's is made more simply.
+SONGS is not read. Types are explicit, as DuckDB's documentation of JSON loading advises for known types, so DuckDB does
+not infer them. `load-star` does not validate records, and has no contract, ledger, quarantine, repair or checks. The
+extra time of sparkify is the price of these. Its keys are sparkify's, but the key of a track is simpler.
 """
 
 from __future__ import annotations
@@ -69,18 +69,18 @@ STAR = {
 
 
 def source(logs: str) -> str:
-    """Return the SQL of the events."""
+    """Return the SQL that reads the events."""
     columns = ", ".join(f"{name}: '{kind}'" for name, kind in TYPES.items())
     return f"read_json('{logs}/**/*.json', columns = {{{columns}}})"
 
 
-def load(logs: str, songs: str, out: str) -> None:  # noqa: ARG001 - every rival is given both
+def load(logs: str, songs: str, out: str) -> None:  # noqa: ARG001 - every rival receives both
     """Load the logs into one table."""
     with duckdb.connect(out) as connection:
         connection.execute(f"create table events as select * from {source(logs)}")
 
 
-def load_star(logs: str, songs: str, out: str) -> None:  # noqa: ARG001 - every rival is given both
+def load_star(logs: str, songs: str, out: str) -> None:  # noqa: ARG001 - every rival receives both
     """Load the logs into five tables."""
     with duckdb.connect(out) as connection:
         connection.execute("set preserve_insertion_order = false")
@@ -95,7 +95,7 @@ def load_star(logs: str, songs: str, out: str) -> None:  # noqa: ARG001 - every 
 
 
 def count(out: str) -> None:
-    """Print how many events there are."""
+    """Print the number of events."""
     with duckdb.connect(out, read_only=True) as connection:
         [events] = connection.execute("select count(*) from events").fetchone() or [0]
     print(json.dumps({"events": events}))

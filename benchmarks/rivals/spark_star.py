@@ -1,11 +1,11 @@
-"""Spark on this machine: the five tables of the original as Parquet.
+"""Local Spark: build the original's five tables as Parquet.
 
-    python spark_star.py load LOGS SONGS OUT    SONGS: a folder of one-song files, or one file with a song a line
+    python spark_star.py load LOGS SONGS OUT    SONGS: a folder of one-song files, or one file with one song per line
     python spark_star.py count OUT
 
-Schemas are given, so that nothing is read twice to guess them, and the plays are kept in memory, since three tables
-are made of them. As many shuffle partitions as cores instead of 200, and a small cost of opening a file, so that tiny
-files are packed into few tasks: both as Spark's "Performance Tuning" page says for data like this.
+Schemas are explicit, so that Spark does not read the files twice to infer them. The plays are cached in memory, because
+three tables are built from them. Two settings follow Spark's "Performance Tuning" page for such data: as many shuffle
+partitions as cores instead of 200, and a low cost of opening a file, so that tiny files share tasks.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TABLES = ("songplays", "users", "songs", "artists", "time")
 
 
 def session() -> SparkSession:
-    """Start Spark in this process's own JVM."""
+    """Start Spark in a JVM of this process."""
     return (
         SparkSession.builder.master("local[*]")
         .config("spark.driver.memory", "6g")
@@ -89,7 +89,7 @@ def load(logs: str, songs: str, out: str) -> None:
 
 
 def count(out: str) -> None:
-    """Print how many rows each table has."""
+    """Print the row count of each table."""
     spark = session()
     counts = {table: spark.read.parquet(f"{out}/{table}").count() for table in TABLES}
     counts["matched plays"] = spark.read.parquet(f"{out}/songplays").where("song_id is not null").count()

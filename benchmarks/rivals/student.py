@@ -1,10 +1,10 @@
-"""The usual course project: pandas reads file by file, and every row is an INSERT of its own. Here into DuckDB.
+"""The usual course project, on DuckDB: pandas reads file by file, and every row is a separate INSERT.
 
     python student.py load LOGS SONGS OUT    SONGS: a folder of one-song files
     python student.py count OUT
 
-One transaction a file, values bound, primary keys declared, one SELECT a play to find its song: as it is commonly
-handed in.
+As in common submissions, there is one transaction per file, values are bound, primary keys are declared, and one SELECT
+per play finds its song.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def load_song(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 
 def load_log(connection: duckdb.DuckDBPyConnection, path: Path, plays: int) -> int:
-    """Insert the plays of a file, their times and their users; return how many plays there are now."""
+    """Insert the plays of a file, their times and their users; return the number of plays so far."""
     frame = pd.read_json(path, lines=True, convert_dates=False, dtype={"userId": str})
     frame = frame[frame["page"] == "NextSong"]
     moments = pd.to_datetime(frame["ts"], unit="ms")
@@ -108,7 +108,7 @@ def load_log(connection: duckdb.DuckDBPyConnection, path: Path, plays: int) -> i
 
 
 def count(out: str) -> None:
-    """Print how many rows each table has. Which plays are matched is left out: the first name of an artist decides."""
+    """Print the row count of each table, but not of matched plays: those depend on the first insert of an artist."""
     with duckdb.connect(out, read_only=True) as connection:
         counts = {
             table: (connection.execute(f"select count(*) from {table}").fetchone() or [0])[0]

@@ -1,9 +1,9 @@
-"""dbt with DuckDB: the project beside this file makes the five tables of the original, a model each.
+"""dbt with DuckDB: the project beside this file builds the original's five tables, one model each.
 
-    python load.py load LOGS SONGS OUT    SONGS: a folder of one-song files, or one file with a song a line
+    python load.py load LOGS SONGS OUT    SONGS: a folder of one-song files, or one file with one song per line
     python load.py count OUT
 
-Types are given, models that do not depend on each other run on four threads, and the logs are read once.
+Types are explicit, independent models run on four threads, and the logs are read once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PROJECT = Path(__file__).parent
 
 
 def load(logs: str, songs: str, out: str) -> None:
-    """Run the project."""
+    """Run the dbt project."""
     os.environ["STAR_OUT"] = out
     os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
     from dbt.cli.main import dbtRunner
@@ -36,7 +36,7 @@ def load(logs: str, songs: str, out: str) -> None:
 
 
 def count(out: str) -> None:
-    """Print how many rows each table has."""
+    """Print the row count of each table."""
     with duckdb.connect(out, read_only=True) as connection:
         selects = {
             table: f"select count(*) from {table}" for table in ("songplays", "users", "songs", "artists", "time")

@@ -1,4 +1,4 @@
--- time: one row per moment at which something was played.
+-- time: one row per distinct timestamp of a play.
 select
     start_time, hour(start_time) as hour, day(start_time) as day, week(start_time) as week,
     month(start_time) as month, year(start_time) as year, dayofweek(start_time) as weekday
