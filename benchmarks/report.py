@@ -242,8 +242,9 @@ def scaling(raw: Raw) -> str:
 Each table measures one load at {", ".join(map(str, STEPS[:-1]))} and {STEPS[-1]} times the data, or on top of as many
 times the history. Figures are medians of {min(raw["runs"], 3)} whole processes, in turn.
 
-*The last to the first* divides two costs per unit of data. The last is measured from {STEPS[-2]} to {STEPS[-1]} times the
-data, the first from {STEPS[0]} to {STEPS[-2]} times. A ratio of 1 is a straight line; up to {LINEAR:g} counts as linear.
+*The last to the first* divides two costs per unit of data. The last is measured from {STEPS[-2]} to {STEPS[-1]} times
+the data, the first from {STEPS[0]} to {STEPS[-2]} times. A ratio of 1 is a straight line; up to {LINEAR:g} counts as
+linear.
 
 {parts}
 """
