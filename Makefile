@@ -45,10 +45,12 @@ run: $(INSTALLED) ## Sample data, tables, ETL, the five top songs, and the repor
 test: $(INSTALLED) ## Run the tests (ARGS="-k ledger": some; CI=1: on every engine)
 	@$(BIN)/pytest $(ARGS)
 
-lint: $(INSTALLED) ## Check style and format
+lint: $(INSTALLED) ## Check style, imports, prose and workflows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/sqlfluff parse tests/golden/redshift.sql >/dev/null && echo "Redshift's SQL parses."
+	@$(BIN)/lint-imports --no-logo --no-cache
+	@$(BIN)/python tools/check_prose.py
+	@$(BIN)/sqlfluff parse docs/redshift.sql >/dev/null && echo "Redshift's SQL parses."
 	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*_*.yml
 

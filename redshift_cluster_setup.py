@@ -3,7 +3,7 @@
 import sys
 
 try:
-    from sparkify.cli import main
+    from sparkify.cli.main import main
 except ModuleNotFoundError as error:
     sys.exit(f"{error}. Run `make install` once, then .venv/bin/python redshift_cluster_setup.py")
 

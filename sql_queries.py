@@ -1,11 +1,12 @@
-"""All SQL of the warehouse, in the four lists of the original design, as the configured warehouse gets it."""
+"""The SQL of the configured warehouse, in the four lists of the original design: create, drop, copy, insert."""
 
 import sys
 
 try:
-    from sparkify import config, statements
-    from sparkify.cli.terminal import printing
+    from sparkify import config
+    from sparkify.cli.output import printing
     from sparkify.errors import SparkifyError
+    from sparkify.pipeline import statements
 except ModuleNotFoundError as error:
     sys.exit(f"{error}. Run `make install` once, then .venv/bin/python sql_queries.py")
 

@@ -22,9 +22,9 @@ from typing import Any
 
 from tests.s3 import CREDENTIALS
 
-from sparkify import sources
 from sparkify.config import Aws
-from sparkify.contents import Contents
+from sparkify.sources import listing
+from sparkify.sources.cache import Contents
 
 THREADS = 16
 RECORD = '{{"num_songs": 1, "artist_id": "AR{0}", "song_id": "SO{0}", "title": "{1}", "duration": 200.5, "year": 0}}'
@@ -86,7 +86,7 @@ def with_boto3() -> int:
 
 def with_ours() -> int:
     """Read in the way of a run."""
-    files = sources.list_files("songs", "s3://bucket/")
+    files = listing.list_files("songs", "s3://bucket/")
     size = 0
     with tempfile.TemporaryDirectory(prefix="sparkify-bench-") as folder:
         contents = Contents(Path(folder), Aws())

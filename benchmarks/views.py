@@ -16,7 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from sparkify import engines, tables
+from sparkify.sql import model
+from sparkify.warehouse.connect import open_warehouse
 
 RIVAL = "select cast(start_time as date), count(distinct user_id), count(*) from songplays group by 1"
 
@@ -40,10 +41,10 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
     sources = ["--log-data", str(data / "log_data"), "--song-data", str(data / "song_data"), "--warehouse", url]
     for command in (["generate", "--out", str(data), *size], ["etl", *sources]):
         subprocess.run([sys.executable, "-m", "sparkify", *command], check=True, stdout=subprocess.DEVNULL)
-    asked = {"by hand": RIVAL, **{view: f"select * from {view}" for view in tables.VIEWS}}
+    asked = {"by hand": RIVAL, **{view: f"select * from {view}" for view in model.VIEWS}}
     asked["events"] = "select max(item_in_session) from events"  # fetching a million rows would time Python
     times: dict[str, list[float]] = {name: [] for name in asked}
-    with engines.connect(url, read_only=True) as engine:
+    with open_warehouse(url, read_only=True) as engine:
         events = engine.value("select count(*) from events")
         for turn in range(options.runs + 1):
             for name, sql in asked.items():

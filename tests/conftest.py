@@ -17,10 +17,15 @@ from tests.realdata import real_data
 from tests.redshift import Standin, standin
 from tests.s3 import CREDENTIALS, S3, serving
 
-from sparkify import checks, config, engines, pipeline, tables
-from sparkify import s3 as s3_client
-from sparkify.engines.base import Engine
-from sparkify.pipeline import Options, Summary
+from sparkify import config
+from sparkify.aws.s3 import bucket
+from sparkify.pipeline import checks
+from sparkify.pipeline.progress import Options, Summary
+from sparkify.pipeline.run import etl
+from sparkify.sql import model
+from sparkify.warehouse.base import Warehouse
+from sparkify.warehouse.connect import open_warehouse
+from sparkify.warehouse.install import create_missing_tables
 
 if TYPE_CHECKING:  # loaded by the tests that need a browser, or an account
     from playwright.sync_api import Browser
@@ -58,7 +63,7 @@ class Silent:
         """Take no notice."""
 
 
-class Warehouse:
+class Sandbox:
     """A warehouse under test, and the two folders that it is filled from."""
 
     def __init__(self, url: str, folder: Path) -> None:
@@ -80,15 +85,15 @@ class Warehouse:
         )
         narrator = Silent()
         try:
-            return pipeline.etl(settings, Options(**options), narrator)
+            return etl(settings, Options(**options), narrator)
         finally:
             self.said = narrator.lines
 
     @contextmanager
-    def reading(self) -> Iterator[Engine]:
+    def reading(self) -> Iterator[Warehouse]:
         """Open the warehouse as configured, to read what it holds."""
-        with engines.connect(self.url, config.load(environ=self.environ), read_only=True) as engine:
-            if engine.name == "redshift":
+        with open_warehouse(self.url, config.load(environ=self.environ), read_only=True) as engine:
+            if engine.engine == "redshift":
                 engine.execute("set extra_float_digits to 2")  # or it shows 15 digits of a number
             yield engine
 
@@ -99,12 +104,12 @@ class Warehouse:
 
     def execute(self, sql: str) -> int:
         """Change the warehouse behind the pipeline's back."""
-        with engines.connect(self.url) as engine:
+        with open_warehouse(self.url) as engine:
             return engine.execute(sql)
 
     def contents(self) -> dict[str, list[Row]]:
         """Return every row of every table that does not depend on when or how often the files were loaded."""
-        selects = {table: f"select * from {table}" for table in tables.ALL if table != "etl_runs"}
+        selects = {table: f"select * from {table}" for table in model.ALL if table != "etl_runs"}
         selects["etl_files"] = "select source, path from etl_files"
         selects["rejected_records"] = "select source, file, line, reason, record from rejected_records"
         with self.reading() as engine:
@@ -242,7 +247,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(params=ENGINES)
-def make_warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Warehouse]]:
+def make_warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Sandbox]]:
     """Make warehouses, as many as the test wants: empty ones with folders of their own, or copies of another."""
     server = {"postgresql": "postgres", "redshift": "redshift"}.get(request.param)
     running: Server | Standin | None = request.getfixturevalue(server) if server else None
@@ -253,12 +258,12 @@ def make_warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[C
     with ExitStack() as made:
         numbers = itertools.count(1)
 
-        def make(copied: Warehouse | None = None) -> Warehouse:
+        def make(copied: Sandbox | None = None) -> Sandbox:
             folder = tmp_path / f"warehouse-{next(numbers)}"
             file = folder / "sparkify.duckdb"
             template = copied.url if copied else None
             url = made.enter_context(running.database(template)) if running else f"duckdb:///{file}"
-            new = Warehouse(url, folder)
+            new = Sandbox(url, folder)
             new.environ = environ
             if copied:
                 new.log_data, new.song_data = copied.log_data, copied.song_data
@@ -270,16 +275,16 @@ def make_warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[C
 
 
 @pytest.fixture
-def warehouse(make_warehouse: Callable[[], Warehouse]) -> Warehouse:
+def warehouse(make_warehouse: Callable[[], Sandbox]) -> Sandbox:
     """Make one empty warehouse."""
     return make_warehouse()
 
 
 @pytest.fixture
-def delivered(warehouse: Warehouse) -> Warehouse:
+def delivered(warehouse: Sandbox) -> Sandbox:
     """Return an empty warehouse, its tables and views made, whose folders hold a first delivery."""
-    with engines.connect(warehouse.url) as engine:
-        pipeline.create_missing_tables(engine)
+    with open_warehouse(warehouse.url) as engine:
+        create_missing_tables(engine)
     deliveries.first(warehouse.log_data, warehouse.song_data)
     return warehouse
 
@@ -290,7 +295,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     from botocore.loaders import JSONFileLoader
     from tests.cloud import Cloud, read_once
 
-    from sparkify.cluster import account
+    from sparkify.aws import account
 
     monkeypatch.setattr(account, "PAUSE", 0.0)
     monkeypatch.setattr(JSONFileLoader, "load_file", read_once)
@@ -341,8 +346,8 @@ def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for variable, value in CREDENTIALS.items():
         monkeypatch.setenv(variable, value)
-    s3_client.bucket.cache_clear()
+    bucket.cache_clear()
     with serving() as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         yield server
-    s3_client.bucket.cache_clear()
+    bucket.cache_clear()

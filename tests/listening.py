@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conftest import Warehouse
+from tests.conftest import Sandbox
 from tests.deliveries import HEARD, LATE, LOST, play, song, view, write
 
 DAY = 86_400  # seconds; the delivery starts on Thursday, 2018-11-01, 20:57:10.796 UTC
@@ -44,7 +44,7 @@ EVENTS = [
 ]
 
 
-def deliver(warehouse: Warehouse) -> None:
+def deliver(warehouse: Sandbox) -> None:
     """Load the fortnight, a song that was heard, and a record that is none."""
     write(warehouse.song_data / "heard.json", song("SOHEARD", HEARD, "ARKNOWN"))
     write(warehouse.log_data / "events.json", *EVENTS, "{broken")

@@ -361,11 +361,11 @@ def event_of(values: Values) -> Event:
     ts, session, item = values["ts"], values["sessionId"], values["itemInSession"]
     user_id, level, page = values["userId"], values["level"], values["page"]
     key = f"{ts}-{session}-{item}-{user_id or ''}"
-    head, tail = (key, moment(ts), user_id, level), (session, values["location"], values["userAgent"])
+    head, tail = (key, moment(ts), user_id, level), (session, item, values["location"], values["userAgent"])
     user = None
     if user_id is not None:
         name = (values["firstName"], values["lastName"], values["gender"])
-        user = (user_id, *name, level, moment(values["registration"]), moment(ts))
+        user = (user_id, *name, level, moment(values["registration"]), moment(ts), session, item)
     if page == "NextSong":
         track = (values["song"], values["artist"], values["length"])
         return Event("songplays", key, (*head, *tail, track), user, (ts, item))

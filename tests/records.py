@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.conftest import Warehouse
+from tests.conftest import Sandbox
 
-from sparkify.sources import Kind
+from sparkify.sources.listing import Kind
 
 PLAY: dict[str, object] = {
     "ts": 1541105830796,
@@ -75,12 +75,12 @@ def keys(kind: Kind, *numbers: int) -> list[str]:
     return [f"1541105830796-38-{number}-8" if kind == "events" else f"SO{number}" for number in numbers]
 
 
-def folder(warehouse: Warehouse, kind: Kind) -> Path:
+def folder(warehouse: Sandbox, kind: Kind) -> Path:
     """Return the folder that a kind of record is read from."""
     return warehouse.log_data if kind == "events" else warehouse.song_data
 
 
-def loaded(warehouse: Warehouse, kind: Kind) -> list[str]:
+def loaded(warehouse: Sandbox, kind: Kind) -> list[str]:
     """Return the keys of the facts, or of the songs."""
     facts = "select songplay_id from songplays union all select page_view_id from page_views"
     keys = warehouse.query(facts if kind == "events" else "select song_id from songs")

@@ -14,14 +14,16 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from tests.conftest import Warehouse
+from tests.conftest import Sandbox
 from tests.records import GOOD, KINDS, folder, joined, keys, loaded, play, song
 
-from sparkify import cli, pipeline, reader
+from sparkify.cli.main import main
 from sparkify.config import Config
 from sparkify.errors import SourceError
-from sparkify.pipeline import Limit, Narrator
-from sparkify.sources import Kind, SourceFile
+from sparkify.pipeline import run as pipeline_run
+from sparkify.pipeline.progress import Limit, Narrator
+from sparkify.sources.listing import Kind, SourceFile
+from sparkify.staging import fast_path
 
 MEND = "Mend the file, or pass --skip-bad-files."
 
@@ -78,10 +80,10 @@ UNREADABLE: dict[str, tuple[str, Make, str]] = {
 
 @pytest.mark.parametrize(("name", "make", "reason"), [pytest.param(*how, id=why) for why, how in UNREADABLE.items()])
 def test_unreadable_file_fails_the_run_or_is_skipped(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, name: str, make: Make, reason: str
+    warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch, name: str, make: Make, reason: str
 ) -> None:
     """An unreadable file fails the run by name; a run told to skip it loads the others, and the next tries it again."""
-    monkeypatch.setattr(reader, "DIRECT_SIZE", 0)  # what fails when read directly is then read exactly
+    monkeypatch.setattr(fast_path, "MIN_SIZE", 0)  # what fails when read directly is then read exactly
     bad = warehouse.log_data / name
     make(bad)
     (warehouse.log_data / "a.json").write_text(GOOD["events"][0])
@@ -104,7 +106,7 @@ def test_unreadable_file_fails_the_run_or_is_skipped(
 
 @pytest.mark.parametrize("direct_size", [0, 1 << 40])
 def test_file_that_vanishes_after_it_was_listed_fails_the_run(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, direct_size: int
+    warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch, direct_size: int
 ) -> None:
     """A file that is gone when its turn comes is named, and nothing is changed."""
 
@@ -113,9 +115,9 @@ def test_file_that_vanishes_after_it_was_listed_fails_the_run(
         (warehouse.log_data / "b.json").unlink()
         return files
 
-    listed = pipeline.list_sources
-    monkeypatch.setattr(pipeline, "list_sources", list_sources)
-    monkeypatch.setattr(reader, "DIRECT_SIZE", direct_size)
+    listed = list_sources
+    monkeypatch.setattr(pipeline_run, "list_sources", list_sources)
+    monkeypatch.setattr(fast_path, "MIN_SIZE", direct_size)
     for name, text in zip(("a.json", "b.json"), GOOD["events"], strict=True):
         (warehouse.log_data / name).write_text(text)
     with pytest.raises(SourceError) as caught:
@@ -124,21 +126,21 @@ def test_file_that_vanishes_after_it_was_listed_fails_the_run(
     assert not any(warehouse.contents().values())
 
 
-def test_log_that_changes_while_it_is_read_waits(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_that_changes_while_it_is_read_waits(warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a log that changes between its clean lines and its odd one, nothing is loaded before the next run."""
     log = warehouse.log_data / "b.json"
     log.write_bytes(joined(*(play(itemInSession=number) for number in range(30)), "{broken"))
     (warehouse.log_data / "a.json").write_text(play(itemInSession=100))
-    read_directly = reader.Reader._read_directly
+    read_directly = fast_path.read
 
-    def read(self: reader.Reader, *words: Any) -> Any:
-        taken = read_directly(self, *words)
+    def read(*words: Any) -> Any:
+        taken = read_directly(*words)
         log.write_bytes(joined(*(play(itemInSession=number) for number in range(31))))
         return taken
 
     with monkeypatch.context() as patched:
-        patched.setattr(reader, "DIRECT_SIZE", 0)
-        patched.setattr(reader.Reader, "_read_directly", read)
+        patched.setattr(fast_path, "MIN_SIZE", 0)
+        patched.setattr(fast_path, "read", read)
         assert list(warehouse.etl().skipped) == [str(log)]
     assert loaded(warehouse, "events") == keys("events", 100)
     assert warehouse.failed_checks() == []
@@ -147,7 +149,7 @@ def test_log_that_changes_while_it_is_read_waits(warehouse: Warehouse, monkeypat
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_of_a_skipped_file_no_record_is_loaded(warehouse: Warehouse, kind: Kind) -> None:
+def test_of_a_skipped_file_no_record_is_loaded(warehouse: Sandbox, kind: Kind) -> None:
     """However many records were read before a file broke, it leaves none, and the files after it are whole."""
     numbers = range(100, 5100)
     many = [play(itemInSession=n) if kind == "events" else song(song_id=f"SO{n}") for n in numbers]
@@ -159,7 +161,7 @@ def test_of_a_skipped_file_no_record_is_loaded(warehouse: Warehouse, kind: Kind)
     assert loaded(warehouse, kind) == keys(kind, 1, 2)
 
 
-def test_folder_linked_into_itself_is_listed_once(warehouse: Warehouse) -> None:
+def test_folder_linked_into_itself_is_listed_once(warehouse: Sandbox) -> None:
     """A link to a folder above it leads to no file a second time, and another link to a folder to its files."""
     (warehouse.log_data / "deep").mkdir()
     for number, name in enumerate(("a.json", "deep/b.json")):
@@ -174,7 +176,7 @@ def test_folder_linked_into_itself_is_listed_once(warehouse: Warehouse) -> None:
     assert listed == [str(warehouse.log_data / name) for name in ("a.json", "deep/b.json", "linked/c.json")]
 
 
-def test_link_to_itself_is_skipped_like_any_unreadable_file(warehouse: Warehouse) -> None:
+def test_link_to_itself_is_skipped_like_any_unreadable_file(warehouse: Sandbox) -> None:
     """A link that leads nowhere but to itself costs that file alone."""
     bad = warehouse.log_data / "b.json"
     bad.symlink_to(bad)
@@ -184,7 +186,7 @@ def test_link_to_itself_is_skipped_like_any_unreadable_file(warehouse: Warehouse
 
 
 @pytest.mark.parametrize("name", [b"\xff.json", b"\xff/a.json"])
-def test_name_that_is_not_utf8_fails_the_run(warehouse: Warehouse, name: bytes) -> None:
+def test_name_that_is_not_utf8_fails_the_run(warehouse: Sandbox, name: bytes) -> None:
     """No database can keep such a name: the run says what is to be renamed."""
     path = os.path.join(os.fsencode(warehouse.log_data), name)  # noqa: PTH118 - a Path holds no bytes
     os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
@@ -198,10 +200,10 @@ def test_name_that_is_not_utf8_fails_the_run(warehouse: Warehouse, name: bytes) 
 # From the command line
 
 
-def run(warehouse: Warehouse, *options: str) -> int:
+def run(warehouse: Sandbox, *options: str) -> int:
     """Run `sparkify etl` on a warehouse; return its exit code."""
     folders = ["--log-data", str(warehouse.log_data), "--song-data", str(warehouse.song_data)]
-    return cli.main(["etl", *folders, "--warehouse", warehouse.url, *options])
+    return main(["etl", *folders, "--warehouse", warehouse.url, *options])
 
 
 @pytest.fixture
@@ -213,7 +215,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("elsewhere")
 @pytest.mark.parametrize("kind", KINDS)
 def test_missing_folder_fails_with_what_to_set(
-    warehouse: Warehouse, kind: Kind, capsys: pytest.CaptureFixture[str]
+    warehouse: Sandbox, kind: Kind, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A folder that is not there fails the run with its name and the setting to mend, without a traceback."""
     folder(warehouse, kind).rmdir()
@@ -228,7 +230,7 @@ def test_missing_folder_fails_with_what_to_set(
 
 @pytest.mark.usefixtures("elsewhere")
 def test_too_many_rejected_records_fail_with_their_places(
-    warehouse: Warehouse, capsys: pytest.CaptureFixture[str]
+    warehouse: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The message of a run with too many bad records leads to them."""
     (warehouse.log_data / "a.json").write_bytes(joined(play(), "42"))
@@ -237,7 +239,7 @@ def test_too_many_rejected_records_fail_with_their_places(
     assert run(warehouse, "--max-rejected", "50%") == 0
 
 
-def test_run_that_could_read_no_file_leaves_no_trace(warehouse: Warehouse) -> None:
+def test_run_that_could_read_no_file_leaves_no_trace(warehouse: Sandbox) -> None:
     """A run that skipped all that was new has published nothing, and is not in etl_runs."""
     (warehouse.log_data / "a.json.gz").write_bytes(PACKED[:-8])
     summary = warehouse.etl(skip_bad_files=True)
@@ -247,7 +249,7 @@ def test_run_that_could_read_no_file_leaves_no_trace(warehouse: Warehouse) -> No
 
 @pytest.mark.usefixtures("elsewhere")
 def test_way_to_rejected_records_leads_to_their_warehouse(
-    warehouse: Warehouse, capsys: pytest.CaptureFixture[str]
+    warehouse: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Who named the warehouse is told to name it again, but not its URL, which may hold a password."""
     (warehouse.log_data / "a.json").write_text("42")
@@ -256,7 +258,7 @@ def test_way_to_rejected_records_leads_to_their_warehouse(
 
 
 @pytest.mark.usefixtures("elsewhere")
-def test_limit_of_all_records_refuses_none(warehouse: Warehouse) -> None:
+def test_limit_of_all_records_refuses_none(warehouse: Sandbox) -> None:
     """--max-rejected 100% is a limit like any other, and lets a file pass in which nothing is right."""
     (warehouse.log_data / "a.json").write_text("42")
     assert run(warehouse, "--max-rejected", "100%") == 0
@@ -264,7 +266,7 @@ def test_limit_of_all_records_refuses_none(warehouse: Warehouse) -> None:
 
 
 @pytest.mark.usefixtures("elsewhere")
-def test_skipped_file_is_told_to_people_and_machines(warehouse: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
+def test_skipped_file_is_told_to_people_and_machines(warehouse: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """A file that was left out stands on stderr, and in the JSON."""
     bad = warehouse.log_data / "a.json.gz"
     bad.write_bytes(PACKED[:-8])
@@ -281,14 +283,14 @@ def test_skipped_file_is_told_to_people_and_machines(warehouse: Warehouse, capsy
 
 
 @pytest.mark.parametrize("limit", [Limit(2), Limit(0.5, is_share=True)])
-def test_as_many_rejected_records_as_allowed_pass(warehouse: Warehouse, limit: Limit) -> None:
+def test_as_many_rejected_records_as_allowed_pass(warehouse: Sandbox, limit: Limit) -> None:
     """Two bad ones of four are no more than two, and no more than half."""
     (warehouse.log_data / "some.json").write_bytes(joined(*GOOD["events"], "42", "43"))
     assert warehouse.etl(max_rejected=limit).run.counts.rejected == 2
 
 
 @pytest.mark.parametrize("size", [1, 1 << 30])
-def test_share_of_rejected_records_is_that_of_the_whole_run(warehouse: Warehouse, size: int) -> None:
+def test_share_of_rejected_records_is_that_of_the_whole_run(warehouse: Sandbox, size: int) -> None:
     """However a run is cut into batches, its bad records are held against all that it has read so far."""
     (warehouse.log_data / "a.json").write_bytes(joined(*(play(sessionId=number) for number in range(9))))
     (warehouse.log_data / "b.json").write_text("42")
@@ -300,7 +302,7 @@ def test_share_of_rejected_records_is_that_of_the_whole_run(warehouse: Warehouse
 
 
 @pytest.mark.parametrize("limit", [Limit(1), Limit(0.49, is_share=True)])
-def test_more_rejected_records_than_allowed_fail_the_run(warehouse: Warehouse, limit: Limit) -> None:
+def test_more_rejected_records_than_allowed_fail_the_run(warehouse: Sandbox, limit: Limit) -> None:
     """A run with too many bad records changes nothing, and names the first of them."""
     path = warehouse.log_data / "a.json"
     path.write_text(play())

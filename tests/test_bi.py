@@ -13,12 +13,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.conftest import Warehouse
+from tests.conftest import Sandbox
 from tests.listening import deliver
 from tests.postgres import Server, login
 from tests.realdata import REPOSITORY
 
-from sparkify import cli, config, tables
+from sparkify import config
+from sparkify.cli.main import main
+from sparkify.sql import model
 
 DOCS = REPOSITORY / "docs"
 
@@ -28,7 +30,7 @@ def statements(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", (DOCS / "bi.md").read_text(encoding="utf-8"), re.DOTALL)
 
 
-def test_every_query_in_the_docs_has_an_answer(warehouse: Warehouse) -> None:
+def test_every_query_in_the_docs_has_an_answer(warehouse: Sandbox) -> None:
     """The SQL that Metabase and Grafana are given runs on every engine."""
     deliver(warehouse)
     asked = statements("sql")
@@ -40,7 +42,7 @@ def test_every_query_in_the_docs_has_an_answer(warehouse: Warehouse) -> None:
 
 @pytest.mark.parametrize("make_warehouse", ["duckdb", "postgresql"], indirect=True)
 @pytest.mark.parametrize("zone", ["Pacific/Honolulu", "Asia/Kolkata"])
-def test_age_of_the_newest_event_is_the_same_in_every_zone(zone: str, warehouse: Warehouse) -> None:
+def test_age_of_the_newest_event_is_the_same_in_every_zone(zone: str, warehouse: Sandbox) -> None:
     """The alert on stale data counts the hours that have passed, whatever the zone of the session that asks."""
     deliver(warehouse)
     [sql] = [sql for sql in statements("sql") if "hours_old" in sql]
@@ -97,12 +99,12 @@ def test_role_of_the_docs_reads_what_the_owner_makes_anew(
         postgres.database() as url,
         login(url, "owner", "grant create on database DATABASE to NAME") as owner,
     ):
-        warehouse = Warehouse(owner, tmp_path / "folders")
+        warehouse = Sandbox(owner, tmp_path / "folders")
         deliver(warehouse)
         with role_of_the_docs(url, owner, owner if granting == "owner" else url) as reader:
-            reads = Warehouse(reader, tmp_path / "none")
-            assert cli.main(["create-tables", "--yes", "--warehouse", owner]) == 0, capsys.readouterr().err
-            for name in (*tables.ALL, *tables.VIEWS):
+            reads = Sandbox(reader, tmp_path / "none")
+            assert main(["create-tables", "--yes", "--warehouse", owner]) == 0, capsys.readouterr().err
+            for name in (*model.ALL, *model.VIEWS):
                 reads.query(f"select * from {name}")
             warehouse.etl()
             assert reads.contents() == warehouse.contents()
@@ -119,22 +121,22 @@ def test_query_of_the_role_of_the_docs_stays_in_the_warehouse(
 ) -> None:
     """`sparkify query` as that role has its answers, and runs no program and opens no file on the server."""
     with postgres.database() as url:
-        deliver(Warehouse(url, tmp_path / "folders"))
+        deliver(Sandbox(url, tmp_path / "folders"))
         with role_of_the_docs(url) as reader:
             ask = ["query", "--warehouse", reader, "--format", "csv"]
-            assert cli.main([*ask, "select count(*) as users from users"]) == 0
+            assert main([*ask, "select count(*) as users from users"]) == 0
             assert capsys.readouterr().out == "users\n5\n"
-            assert cli.main([*ask, sql]) == 1
+            assert main([*ask, sql]) == 1
             assert re.search("permission denied|must be superuser", capsys.readouterr().err)
 
 
 def test_role_of_the_docs_can_check(postgres: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Who may only read can run the checks, also while a run holds what it checks."""
     with postgres.database() as url, psycopg.connect(url, autocommit=True) as owner:
-        deliver(Warehouse(url, tmp_path / "folders"))
+        deliver(Sandbox(url, tmp_path / "folders"))
         with role_of_the_docs(url) as reader, owner.transaction():
             owner.execute("delete from sparkify.checked_period")
-            assert cli.main(["check", "--warehouse", reader]) == 0, capsys.readouterr().err
+            assert main(["check", "--warehouse", reader]) == 0, capsys.readouterr().err
 
 
 def test_variables_of_the_docs_leave_the_command_line_alone() -> None:
@@ -149,7 +151,7 @@ def test_variables_of_the_docs_leave_the_command_line_alone() -> None:
 def test_notebook_runs_from_top_to_bottom(tmp_path: Path) -> None:
     """Every cell runs on the warehouse of `make run`, from the notebook's folder, where Jupyter starts its kernel."""
     (tmp_path / "docs" / "bi").mkdir(parents=True)
-    warehouse = Warehouse(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+    warehouse = Sandbox(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
     deliver(warehouse)
     notebook = json.loads((DOCS / "bi" / "listeners.ipynb").read_text(encoding="utf-8"))
     cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]

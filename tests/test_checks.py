@@ -8,11 +8,14 @@ from typing import NamedTuple
 
 import pytest
 from tests import deliveries
-from tests.conftest import Warehouse
+from tests.conftest import Sandbox
 
-from sparkify import checks, cli, engines, queries
-from sparkify.engines.base import Engine
+from sparkify.cli.main import main
 from sparkify.errors import CheckFailed
+from sparkify.pipeline import checks
+from sparkify.sql import loader
+from sparkify.warehouse.base import Warehouse
+from sparkify.warehouse.connect import open_warehouse
 
 
 class Case(NamedTuple):
@@ -72,10 +75,10 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
     """Return a warehouse that holds both deliveries: no test of this file may change it."""
     folder = tmp_path_factory.mktemp("checks")
-    warehouse = Warehouse(f"duckdb:///{folder / 'sparkify.duckdb'}", folder)
+    warehouse = Sandbox(f"duckdb:///{folder / 'sparkify.duckdb'}", folder)
     for deliver in (deliveries.first, deliveries.second):
         deliver(warehouse.log_data, warehouse.song_data)
         warehouse.etl()
@@ -83,9 +86,9 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
 
 
 @pytest.fixture
-def engine(loaded: Warehouse) -> Iterator[Engine]:
+def engine(loaded: Sandbox) -> Iterator[Warehouse]:
     """Open the warehouse, and take back at the end whatever the test did to it."""
-    with engines.connect(loaded.url) as engine:
+    with open_warehouse(loaded.url) as engine:
         engine.execute("begin")
         yield engine
         engine.execute("rollback")
@@ -93,17 +96,17 @@ def engine(loaded: Warehouse) -> Iterator[Engine]:
 
 def test_every_check_has_its_case() -> None:
     """No check is there of which nobody has seen that it finds anything."""
-    assert {case.check for case in CASES} == set(queries.names("checks"))
+    assert {case.check for case in CASES} == set(loader.names("checks"))
 
 
-def test_warehouse_in_order_passes_every_check(engine: Engine) -> None:
+def test_warehouse_in_order_passes_every_check(engine: Warehouse) -> None:
     """Nothing is wrong with what a run has loaded."""
     checks.set_period(engine)
     assert checks.offences(engine) == {}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.check}: {case.planted.partition(' where ')[0]}")
-def test_check_finds_its_row_and_nothing_else_does(engine: Engine, case: Case) -> None:
+def test_check_finds_its_row_and_nothing_else_does(engine: Warehouse, case: Case) -> None:
     """One row that must not be there is one row of the check that is about it, and of no other check."""
     engine.execute(case.planted)
     checks.set_period(engine)
@@ -112,7 +115,7 @@ def test_check_finds_its_row_and_nothing_else_does(engine: Engine, case: Case) -
     assert len(found[case.check][1]) == 1
 
 
-def test_message_names_the_check_and_its_rows(engine: Engine) -> None:
+def test_message_names_the_check_and_its_rows(engine: Warehouse) -> None:
     """What a failed check says is its sentence, then each row with the names of its columns."""
     engine.execute("insert into tracks (track_id, song_id) values ('new', 'ghost')")
     checks.set_period(engine)
@@ -124,7 +127,7 @@ def test_message_names_the_check_and_its_rows(engine: Engine) -> None:
     assert "Correct those records" in advice
 
 
-def test_message_shows_ten_rows_and_counts_the_others(engine: Engine) -> None:
+def test_message_shows_ten_rows_and_counts_the_others(engine: Warehouse) -> None:
     """A check that fails on very many rows does not fill the screen."""
     engine.execute("insert into tracks (track_id, song_id) select 'new' || n, 'ghost' from range(1234) as r(n)")
     checks.set_period(engine)
@@ -137,7 +140,7 @@ def test_message_shows_ten_rows_and_counts_the_others(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("planted", ["update users set level = 'gold'", "insert into songs (title) values ('x')"])
-def test_run_stumbles_over_what_was_wrong_before(warehouse: Warehouse, planted: str) -> None:
+def test_run_stumbles_over_what_was_wrong_before(warehouse: Sandbox, planted: str) -> None:
     """A row that somebody spoilt in a dimension stops the next run, which changes nothing."""
     deliveries.first(warehouse.log_data, warehouse.song_data)
     warehouse.etl()
@@ -150,7 +153,7 @@ def test_run_stumbles_over_what_was_wrong_before(warehouse: Warehouse, planted: 
 
 @pytest.mark.parametrize("spoilt", ["min", "max"])
 @pytest.mark.parametrize("events", [True, False])
-def test_run_that_brings_songs_checks_the_plays_of_all_time(warehouse: Warehouse, spoilt: str, *, events: bool) -> None:
+def test_run_that_brings_songs_checks_the_plays_of_all_time(warehouse: Sandbox, spoilt: str, *, events: bool) -> None:
     """A song may change any play: what is wrong with one before or after all that the run brings is found."""
     deliveries.first(warehouse.log_data, warehouse.song_data)
     warehouse.etl()
@@ -166,35 +169,33 @@ def test_run_that_brings_songs_checks_the_plays_of_all_time(warehouse: Warehouse
     assert warehouse.contents() == before
 
 
-def test_check_command_says_of_every_check_how_it_went(
-    warehouse: Warehouse, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_check_command_says_of_every_check_how_it_went(warehouse: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """`sparkify check` lists all checks, shows the offending rows on stderr, and ends with exit code 3."""
     deliveries.first(warehouse.log_data, warehouse.song_data)
     warehouse.etl()
-    assert cli.main(["check", "--warehouse", warehouse.url]) == 0
+    assert main(["check", "--warehouse", warehouse.url]) == 0
     capsys.readouterr()
     warehouse.execute("update users set level = 'gold' where user_id = '2'")
-    assert cli.main(["check", "--warehouse", warehouse.url]) == 3
+    assert main(["check", "--warehouse", warehouse.url]) == 3
     said = capsys.readouterr()
-    names = [name.replace("_", " ") for name in queries.names("checks")]
+    names = [name.replace("_", " ") for name in loader.names("checks")]
     found = [line.split(maxsplit=1) for line in said.out.splitlines()]
     assert found == [["FAILED" if name == "levels are known" else "ok", name] for name in names]
     assert "found_in = users, found_at = 2, level = gold" in said.err
 
 
-def test_check_command_tells_machines_the_same(loaded: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_command_tells_machines_the_same(loaded: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """`check --json` has every check, whether it passed, and how many rows do not comply."""
-    assert cli.main(["check", "--json", "--warehouse", loaded.url]) == 0
+    assert main(["check", "--json", "--warehouse", loaded.url]) == 0
     assert json.loads(capsys.readouterr().out) == [
-        {"check": name, "passed": True, "offending_rows": 0} for name in queries.names("checks")
+        {"check": name, "passed": True, "offending_rows": 0} for name in loader.names("checks")
     ]
 
 
-def test_check_command_is_json_for_a_failure_too(warehouse: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_command_is_json_for_a_failure_too(warehouse: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """A failed check is told on stdout as JSON, on stderr for people, and by exit code 3."""
     warehouse.etl()
     warehouse.execute("insert into users (user_id, level) values ('1', 'gold'), ('2', 'gold')")
-    assert cli.main(["check", "--json", "--warehouse", warehouse.url]) == 3
+    assert main(["check", "--json", "--warehouse", warehouse.url]) == 3
     failed = [told for told in json.loads(capsys.readouterr().out) if not told["passed"]]
     assert failed == [{"check": "levels_are_known", "passed": False, "offending_rows": 2}]

@@ -23,8 +23,11 @@ from tests.deliveries import view, write
 from tests.realdata import catalogue_records
 from tests.terminal import on_terminal
 
-from sparkify import cli, engines, tables
+from sparkify.cli.main import main, parser
 from sparkify.errors import SparkifyError
+from sparkify.sql import model
+from sparkify.warehouse import connect
+from sparkify.warehouse.connect import open_warehouse
 
 COMMANDS = (
     "create-tables",
@@ -63,7 +66,7 @@ def sparkify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 
     def run(*arguments: str) -> Said:
         try:
-            code = cli.main(arguments)
+            code = main(arguments)
         except SystemExit as ended:
             code = int(ended.code or 0)
         return Said(code, *capsys.readouterr())
@@ -89,7 +92,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     deliveries.second(*sources)
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.chdir(folder)
-        assert cli.main(["etl"]) == 0
+        assert main(["etl"]) == 0
     return folder
 
 
@@ -102,8 +105,8 @@ def reading(sparkify: Sparkify, kept: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def everything() -> dict[str, list[tuple[Any, ...]]]:
     """Return every row of every table of the default warehouse."""
-    with engines.connect(URL, read_only=True) as engine:
-        return {table: sorted(engine.rows(f"select * from {table}"), key=repr) for table in tables.ALL}
+    with open_warehouse(URL, read_only=True) as engine:
+        return {table: sorted(engine.rows(f"select * from {table}"), key=repr) for table in model.ALL}
 
 
 # Help, imports, exit codes
@@ -134,7 +137,7 @@ def test_help_of_a_command_ends_with_an_example_that_parses(
     before, _, example = said.out.splitlines()[-1].partition(f"example: sparkify {command} ")
     assert example
     assert not before
-    assert cli.parser().parse_args([command, *shlex.split(example)]).command
+    assert parser().parse_args([command, *shlex.split(example)]).command
 
 
 def test_help_imports_no_engine_and_no_terminal_library() -> None:
@@ -178,7 +181,7 @@ def test_wrong_usage_ends_with_2(sparkify: Sparkify, arguments: list[str]) -> No
 )
 def test_batch_size_takes_the_usual_units(text: str, size: int) -> None:
     """A size is a number of bytes, or of thousands, millions and so on; KiB and its like are powers of 1024."""
-    assert cli.parser().parse_args(["etl", "--batch-size", text]).batch_size == size
+    assert parser().parse_args(["etl", "--batch-size", text]).batch_size == size
 
 
 def test_failed_run_ends_with_1_and_leaves_nothing(sparkify: Sparkify) -> None:
@@ -416,7 +419,7 @@ def test_interrupted_command_says_what_fits_it(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(engines, "connect", interrupt)
+    monkeypatch.setattr(connect, "warehouse_class", interrupt)
     said = reading(*command)
     assert (said.code, said.out) == (130, "")
     what_now = " What was published before is whole; run again to go on." if command == ["etl"] else ""
@@ -429,7 +432,7 @@ def test_interrupted_command_says_what_fits_it(
 def test_create_tables_needs_no_yes_where_nothing_is_lost(sparkify: Sparkify) -> None:
     """A new warehouse, and one whose tables are empty, are made without a question."""
     assert [sparkify("create-tables").code for _ in range(2)] == [0, 0]
-    assert everything() == {table: [] for table in tables.ALL}
+    assert everything() == {table: [] for table in model.ALL}
 
 
 def test_create_tables_refuses_without_a_terminal_and_without_yes(reading: Sparkify) -> None:
@@ -444,7 +447,7 @@ def test_create_tables_refuses_without_a_terminal_and_without_yes(reading: Spark
 def test_create_tables_with_yes_empties_every_table(filled: Sparkify) -> None:
     """--yes drops every row without a question; the next run loads all files anew."""
     assert filled("create-tables", "--yes").code == 0
-    assert everything() == {table: [] for table in tables.ALL}
+    assert everything() == {table: [] for table in model.ALL}
     assert json.loads(filled("etl", "--json").out)["files"]["loaded"] == 6
 
 
@@ -555,7 +558,7 @@ def test_report_of_the_first_or_last_day_alone_is_written(reading: Sparkify, tmp
 @pytest.mark.usefixtures("filled")
 def test_output_fits_80_columns(command: str) -> None:
     """On a terminal of 80 columns no line that is not a path is longer, even with many millions of plays."""
-    with engines.connect(URL) as engine:
+    with open_warehouse(URL) as engine:
         engine.execute("update etl_runs set songplays = songplays + 123456789, events_read = events_read + 123456789")
     code, shown = on_terminal(*command.split())
     assert code == 0

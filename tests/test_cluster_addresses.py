@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from sparkify import cli
-from sparkify.cluster import addresses
+from sparkify.aws.cluster import addresses
+from sparkify.cli.main import main
 from sparkify.errors import ClusterError, ConfigError
 
 
@@ -105,7 +105,7 @@ def test_dry_run_for_me_claims_only_what_is_true(
 ) -> None:
     """A dry run that asked for your address says whom it asked, and not that it asked nothing."""
     monkeypatch.setattr(addresses.mine, "__defaults__", (echo("198.51.100.7\n"),))
-    assert cli.main(["cluster", "setup", "--dry-run", "--allow-from", "me"]) == 0
+    assert main(["cluster", "setup", "--dry-run", "--allow-from", "me"]) == 0
     assert capsys.readouterr().err == (
         "Your address is 198.51.100.7/32, says https://checkip.amazonaws.com.\n"
         "No AWS account was asked, and nothing was changed.\n"

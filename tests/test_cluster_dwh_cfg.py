@@ -10,9 +10,10 @@ import pytest
 from tests.cloud.commands import Cluster
 
 from sparkify import config
-from sparkify.cluster import dwh_cfg, outputs
-from sparkify.engines import redshift_login
+from sparkify.aws.cluster import dwh_cfg
+from sparkify.aws.cluster.outputs import outputs
 from sparkify.errors import ClusterError, ConfigError
+from sparkify.warehouse.redshift import login
 
 
 def test_etl_finds_the_warehouse_by_the_name_of_its_stack(cluster: Cluster, kind: str) -> None:
@@ -34,10 +35,10 @@ def test_role_and_stage_of_dwh_cfg_come_before_those_of_the_stack(cluster: Clust
     """What dwh.cfg names itself is what a run uses; the stack serves where it names nothing."""
     cluster.setup()
     of_the_stack = outputs(config.load())
-    _, used, _ = redshift_login.found("redshift://", config.load(environ={}))
+    _, used, _ = login.found("redshift://", config.load(environ={}))
     assert (used.iam_role_arn, used.stage) == (of_the_stack.role_arn, of_the_stack.stage)
     Path("dwh.cfg").write_text("[IAM_ROLE]\nARN = arn:aws:iam::123456789012:role/mine\n[S3]\nSTAGE = s3://mine/stage\n")
-    _, used, _ = redshift_login.found("redshift://", config.load(environ={}))
+    _, used, _ = login.found("redshift://", config.load(environ={}))
     assert (used.iam_role_arn, used.stage) == ("arn:aws:iam::123456789012:role/mine", "s3://mine/stage")
 
 

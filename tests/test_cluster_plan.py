@@ -17,10 +17,12 @@ from tests.cloud.commands import Cluster
 from tests.cloud.intrinsics import Scope
 from tests.cloud.resources import Made
 
-from sparkify import cli, config
-from sparkify.cluster import prices, template
-from sparkify.cluster.account import Account
-from sparkify.cluster.plan import PROVISIONED, SERVERLESS, Plan, plan
+from sparkify import config
+from sparkify.aws.account import Account
+from sparkify.aws.cluster import prices, template
+from sparkify.aws.cluster.plan import Plan, plan
+from sparkify.aws.cluster.validation import PROVISIONED, SERVERLESS
+from sparkify.cli.main import main, parser
 from sparkify.errors import ConfigError
 
 KINDS = (SERVERLESS, PROVISIONED)
@@ -340,7 +342,7 @@ def test_cluster_costs_by_the_hour_whether_it_works_or_not(planned: Planned) -> 
 def test_prices_can_be_updated_by_the_user(planned: Planned, tmp_path: Path) -> None:
     """A corrected copy of prices.toml, with a region of its own, is what the cost is reckoned from."""
     mine = tmp_path / "mine.toml"
-    shipped = (files("sparkify.cluster") / "prices.toml").read_text("utf-8")
+    shipped = (files("sparkify.aws.cluster") / "prices.toml").read_text("utf-8")
     mine.write_text(
         f"{shipped}\n[regions.eu-west-1]\nserverless_rpu_hour = 0.5\nstorage_gb_month = 1\nsecret_month = 0\n"
     )
@@ -368,7 +370,7 @@ def test_missing_price_is_asked_for(planned: Planned) -> None:
 def test_nodes_are_offered_once_they_have_a_price(planned: Planned, tmp_path: Path) -> None:
     """A type that only the user's prices know is offered and planned with these, and not named without them."""
     mine = tmp_path / "mine.toml"
-    shipped = (files("sparkify.cluster") / "prices.toml").read_text("utf-8")
+    shipped = (files("sparkify.aws.cluster") / "prices.toml").read_text("utf-8")
     mine.write_text(f'{shipped}\n"rg.large" = 1\n')
     assert planned(DWH_DWH_NODE_TYPE="rg.large", DWH_PRICES=str(mine)).node_type == "rg.large"
     for prices_file, offered in ((str(mine), True), ("", False)):
@@ -396,7 +398,7 @@ def test_dry_run_without_a_price_shows_nothing(
 ) -> None:
     """What it costs is known before the first line is shown: there is no half a plan."""
     monkeypatch.setenv("SPARKIFY_DWH_DWH_NODE_TYPE", "rg.large")
-    assert cli.main(["cluster", "setup", "--dry-run"]) == 2
+    assert main(["cluster", "setup", "--dry-run"]) == 2
     assert capsys.readouterr().out == ""
 
 
@@ -425,7 +427,7 @@ def test_dry_run_shows_resources_policy_and_cost_without_an_account(
     """Every resource, the policy in words, the cost an hour, a day and a month, and the prices' date and source."""
     monkeypatch.setenv("SPARKIFY_DWH_KIND", kind)
     monkeypatch.setenv("SPARKIFY_DWH_ALLOW_FROM", "198.51.100.0/24")
-    assert cli.main(["cluster", "setup", "--dry-run"]) == 0
+    assert main(["cluster", "setup", "--dry-run"]) == 0
     shown = capsys.readouterr().out
     declared = yaml.safe_load(template.text(kind))["Resources"]
     for name, of in declared.items():
@@ -451,7 +453,7 @@ def test_dry_run_says_that_a_password_is_not_used(
 ) -> None:
     """The original's password key is read by nobody, and who has set it is told."""
     monkeypatch.setenv("SPARKIFY_DWH_DWH_DB_PASSWORD", "hunter2")
-    assert cli.main(["cluster", "setup", "--dry-run"]) == 0
+    assert main(["cluster", "setup", "--dry-run"]) == 0
     said = capsys.readouterr()
     assert "DWH_DB_PASSWORD is not used" in said.out
     assert "hunter2" not in said.out + said.err
@@ -463,7 +465,7 @@ def test_help_of_a_command_ends_with_an_example_that_parses(cluster: Cluster, co
     said = cluster(command, "--help")
     assert said.code == 0
     example = " ".join(said.out.split()).rpartition("example: sparkify ")[2]
-    assert cli.parser().parse_args(example.split()).command
+    assert parser().parse_args(example.split()).command
 
 
 def test_dry_run_asks_nothing_of_an_account(cluster: Cluster) -> None:

@@ -13,9 +13,9 @@ from tests.cloud.refused import Refused
 from tests.realdata import REPOSITORY
 
 from sparkify import config
-from sparkify.cluster import outputs
-from sparkify.cluster.account import what_is_missing
-from sparkify.engines import redshift_login
+from sparkify.aws.account import what_is_missing
+from sparkify.aws.cluster.outputs import outputs
+from sparkify.warehouse.redshift import login
 
 # What AWS's services answer to a login that has ended, and to keys of nobody ("Common Error Types" of their APIs).
 EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
@@ -102,7 +102,7 @@ def test_documented_policy_covers_every_call(cluster: Cluster, monkeypatch: pyte
         cluster.setup("--allow-from", "198.51.100.7")
         cluster.cloud.fill_stage()
         found = outputs(config.load())
-        user, _ = redshift_login.administrator(found.secret_arn, redshift_login.Address.of(found.url), config.Aws())
+        user, _ = login.administrator(found.secret_arn, login.Address.of(found.url), config.Aws())
         assert user == "sparkify_admin"
         for arguments in (["status"], ["pause"], ["resume"], ["teardown", "--yes", "--snapshot"]):
             assert cluster(*arguments).code == 0

@@ -17,7 +17,7 @@ from tests.cloud import Cloud
 from tests.cloud.commands import Cluster
 from tests.realdata import REPOSITORY
 
-from sparkify.cluster import template
+from sparkify.aws.cluster import template
 
 REASON = "Resource handler returned message: The service is busy (Service: Any, Status Code: 500)"
 RESOURCES = [(kind, name) for kind in ("serverless", "provisioned") for name in template.parse(kind)["Resources"]]

@@ -11,7 +11,7 @@ import pytest
 from moto.redshift.models import redshift_backends
 from tests.cloud.commands import Cluster
 
-from sparkify.cluster import status
+from sparkify.aws.cluster import status
 
 SECRET = 0.40 / 730  # US dollars an hour: what keeps the administrator's password costs, whatever else is done
 

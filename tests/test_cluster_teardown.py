@@ -8,7 +8,7 @@ import pytest
 from tests.cloud.commands import Cluster
 
 from sparkify import config
-from sparkify.cluster import dwh_cfg, template
+from sparkify.aws.cluster import dwh_cfg, template
 
 REASON = "Resource handler returned message: The network interface is in use (Service: Ec2, Status Code: 400)"
 NOTHING = "Nothing is left of sparkify.\n"

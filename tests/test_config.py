@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from sparkify import config
 from sparkify.config import Cluster, Config, load
-from sparkify.engines.redshift_login import Address
 from sparkify.errors import ConfigError
+from sparkify.warehouse.redshift.login import Address
 
 A_LINE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0"), min_size=1)
 

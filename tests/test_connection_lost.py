@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 from tests import deliveries
-from tests.conftest import Warehouse
+from tests.conftest import Sandbox
 from tests.postgres import Server
 from tests.redshift import Standin
 from tests.redshift.faults import Cut
 
-from sparkify import star
-from sparkify.engines.base import Engine
 from sparkify.errors import CommitUnknown, WarehouseError
+from sparkify.pipeline import batch, transform
+from sparkify.warehouse.base import Warehouse
 
 
 class Relay:
@@ -67,12 +67,12 @@ class Relay:
 
 @pytest.fixture
 def losing_commit(
-    request: pytest.FixtureRequest, delivered: Warehouse, tmp_path: Path
-) -> Iterator[Callable[..., Warehouse]]:
+    request: pytest.FixtureRequest, delivered: Sandbox, tmp_path: Path
+) -> Iterator[Callable[..., Sandbox]]:
     """Return a function that gives a way to the warehouse on which a commit is lost: before or after it."""
     relays: list[Relay] = []
 
-    def make(moment: Cut, commit: int = 1) -> Warehouse:
+    def make(moment: Cut, commit: int = 1) -> Sandbox:
         if delivered.url.startswith("redshift:"):  # whose stand-in is a relay itself
             standin: Standin = request.getfixturevalue("redshift")
             standin.faults.cut_at_commit(moment)
@@ -80,7 +80,7 @@ def losing_commit(
         authority = delivered.url.partition("@")[2].partition("/")[0]
         host, _, port = authority.partition(":")
         relays.append(Relay(host, int(port), moment, commit))
-        through = Warehouse(delivered.url.replace(authority, f"127.0.0.1:{relays[0].port}"), tmp_path / "through")
+        through = Sandbox(delivered.url.replace(authority, f"127.0.0.1:{relays[0].port}"), tmp_path / "through")
         through.log_data, through.song_data = delivered.log_data, delivered.song_data
         return through
 
@@ -94,7 +94,7 @@ on_servers = pytest.mark.parametrize("make_warehouse", ["postgresql", "redshift"
 
 @on_servers
 def test_commit_that_never_arrived_is_told_and_made_up_for(
-    delivered: Warehouse, losing_commit: Callable[..., Warehouse]
+    delivered: Sandbox, losing_commit: Callable[..., Sandbox]
 ) -> None:
     """The run fails and nothing is published; the next one loads all of it."""
     with pytest.raises(CommitUnknown, match="run again"):
@@ -107,7 +107,7 @@ def test_commit_that_never_arrived_is_told_and_made_up_for(
 
 @pytest.mark.parametrize("make_warehouse", ["postgresql"], indirect=True)
 def test_commit_of_a_later_batch_is_not_taken_for_an_earlier_one(
-    delivered: Warehouse, losing_commit: Callable[..., Warehouse]
+    delivered: Sandbox, losing_commit: Callable[..., Sandbox]
 ) -> None:
     """A run of which the ledger has the first batch, and not the second, fails; the next one loads the others."""
     with pytest.raises(CommitUnknown, match="run again"):
@@ -119,7 +119,7 @@ def test_commit_of_a_later_batch_is_not_taken_for_an_earlier_one(
 
 @on_servers
 def test_commit_whose_answer_was_lost_is_found_in_the_ledger(
-    delivered: Warehouse, losing_commit: Callable[..., Warehouse]
+    delivered: Sandbox, losing_commit: Callable[..., Sandbox]
 ) -> None:
     """The run asks the ledger, finds its batch published, and ends well; the next one finds nothing to do."""
     through = losing_commit(Cut.AFTER)
@@ -134,20 +134,20 @@ def test_connection_lost_midway_changes_nothing(
 ) -> None:
     """A server that ends the session in the middle of a batch leaves the warehouse as it was, and no lock."""
     with postgres.database() as url:
-        warehouse = Warehouse(url, tmp_path / "warehouse")
+        warehouse = Sandbox(url, tmp_path / "warehouse")
         deliveries.first(warehouse.log_data, warehouse.song_data)
         warehouse.etl()
         before = warehouse.contents()
         deliveries.second(warehouse.log_data, warehouse.song_data)
-        real = star.publish
+        real = transform.transform
 
-        def publish(engine: Engine) -> star.Changed:
+        def publish(engine: Warehouse) -> transform.Changed:
             changed = real(engine)
             warehouse.query(f"select pg_terminate_backend({engine.value('select pg_backend_pid()')})")
             return changed
 
         with monkeypatch.context() as patched:
-            patched.setattr(star, "publish", publish)
+            patched.setattr(batch, "transform", publish)
             with pytest.raises(WarehouseError):
                 warehouse.etl()
         assert warehouse.contents() == before

@@ -16,11 +16,14 @@ from urllib.parse import urlencode
 import pytest
 from tests import deliveries
 from tests.browser import look
-from tests.conftest import Warehouse
+from tests.conftest import Sandbox
 from tests.deliveries import HEARD, play, write
 from tests.listening import deliver
 
-from sparkify import cli, config, dashboard, engines
+from sparkify import config
+from sparkify.cli.main import main
+from sparkify.report import dashboard
+from sparkify.warehouse.connect import open_warehouse
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -57,7 +60,7 @@ class Served:
 
 
 @contextmanager
-def serving(warehouse: Warehouse) -> Iterator[Served]:
+def serving(warehouse: Sandbox) -> Iterator[Served]:
     """Run a dashboard of a warehouse on a free port, and end it."""
     settings = config.load(environ={}, warehouse=warehouse.url)
     server = dashboard.server(settings)
@@ -71,7 +74,7 @@ def serving(warehouse: Warehouse) -> Iterator[Served]:
             thread.join()
 
 
-def test_page_is_served_over_what_is_asked_for(warehouse: Warehouse) -> None:
+def test_page_is_served_over_what_is_asked_for(warehouse: Sandbox) -> None:
     """The whole, a range of days, an artist, a listener: each has its page."""
     deliver(warehouse)
     with serving(warehouse) as served:
@@ -91,7 +94,7 @@ def test_page_is_served_over_what_is_asked_for(warehouse: Warehouse) -> None:
         ({"artist": "nobody"}, "no such artist"),
     ],
 )
-def test_what_cannot_be_asked_is_told(asked: dict[str, str], told: str, warehouse: Warehouse) -> None:
+def test_what_cannot_be_asked_is_told(asked: dict[str, str], told: str, warehouse: Sandbox) -> None:
     """A day that is none, or a user that nobody is, is answered with 400 and a sentence."""
     deliver(warehouse)
     with serving(warehouse) as served:
@@ -102,7 +105,7 @@ def test_what_cannot_be_asked_is_told(asked: dict[str, str], told: str, warehous
 
 
 @pytest.mark.parametrize("host", ["sparkify.example", "127.0.0.1.example:80", "localhost.example", "10.0.0.1"])
-def test_foreign_host_is_refused(host: str, warehouse: Warehouse) -> None:
+def test_foreign_host_is_refused(host: str, warehouse: Sandbox) -> None:
     """A page elsewhere whose name was pointed at this machine gets nothing."""
     deliver(warehouse)
     with serving(warehouse) as served:
@@ -114,7 +117,7 @@ def test_foreign_host_is_refused(host: str, warehouse: Warehouse) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
-def test_dashboard_only_reads(method: str, warehouse: Warehouse) -> None:
+def test_dashboard_only_reads(method: str, warehouse: Sandbox) -> None:
     """There is nothing to send: other methods than GET and HEAD are refused."""
     deliver(warehouse)
     before = warehouse.contents()
@@ -129,7 +132,7 @@ def test_it_listens_on_loopback_alone() -> None:
         assert listening.getsockname()[0] == "127.0.0.1"
 
 
-def test_answers_may_not_be_framed_kept_or_guessed(warehouse: Warehouse) -> None:
+def test_answers_may_not_be_framed_kept_or_guessed(warehouse: Sandbox) -> None:
     """Each answer forbids frames, caches, and reading as anything but what it is."""
     deliver(warehouse)
     with serving(warehouse) as served:
@@ -140,7 +143,7 @@ def test_answers_may_not_be_framed_kept_or_guessed(warehouse: Warehouse) -> None
     assert "server" not in headers
 
 
-def test_song_called_script_is_shown_as_text(chromium: Browser, warehouse: Warehouse) -> None:
+def test_song_called_script_is_shown_as_text(chromium: Browser, warehouse: Sandbox) -> None:
     """A title, an artist and a user called <script> are seen as their names, and nothing runs."""
     write(warehouse.log_data / "events.json", play(0, song=EVIL, artist=EVIL, firstName=EVIL))
     warehouse.etl()
@@ -154,7 +157,7 @@ def test_song_called_script_is_shown_as_text(chromium: Browser, warehouse: Wareh
                 assert EVIL in seen.page.inner_text("#top_tracks")
 
 
-def test_form_asks_for_what_was_typed(chromium: Browser, warehouse: Warehouse) -> None:
+def test_form_asks_for_what_was_typed(chromium: Browser, warehouse: Sandbox) -> None:
     """Who types an artist and presses the button gets that artist's page, and the form remembers it."""
     deliver(warehouse)
     with serving(warehouse) as served, look(chromium, served.url) as seen:
@@ -166,7 +169,7 @@ def test_form_asks_for_what_was_typed(chromium: Browser, warehouse: Warehouse) -
         assert seen.said == []
 
 
-def test_new_data_is_shown_at_the_next_look(warehouse: Warehouse) -> None:
+def test_new_data_is_shown_at_the_next_look(warehouse: Sandbox) -> None:
     """What a run has published is on the page at once, and the version that an open page asks for changes."""
     deliver(warehouse)
     with serving(warehouse) as served:
@@ -179,7 +182,7 @@ def test_new_data_is_shown_at_the_next_look(warehouse: Warehouse) -> None:
         assert "“Heard” by Known: 6 plays." in served.get().text
 
 
-def test_run_is_not_kept_out(warehouse: Warehouse) -> None:
+def test_run_is_not_kept_out(warehouse: Sandbox) -> None:
     """While somebody looks again and again, a run finds its warehouse free."""
     deliver(warehouse)
     with serving(warehouse) as served:
@@ -209,7 +212,7 @@ HOLDER = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', 
 
 def test_while_a_run_holds_the_file_the_last_answer_is_shown(tmp_path: Path) -> None:
     """A page that was shown before is shown again, with a notice; one that never was says why, and tries again."""
-    warehouse = Warehouse(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+    warehouse = Sandbox(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
     deliveries.first(warehouse.log_data, warehouse.song_data)
     warehouse.etl()
     with serving(warehouse) as served:
@@ -233,7 +236,7 @@ def test_while_a_run_holds_the_file_the_last_answer_is_shown(tmp_path: Path) -> 
 
 def test_page_that_had_to_wait_comes_by_itself(chromium: Browser, tmp_path: Path) -> None:
     """Who asks while a run holds the file sees why, and then, without doing anything, what was asked for."""
-    warehouse = Warehouse(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+    warehouse = Sandbox(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
     deliveries.first(warehouse.log_data, warehouse.song_data)
     warehouse.etl()
     file = warehouse.url.removeprefix("duckdb:///")
@@ -253,7 +256,7 @@ def test_page_that_had_to_wait_comes_by_itself(chromium: Browser, tmp_path: Path
 
 def test_interrupt_ends_the_dashboard_well(tmp_path: Path) -> None:
     """Ctrl-C, by which the dashboard says that it ends, ends it with 0 and without another word."""
-    warehouse = Warehouse(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+    warehouse = Sandbox(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
     warehouse.etl()
     command = [sys.executable, "-m", "sparkify", "dashboard", "--warehouse", warehouse.url, "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
@@ -266,23 +269,23 @@ def test_interrupt_ends_the_dashboard_well(tmp_path: Path) -> None:
 
 def test_port_that_is_taken_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The command ends with what to do, and without a traceback."""
-    warehouse = Warehouse(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+    warehouse = Sandbox(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
     warehouse.etl()
     with dashboard.listen(0) as taken:
         port = str(taken.getsockname()[1])
-        assert cli.main(["dashboard", "--warehouse", warehouse.url, "--port", port]) == 2
+        assert main(["dashboard", "--warehouse", warehouse.url, "--port", port]) == 2
     assert f"--port {port}: cannot be listened on" in capsys.readouterr().err
 
 
 def test_last_pages_are_kept_and_older_ones_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory does not grow with what is asked for."""
-    warehouse = Warehouse(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+    warehouse = Sandbox(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
     deliveries.first(warehouse.log_data, warehouse.song_data)
     warehouse.etl()
     monkeypatch.setattr(dashboard, "_KEPT", 2)
     pages = dashboard.Pages(config.load(environ={}, warehouse=warehouse.url))
     for user in ("1", "2", "3"):
-        pages.get(dashboard.selection({"user": user}))
+        pages.get(dashboard.read_selection({"user": user}))
     assert [kept.user for kept in pages._kept] == ["2", "3"]
-    with engines.connect(warehouse.url) as engine:  # and the file is free again
+    with open_warehouse(warehouse.url) as engine:  # and the file is free again
         assert engine.has_tables()

@@ -15,17 +15,20 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from tests.conftest import Warehouse
+from tests.conftest import Sandbox
 from tests.listening import deliver
 from tests.postgres import Server
 from tools import write_docs
 
-from sparkify import cli, dictionary, engines, tables
+from sparkify.cli.main import main
+from sparkify.sql import dictionary, model
+from sparkify.warehouse import install
+from sparkify.warehouse.connect import open_warehouse
 
 
-def comments(warehouse: Warehouse) -> dict[tuple[str, str], str]:
+def comments(warehouse: Sandbox) -> dict[tuple[str, str], str]:
     """Return the comments that stand in a warehouse."""
-    with engines.connect(warehouse.url, read_only=True) as engine:
+    with open_warehouse(warehouse.url, read_only=True) as engine:
         return engine.comments()
 
 
@@ -37,12 +40,12 @@ def test_list_of_tables_says_what_each_has_a_row_for() -> None:
     assert [name for name, row in rows.items() if row.lower().startswith("one ")] == []
 
 
-def test_every_table_view_and_column_has_its_comment(warehouse: Warehouse) -> None:
+def test_every_table_view_and_column_has_its_comment(warehouse: Sandbox) -> None:
     """After a run, the engine itself says of each table, view and column of a table what the dictionary says."""
     deliver(warehouse)
     found = comments(warehouse)
     said = dictionary.texts()
-    for name in (*tables.ALL, *tables.VIEWS):
+    for name in (*model.ALL, *model.VIEWS):
         assert found[name, ""].startswith(said[name, ""]), name
         for column in dictionary.entry(name).columns:
             assert found[name, column.name] == said[name, column.name], (name, column)
@@ -51,7 +54,7 @@ def test_every_table_view_and_column_has_its_comment(warehouse: Warehouse) -> No
 def test_staging_is_described_where_it_lasts(postgres: Server, tmp_path: Path) -> None:
     """On a server, where staging tables stay, they have their comments, however the server spells their columns."""
     with postgres.database() as url:
-        warehouse = Warehouse(url, tmp_path / "warehouse")
+        warehouse = Sandbox(url, tmp_path / "warehouse")
         deliver(warehouse)
         found = comments(warehouse)
     assert found["staging_events", "firstname"] == "Given name."
@@ -60,19 +63,19 @@ def test_staging_is_described_where_it_lasts(postgres: Server, tmp_path: Path) -
     }
 
 
-def test_comment_that_is_lost_or_old_is_written_anew(warehouse: Warehouse) -> None:
+def test_comment_that_is_lost_or_old_is_written_anew(warehouse: Sandbox) -> None:
     """A run writes the comments that say something else, and no others."""
     deliver(warehouse)
     before = comments(warehouse)
-    with engines.connect(warehouse.url) as engine:
-        assert dictionary.comment(engine) == 0
+    with open_warehouse(warehouse.url) as engine:
+        assert install.write_comments(engine) == 0
         engine.execute("comment on column users.level is 'old'")
         engine.execute("comment on table songs is null")
-        assert dictionary.comment(engine) == 2
+        assert install.write_comments(engine) == 2
     assert comments(warehouse) == before
 
 
-def test_comments_stand_after_a_full_refresh(warehouse: Warehouse) -> None:
+def test_comments_stand_after_a_full_refresh(warehouse: Sandbox) -> None:
     """The tables that a rebuild puts in place have their comments too."""
     deliver(warehouse)
     before = comments(warehouse)
@@ -87,14 +90,14 @@ def test_docs_are_what_the_code_says() -> None:
 
 def test_describe_lists_tables_and_tells_one(capsys: pytest.CaptureFixture[str]) -> None:
     """`sparkify describe` needs no warehouse: it lists every table and view, or the columns of one."""
-    assert cli.main(["describe"]) == 0
+    assert main(["describe"]) == 0
     listed = capsys.readouterr().out
-    assert all(name in listed for name in (*tables.ALL, *tables.VIEWS))
-    assert cli.main(["describe", "Sessions"]) == 0
+    assert all(name in listed for name in (*model.ALL, *model.VIEWS))
+    assert main(["describe", "Sessions"]) == 0
     told = capsys.readouterr().out
     assert "One row per session of a user." in told
     assert "Songs played." in told
-    assert cli.main(["describe", "sessions", "--json"]) == 0
+    assert main(["describe", "sessions", "--json"]) == 0
     [entry] = json.loads(capsys.readouterr().out)
     assert [column["name"] for column in entry["columns"]][:2] == ["session_id", "user_id"]
 
@@ -125,5 +128,5 @@ def _until_hung_up(terminal: IO[bytes]) -> Iterator[bytes]:
 
 def test_describe_of_an_unknown_table_names_the_known(capsys: pytest.CaptureFixture[str]) -> None:
     """A misspelt name is told, with those that there are."""
-    assert cli.main(["describe", "sesions"]) == 2
+    assert main(["describe", "sesions"]) == 2
     assert "sessions" in capsys.readouterr().err

@@ -12,14 +12,17 @@ from typing import Any
 
 import pytest
 from tests import deliveries
-from tests.conftest import Warehouse
+from tests.conftest import Sandbox
 from tests.postgres import Server
 from tests.records import misread
 
-from sparkify import cli, engines, pipeline, tables
+from sparkify.cli.main import main
 from sparkify.config import Config
-from sparkify.engines.postgres import Postgres, rebuild_schema
 from sparkify.errors import ConfigError, WarehouseError
+from sparkify.sql import model
+from sparkify.warehouse.connect import open_warehouse
+from sparkify.warehouse.install import count_rows, create_missing_tables, create_tables
+from sparkify.warehouse.postgres import Postgres, rebuild_schema
 
 
 def event(**values: object) -> str:
@@ -31,7 +34,7 @@ def event(**values: object) -> str:
 @pytest.mark.parametrize("size", [1, 1 << 30])
 @pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
 def test_corrected_file_stands_in_the_order_of_files_whatever_the_batches(
-    make_warehouse: Callable[[], Warehouse], size: int, names: tuple[str, str]
+    make_warehouse: Callable[[], Sandbox], size: int, names: tuple[str, str]
 ) -> None:
     """A corrected file and a new one contradict each other: the batches that they come in do not decide."""
     corrected, new = names
@@ -46,9 +49,9 @@ def test_corrected_file_stands_in_the_order_of_files_whatever_the_batches(
     assert warehouse.query("select level from users") == [(levels[names],)]
 
 
-def test_many_tiny_files_are_several_batches(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_tiny_files_are_several_batches(warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch holds so many files at most, however small they are, since each costs memory until it is published."""
-    monkeypatch.setattr("sparkify.sources.MOST_FILES", 2)
+    monkeypatch.setattr("sparkify.sources.listing.MOST_FILES", 2)
     for number in range(5):
         (warehouse.log_data / f"{number}.json").write_text(event(sessionId=number))
     summary = warehouse.etl()
@@ -58,18 +61,18 @@ def test_many_tiny_files_are_several_batches(warehouse: Warehouse, monkeypatch: 
 def test_tables_are_made_anew_by_several_at_once(postgres: Server) -> None:
     """Who drops and creates tables waits for who does that already: both end well, and leave empty tables."""
     with postgres.database() as url, ExitStack() as opened:
-        connections = [opened.enter_context(engines.connect(url)) for _ in range(4)]
-        pipeline.create_tables(connections[0])
+        connections = [opened.enter_context(open_warehouse(url)) for _ in range(4)]
+        create_tables(connections[0])
         with ThreadPoolExecutor(len(connections)) as threads:
-            for done in [threads.submit(pipeline.create_tables, engine) for engine in connections]:
+            for done in [threads.submit(create_tables, engine) for engine in connections]:
                 done.result()
-        assert not any(pipeline.count_rows(connections[0]).values())
+        assert not any(count_rows(connections[0]).values())
 
 
 def test_first_runs_of_several_at_once_do_not_collide(postgres: Server, tmp_path: Path) -> None:
     """Whoever comes first makes schema, tables and views; the others wait for that."""
     with postgres.database() as url:
-        runs = [Warehouse(url, tmp_path / str(number)) for number in range(6)]
+        runs = [Sandbox(url, tmp_path / str(number)) for number in range(6)]
         for number, run in enumerate(runs):
             (run.log_data / "1.json").write_text(event(sessionId=number))
         with ThreadPoolExecutor(len(runs)) as threads:
@@ -80,7 +83,7 @@ def test_first_runs_of_several_at_once_do_not_collide(postgres: Server, tmp_path
 
 @pytest.mark.parametrize("size", [1, 1 << 30])
 @pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
-def test_no_value_is_taken_for_none(make_warehouse: Callable[[], Warehouse], size: int, names: tuple[str, str]) -> None:
+def test_no_value_is_taken_for_none(make_warehouse: Callable[[], Sandbox], size: int, names: tuple[str, str]) -> None:
     """Of two events with one key, the one without a status is the last in order, whatever status the other has."""
     warehouse = make_warehouse()
     for name, status in zip(names, (-1, None), strict=True):
@@ -92,7 +95,7 @@ def test_no_value_is_taken_for_none(make_warehouse: Callable[[], Warehouse], siz
 @pytest.mark.parametrize("size", [1, 1 << 30])
 @pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
 def test_song_of_a_page_view_decides_nothing(
-    make_warehouse: Callable[[], Warehouse], size: int, names: tuple[str, str]
+    make_warehouse: Callable[[], Sandbox], size: int, names: tuple[str, str]
 ) -> None:
     """Of two page views with one key, what they say of a song, which the warehouse does not keep, is not compared."""
     warehouse = make_warehouse()
@@ -105,7 +108,7 @@ def test_song_of_a_page_view_decides_nothing(
 @pytest.mark.parametrize("size", [1, 1 << 30])
 @pytest.mark.parametrize("was_there", [True, False])
 def test_corrected_file_replaces_only_its_own_event_in_a_tie(
-    make_warehouse: Callable[[], Warehouse], size: int, *, was_there: bool
+    make_warehouse: Callable[[], Sandbox], size: int, *, was_there: bool
 ) -> None:
     """Where events of two sessions tie for a user's latest, a file delivered again corrects its own, not the other."""
     warehouse = make_warehouse()
@@ -123,7 +126,7 @@ def test_corrected_file_replaces_only_its_own_event_in_a_tie(
     assert warehouse.query("select level from users") == [("free",)]
 
 
-def test_zero_has_no_sign(make_warehouse: Callable[[], Warehouse]) -> None:
+def test_zero_has_no_sign(make_warehouse: Callable[[], Sandbox]) -> None:
     """Of two numbers that are equal, it makes no difference which came first."""
     for first, second in (("-0.0", "0"), ("0", '"-0"')):
         warehouse = make_warehouse()
@@ -135,11 +138,9 @@ def test_zero_has_no_sign(make_warehouse: Callable[[], Warehouse]) -> None:
 
 
 @pytest.mark.parametrize("direct_size", [0, 1 << 40])
-def test_whole_number_keeps_every_digit(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, direct_size: int
-) -> None:
+def test_whole_number_keeps_every_digit(warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch, direct_size: int) -> None:
     """A number that no float can be, far down in a large file too, is the one that was written."""
-    monkeypatch.setattr("sparkify.reader.DIRECT_SIZE", direct_size)
+    monkeypatch.setattr("sparkify.staging.fast_path.MIN_SIZE", direct_size)
     numbers = [*range(30), 2**53 + 1, 2**62 + 1, -(2**53) - 1]
     (warehouse.log_data / "a.json").write_text("".join(event(sessionId=number) for number in numbers))
     warehouse.etl()
@@ -148,10 +149,10 @@ def test_whole_number_keeps_every_digit(
 
 @pytest.mark.parametrize("direct_size", [0, 1 << 40])
 def test_text_is_mended_three_times_and_no_more(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, direct_size: int
+    warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch, direct_size: int
 ) -> None:
     """What was misread four times over is, after three repairs, still misread once."""
-    monkeypatch.setattr("sparkify.reader.DIRECT_SIZE", direct_size)
+    monkeypatch.setattr("sparkify.staging.fast_path.MIN_SIZE", direct_size)
     lines = [event(itemInSession=times, location=misread("é", times)) for times in range(5)]
     (warehouse.log_data / "a.json").write_text("".join(lines))
     warehouse.etl()
@@ -159,7 +160,7 @@ def test_text_is_mended_three_times_and_no_more(
     assert found == [("é",)] * 4 + [(misread("é"),)]
 
 
-def test_touching_a_file_changes_no_user(warehouse: Warehouse) -> None:
+def test_touching_a_file_changes_no_user(warehouse: Sandbox) -> None:
     """Where events of two sessions tie, a file that is loaded again without a change changes nothing."""
     (warehouse.log_data / "a.json").write_text(event(level="paid"))
     (warehouse.log_data / "b.json").write_text(event(level="free", sessionId=2))
@@ -170,15 +171,15 @@ def test_touching_a_file_changes_no_user(warehouse: Warehouse) -> None:
     assert warehouse.contents() == before
 
 
-def test_one_folder_for_logs_and_songs(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_folder_for_logs_and_songs(warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is listed twice is read once as each kind, and refused as the kind that it is not."""
-    monkeypatch.setattr("sparkify.reader.DIRECT_SIZE", 0)
+    monkeypatch.setattr("sparkify.staging.fast_path.MIN_SIZE", 0)
     (warehouse.log_data / "a.json").write_text(event())
     counts = warehouse.etl(song_data=warehouse.log_data).run.counts
     assert (counts.page_views, counts.events_duplicate, counts.songs_rejected) == (1, 0, 1)
 
 
-def test_file_that_was_loaded_as_songs_is_new_as_a_log(warehouse: Warehouse) -> None:
+def test_file_that_was_loaded_as_songs_is_new_as_a_log(warehouse: Sandbox) -> None:
     """What a file says of an event for the first time corrects nothing, though it was read as a song file before."""
     (warehouse.song_data / "b.json").write_text(event(level="paid"))
     (warehouse.log_data / "a.json").write_text(event(level="free"))
@@ -190,7 +191,7 @@ def test_file_that_was_loaded_as_songs_is_new_as_a_log(warehouse: Warehouse) -> 
 
 @pytest.mark.parametrize("make_warehouse", ["duckdb"], indirect=True)
 @pytest.mark.parametrize("how", ["full refresh", "create-tables"])
-def test_staging_that_was_kept_goes_with_the_batch_that_it_held(warehouse: Warehouse, how: str) -> None:
+def test_staging_that_was_kept_goes_with_the_batch_that_it_held(warehouse: Sandbox, how: str) -> None:
     """Who makes the warehouse anew does not find an old batch in its file."""
     (warehouse.log_data / "a.json").write_text(event())
     warehouse.etl(keep_staging=True)
@@ -198,14 +199,14 @@ def test_staging_that_was_kept_goes_with_the_batch_that_it_held(warehouse: Wareh
     if how == "full refresh":
         warehouse.etl(full_refresh=True)
     else:
-        with engines.connect(warehouse.url) as engine:
-            pipeline.create_tables(engine)
+        with open_warehouse(warehouse.url) as engine:
+            create_tables(engine)
     assert warehouse.query("select table_name from duckdb_tables() where table_name like 'staging%'") == []
 
 
 @pytest.mark.parametrize("make_warehouse", ["duckdb"], indirect=True)
 @pytest.mark.parametrize("name", ["sparkify.duckdb.rebuild", "sparkify.duckdb.sparkify-rebuild"])
-def test_file_of_somebody_else_beside_the_warehouse_stays(warehouse: Warehouse, name: str) -> None:
+def test_file_of_somebody_else_beside_the_warehouse_stays(warehouse: Sandbox, name: str) -> None:
     """What lies beside the file and is no database is not taken for what a rebuild has left."""
     (beside := warehouse.log_data.parent / name).write_text("mine, and longer than a header")
     (warehouse.log_data / "a.json").write_text(event())
@@ -216,7 +217,7 @@ def test_file_of_somebody_else_beside_the_warehouse_stays(warehouse: Warehouse, 
 
 
 @pytest.mark.parametrize("size", [1, 1 << 30])
-def test_file_of_both_kinds_is_in_the_ledger_as_each(warehouse: Warehouse, size: int) -> None:
+def test_file_of_both_kinds_is_in_the_ledger_as_each(warehouse: Sandbox, size: int) -> None:
     """Whatever the batches, a file that is listed twice has a row as each kind, its reject stays, and it is done."""
     (warehouse.log_data / "a.json").write_text(event())
     warehouse.etl(song_data=warehouse.log_data, batch_size=size)
@@ -225,7 +226,7 @@ def test_file_of_both_kinds_is_in_the_ledger_as_each(warehouse: Warehouse, size:
     assert warehouse.etl(song_data=warehouse.log_data, batch_size=size).run.counts.files == 0
 
 
-def test_titles_and_names_do_not_run_together(warehouse: Warehouse) -> None:
+def test_titles_and_names_do_not_run_together(warehouse: Sandbox) -> None:
     """Two tracks whose title and artist are the same when written one after the other are two tracks."""
     told_apart = [("a\x1fb", "c"), ("a", "b\x1fc"), ("1:a", "b"), ("1", ":ab"), ("q", "x2:bb"), ("q5:x", "bb")]
     for item, (song, artist) in enumerate(told_apart):
@@ -236,13 +237,13 @@ def test_titles_and_names_do_not_run_together(warehouse: Warehouse) -> None:
 
 
 def test_key_that_is_no_text_is_refused_before_anything_is_published(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A lone surrogate in a key refuses its record, in a file read directly too, and the summary can be printed."""
-    monkeypatch.setattr("sparkify.reader.DIRECT_SIZE", 0)
+    monkeypatch.setattr("sparkify.staging.fast_path.MIN_SIZE", 0)
     (warehouse.log_data / "a.json").write_text(event() + '{"\\ud800": 1}\n')
     words = ["--log-data", str(warehouse.log_data), "--song-data", str(warehouse.song_data)]
-    assert cli.main(["etl", *words, "--warehouse", warehouse.url, "--json"]) == 0
+    assert main(["etl", *words, "--warehouse", warehouse.url, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["events"]["rejected"] == 1
 
 
@@ -258,14 +259,14 @@ def test_key_that_is_no_text_is_refused_before_anything_is_published(
 def test_url_that_is_not_understood_is_not_repeated(url: str) -> None:
     """A password with a character that has to be escaped is a common mistake: the message does not print it."""
     with pytest.raises(ConfigError) as told:
-        engines.connect(url)
+        open_warehouse(url)
     assert "s3c" not in str(told.value)
 
 
 def test_schema_of_somebody_else_is_not_taken_to_rebuild_in(postgres: Server, tmp_path: Path) -> None:
     """A schema that is called as ours would be while rebuilding, and is not ours, stops the rebuild and stays."""
     with postgres.database() as url:
-        warehouse = Warehouse(url, tmp_path / "warehouse")
+        warehouse = Sandbox(url, tmp_path / "warehouse")
         deliveries.first(warehouse.log_data, warehouse.song_data)
         warehouse.etl()
         beside = rebuild_schema("sparkify")
@@ -280,12 +281,12 @@ def test_schema_of_somebody_else_is_not_taken_to_rebuild_in(postgres: Server, tm
 
 def test_who_connects_leaves_a_rebuild_at_work_alone(postgres: Server) -> None:
     """Only what a rebuild that died has left is cleaned up; one that is at work goes on to its end."""
-    with postgres.database() as url, engines.connect(url) as engine:
-        pipeline.create_missing_tables(engine)
+    with postgres.database() as url, open_warehouse(url) as engine:
+        create_missing_tables(engine)
         with engine.rebuild() as fresh:
-            fresh.create_tables(tables.ALL)
+            fresh.add_tables(model.ALL)
             fresh.execute("insert into users (user_id) values ('7')")
-            with engines.connect(url):
+            with open_warehouse(url):
                 pass
         assert engine.rows("select user_id from users") == [("7",)]
 
@@ -299,14 +300,14 @@ def test_rebuilt_tables_are_taken_over_while_no_other_run_publishes(
 
     def watched(self: Postgres, sql: str, parameters: Sequence[Any] = ()) -> int:
         if sql == "delete from songplays":  # all of them, to make room for those of the rebuild
-            with engines.connect(warehouse.url, read_only=True) as other:
+            with open_warehouse(warehouse.url, read_only=True) as other:
                 told.extend(other.other_runs())
             process = self.value("select pg_backend_pid()")
             assert [f"server process {process}," in line for line in told] == [True]
         return execute(self, sql, parameters)
 
     with postgres.database() as url:
-        warehouse = Warehouse(url, tmp_path / "warehouse")
+        warehouse = Sandbox(url, tmp_path / "warehouse")
         deliveries.first(warehouse.log_data, warehouse.song_data)
         warehouse.etl()
         monkeypatch.setattr(Postgres, "execute", watched)
@@ -318,7 +319,7 @@ def test_rebuilt_tables_are_taken_over_while_no_other_run_publishes(
 def test_schema_that_cannot_be_ours_is_refused(postgres: Server, schema: str) -> None:
     """A name too long for PostgreSQL, or one of its own, is told at once."""
     with postgres.database() as url, pytest.raises(ConfigError, match="SCHEMA"):
-        engines.connect(url, Config(schema=schema))
+        open_warehouse(url, Config(schema=schema))
 
 
 @pytest.mark.parametrize(
@@ -330,7 +331,7 @@ def test_file_that_is_no_warehouse_is_told_at_once(tmp_path: Path, content: byte
     path = tmp_path / "block.duckdb"
     path.write_bytes(content)
     with pytest.raises(WarehouseError, match=reason):
-        engines.connect(f"duckdb:///{path}")
+        open_warehouse(f"duckdb:///{path}")
     assert path.read_bytes() == content
 
 
@@ -338,20 +339,20 @@ def test_warehouse_is_a_file_whatever_its_name(tmp_path: Path, monkeypatch: pyte
     """A name by which DuckDB would mean its memory, or a server, is a name; one that it cannot take is refused."""
     monkeypatch.chdir(tmp_path)
     for name in (":memory:", "md:x"):
-        with engines.connect(f"duckdb:///{name}") as engine:
+        with open_warehouse(f"duckdb:///{name}") as engine:
             engine.execute("create table numbers (a integer)")
         assert (tmp_path / name).is_file()
     with pytest.raises(ConfigError, match="holds a \\?"):
-        engines.connect("duckdb:///a?b=c")
+        open_warehouse("duckdb:///a?b=c")
 
 
-def test_tables_of_somebody_else_are_left_alone(warehouse: Warehouse) -> None:
+def test_tables_of_somebody_else_are_left_alone(warehouse: Sandbox) -> None:
     """Where a table of one of our names is not ours, nothing is made, dropped or changed."""
-    with engines.connect(warehouse.url, Config()) as engine:
+    with open_warehouse(warehouse.url, Config()) as engine:
         engine.execute("create table users (a integer)")
     for command in (["create-tables", "--yes"], ["etl", "--log-data", str(warehouse.log_data)]):
-        assert cli.main([*command, "--warehouse", warehouse.url]) == 1
-    with engines.connect(warehouse.url, Config()) as engine:
+        assert main([*command, "--warehouse", warehouse.url]) == 1
+    with open_warehouse(warehouse.url, Config()) as engine:
         assert set(engine.comments()) == {("users", ""), ("users", "a")}
 
 
@@ -359,7 +360,7 @@ def test_tables_of_somebody_else_are_left_alone(warehouse: Warehouse) -> None:
 def test_size_that_is_none_is_wrong_usage(size: str) -> None:
     """A batch size beyond any file is told like any other wrong one."""
     with pytest.raises(SystemExit) as ended:
-        cli.main(["etl", "--batch-size", size])
+        main(["etl", "--batch-size", size])
     assert ended.value.code == 2
 
 
@@ -367,13 +368,13 @@ def test_size_that_is_none_is_wrong_usage(size: str) -> None:
 def test_warehouse_that_cannot_be_a_file_is_told_plainly(tmp_path: Path, name: str) -> None:
     """A path too long, or a folder, is an error that says so."""
     with pytest.raises(WarehouseError):
-        engines.connect(f"duckdb:///{tmp_path / name}")
+        open_warehouse(f"duckdb:///{tmp_path / name}")
 
 
 @pytest.mark.parametrize("make_warehouse", ["duckdb"], indirect=True)
-def test_row_groups_do_not_pile_up(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_row_groups_do_not_pile_up(warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small loads leave small row groups in a DuckDB file; every now and then a load merges them."""
-    monkeypatch.setattr("sparkify.engines.duckdb._MERGE_EVERY", 5)
+    monkeypatch.setattr("sparkify.warehouse.duckdb._MERGE_EVERY", 5)
     found: list[int] = []
     for night in range(10):
         (warehouse.log_data / f"{night}.json").write_text(event(itemInSession=night))
@@ -386,7 +387,7 @@ def test_row_groups_do_not_pile_up(warehouse: Warehouse, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("make_warehouse", ["duckdb"], indirect=True)
-def test_too_little_memory_names_the_setting(warehouse: Warehouse) -> None:
+def test_too_little_memory_names_the_setting(warehouse: Sandbox) -> None:
     """A load for which DuckDB may not take enough memory fails, and says what to raise."""
     lines = "".join(event(itemInSession=item, location="x" * 400 + str(item)) for item in range(20_000))
     (warehouse.log_data / "a.json").write_text(lines)

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.conftest import Row, Warehouse
+from tests.conftest import Row, Sandbox
 from tests.deliveries import Track, play, song, write
 from tests.postgres import Server
 from tests.realdata import catalogue_records
 from tests.redshift import Standin
 from tests.s3 import S3
 
-from sparkify import cli
+from sparkify.cli.main import main
 from sparkify.errors import WarehouseError
-from sparkify.generate import generate
+from sparkify.sample_data.generate import generate
 
 ROLE = "arn:aws:iam::123456789012:role/dwhRole"
-Three = dict[str, Warehouse]
+Three = dict[str, Sandbox]
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def three(postgres: Server, redshift: Standin, s3: S3, tmp_path: Path) -> Iterat
             "postgresql": made.enter_context(postgres.database()),
             "redshift": made.enter_context(redshift.database()),
         }
-        warehouses = {name: Warehouse(url, tmp_path / name) for name, url in urls.items()}
+        warehouses = {name: Sandbox(url, tmp_path / name) for name, url in urls.items()}
         warehouses["redshift"].environ = {"SPARKIFY_S3_STAGE": "s3://stage", "SPARKIFY_IAM_ROLE_ARN": ROLE}
         yield warehouses
 
@@ -111,13 +111,13 @@ def test_settings_of_a_client_of_postgresql_change_nothing(
     tables, files = [], []
     with postgres.database() as url:
         for name, where in (("duckdb", f"duckdb:///{tmp_path / 'duckdb' / 'sparkify.duckdb'}"), ("postgresql", url)):
-            warehouse = Warehouse(where, tmp_path / name)
+            warehouse = Sandbox(where, tmp_path / name)
             warehouse.etl(logs, songs)
             assert warehouse.failed_checks() == []
             tables.append(warehouse.contents())
             out = tmp_path / f"{name}.files"
             command = ["export", "--warehouse", where, "--table", "songplays", "--table", "artists", "--out", str(out)]
-            assert cli.main([*command, "--format", "csv"]) == 0
+            assert main([*command, "--format", "csv"]) == 0
             files.append([path.read_text() for path in sorted(out.iterdir())])
     assert (tables[0], files[0]) == (tables[1], files[1])
 
@@ -128,7 +128,7 @@ def test_database_that_cannot_hold_all_text_is_refused(postgres: Server, tmp_pat
         name = f"{url.rpartition('/')[2]}_latin1"
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(f"create database {name} template template0 encoding 'LATIN1' locale 'C'".encode())
-        latin1 = Warehouse(f"{url.rpartition('/')[0]}/{name}", tmp_path)
+        latin1 = Sandbox(f"{url.rpartition('/')[0]}/{name}", tmp_path)
         with pytest.raises(
             WarehouseError, match=r"keeps text as LATIN1.*createdb --template template0 --encoding UTF8"
         ):

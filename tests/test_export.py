@@ -11,23 +11,27 @@ from typing import Any
 import duckdb
 import pytest
 from tests import deliveries
-from tests.conftest import Row, Warehouse
+from tests.conftest import Row, Sandbox
 from tests.deliveries import play, write
 from tests.listening import deliver
 
-from sparkify import cli, config, dictionary, engines, export, tables
+from sparkify import config, filesystem
+from sparkify.cli.main import main
 from sparkify.errors import ConfigError, WarehouseError
-from sparkify.export import FORMATS, Format
+from sparkify.sql import dictionary, model
+from sparkify.warehouse import embedded, export
+from sparkify.warehouse.connect import open_warehouse
+from sparkify.warehouse.export import FORMATS, Format
 
-EVERYTHING = (*tables.ALL, *tables.VIEWS)
+EVERYTHING = (*model.ALL, *model.VIEWS)
 
 _CSV = "read_csv(?, header = true, all_varchar = true, allow_quoted_nulls = false)"
 
 
-def exported(warehouse: Warehouse, folder: Path, form: Format, *names: str) -> dict[str, Path]:
+def exported(warehouse: Sandbox, folder: Path, form: Format, *names: str) -> dict[str, Path]:
     """Export tables and views of a warehouse."""
     with warehouse.reading() as engine:
-        return export.export(engine, folder, form, names or tables.ALL)
+        return export.export_tables(engine, folder, form, names or model.ALL)
 
 
 def read(path: Path, like: list[Row]) -> list[Row]:
@@ -65,7 +69,7 @@ def described(name: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_files_hold_what_tables_and_views_hold(form: Format, warehouse: Warehouse, tmp_path: Path) -> None:
+def test_files_hold_what_tables_and_views_hold(form: Format, warehouse: Sandbox, tmp_path: Path) -> None:
     """Every table and view can be exported, and a file has its rows: values, nulls and all."""
     write(warehouse.log_data / "odd.json", play(7, song='"a", \n b;', artist="Zoë 🎵", level="paid", firstName="=1+1"))
     deliver(warehouse)
@@ -78,11 +82,11 @@ def test_files_hold_what_tables_and_views_hold(form: Format, warehouse: Warehous
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_every_engine_exports_what_duckdb_exports(form: Format, warehouse: Warehouse, tmp_path: Path) -> None:
+def test_every_engine_exports_what_duckdb_exports(form: Format, warehouse: Sandbox, tmp_path: Path) -> None:
     """Of the same delivery, the files of every engine hold the same rows; only runs and their times are their own."""
     write(warehouse.log_data / "odd.json", play(7, song='"a", \n\\ b;', artist="Zoë 🎵  ", length=0.1 + 0.2))
     deliver(warehouse)
-    embedded = Warehouse(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+    embedded = Sandbox(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
     embedded.etl(warehouse.log_data, warehouse.song_data)
     of_it = exported(warehouse, tmp_path / "one", form, *EVERYTHING)
     of_duckdb = exported(embedded, tmp_path / "other", form, *EVERYTHING)
@@ -103,32 +107,32 @@ def comparable(path: Path) -> list[Row]:
 
 
 @pytest.mark.parametrize("make_warehouse", ["postgresql", "redshift"], indirect=True)
-def test_files_are_of_one_moment(warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_of_one_moment(warehouse: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a run publishes while an export writes is in none of its files, so that they belong together."""
     deliveries.first(warehouse.log_data, warehouse.song_data)
     warehouse.etl()
     before = {name: warehouse.query(f"select * from {name}") for name in ("songplays", "page_views", "users")}
     deliveries.second(warehouse.log_data, warehouse.song_data)
-    copy_out = export.copy_out
+    copy_out = embedded.copy_out
 
     def published_meanwhile(*words: Any) -> None:
         copy_out(*words)
-        monkeypatch.setattr(export, "copy_out", copy_out)
+        monkeypatch.setattr(embedded, "copy_out", copy_out)
         assert warehouse.etl().run.counts.page_views > 0
 
-    monkeypatch.setattr(export, "copy_out", published_meanwhile)
+    monkeypatch.setattr(embedded, "copy_out", published_meanwhile)
     for name, path in exported(warehouse, tmp_path / "out", "parquet", *before).items():
         assert sorted(read(path, before[name]), key=repr) == sorted(before[name], key=repr), name
 
 
-def test_parquet_of_every_engine_has_the_same_kinds(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_parquet_of_every_engine_has_the_same_kinds(warehouse: Sandbox, tmp_path: Path) -> None:
     """A column is of the kind that the dictionary says, on every engine."""
     deliver(warehouse)
     for name, path in exported(warehouse, tmp_path / "out", "parquet", *EVERYTHING).items():
         assert kinds(path) == described(name), name
 
 
-def test_table_without_rows_is_exported_with_its_columns(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_table_without_rows_is_exported_with_its_columns(warehouse: Sandbox, tmp_path: Path) -> None:
     """An empty table or view becomes a file too, which has the columns, and no rows."""
     warehouse.etl()
     for name, path in exported(warehouse, tmp_path / "one", "parquet", *EVERYTHING).items():
@@ -138,15 +142,15 @@ def test_table_without_rows_is_exported_with_its_columns(warehouse: Warehouse, t
     assert path.read_text(encoding="utf-8-sig").split() == [",".join(column for column, _ in described("users"))]
 
 
-def test_place_that_cannot_be_written_to_is_told(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_place_that_cannot_be_written_to_is_told(warehouse: Sandbox, tmp_path: Path) -> None:
     """Whatever stops the writing of a file ends in an error that names the file."""
     deliver(warehouse)
     path = tmp_path / "gone" / "users.csv"
     with warehouse.reading() as engine, pytest.raises(WarehouseError, match=f"{path}: cannot be written"):
-        engine.export({"users": path}, "csv")
+        engine.write_files({"users": path}, "csv")
 
 
-def test_csv_opens_in_a_spreadsheet(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_csv_opens_in_a_spreadsheet(warehouse: Sandbox, tmp_path: Path) -> None:
     """A CSV begins with the mark of UTF-8, then the names of the columns; quotes and line breaks stay in their cell."""
     write(warehouse.log_data / "odd.json", play(7, song='"a", \n b;', artist="Zoë"))
     warehouse.etl()
@@ -157,7 +161,7 @@ def test_csv_opens_in_a_spreadsheet(warehouse: Warehouse, tmp_path: Path) -> Non
     assert (row["title"], row["artist_name"], row["song_id"]) == ('"a", \n b;', "Zoë", "")
 
 
-def test_file_that_is_there_is_replaced_only_when_forced(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_file_that_is_there_is_replaced_only_when_forced(warehouse: Sandbox, tmp_path: Path) -> None:
     """Without --force nothing is written at all; with it, the files are."""
     deliver(warehouse)
     (tmp_path / "users.csv").write_text("mine")
@@ -166,7 +170,7 @@ def test_file_that_is_there_is_replaced_only_when_forced(warehouse: Warehouse, t
     assert not (tmp_path / "songs.csv").exists()
     assert (tmp_path / "users.csv").read_text() == "mine"
     with warehouse.reading() as engine:
-        export.export(engine, tmp_path, "csv", ["users"], force=True)
+        export.export_tables(engine, tmp_path, "csv", ["users"], force=True)
     assert (tmp_path / "users.csv").read_text(encoding="utf-8") != "mine"
 
 
@@ -176,7 +180,7 @@ def test_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     path.write_text("old")
 
     def stop() -> None:
-        with export.whole(path) as beside:
+        with filesystem.write_whole(path) as beside:
             beside.write_text("half of the n")
             raise KeyboardInterrupt
 
@@ -186,16 +190,16 @@ def test_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_who_reads_the_old_file_reads_on(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_who_reads_the_old_file_reads_on(warehouse: Sandbox, tmp_path: Path) -> None:
     """A file is replaced in one moment: who has opened the old one sees all of it, and none of the new."""
     deliver(warehouse)
     path = tmp_path / "users.csv"
     path.write_text("old")
     with (
         path.open() as opened,
-        engines.connect(warehouse.url, config.load(environ=warehouse.environ), read_only=True) as engine,
+        open_warehouse(warehouse.url, config.load(environ=warehouse.environ), read_only=True) as engine,
     ):
-        export.export(engine, tmp_path, "csv", ["users"], force=True)
+        export.export_tables(engine, tmp_path, "csv", ["users"], force=True)
         assert opened.read() == "old"
     assert path.read_text(encoding="utf-8") != "old"
 
@@ -209,13 +213,13 @@ def test_what_is_no_file_is_never_replaced(kind: str, tmp_path: Path) -> None:
     else:
         path.mkdir()
     before = path.stat().st_ino
-    with pytest.raises(WarehouseError, match="is a folder or device"), export.whole(path) as beside:
+    with pytest.raises(WarehouseError, match="is a folder or device"), filesystem.write_whole(path) as beside:
         beside.write_text("new")
     assert path.stat().st_ino == before
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_name_that_is_no_table_is_told(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_name_that_is_no_table_is_told(warehouse: Sandbox, tmp_path: Path) -> None:
     """Only tables and views of ours are exported: nothing else gets into a statement."""
     deliver(warehouse)
     with pytest.raises(ConfigError, match="there is no such table"):
@@ -224,11 +228,11 @@ def test_name_that_is_no_table_is_told(warehouse: Warehouse, tmp_path: Path) -> 
 
 def test_command_lists_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`sparkify export` says which files it wrote, for people and for machines."""
-    warehouse = Warehouse(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+    warehouse = Sandbox(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
     deliver(warehouse)
     command = ["export", "--warehouse", warehouse.url, "--out", str(tmp_path / "out"), "--table", "daily_listeners"]
-    assert cli.main(command) == 0
+    assert main(command) == 0
     assert capsys.readouterr().out.endswith("daily_listeners.parquet\n")
-    assert cli.main([*command, "--format", "csv", "--json"]) == 0
+    assert main([*command, "--format", "csv", "--json"]) == 0
     [wrote] = json.loads(capsys.readouterr().out)
     assert (wrote["table"], Path(wrote["path"]).stat().st_size) == ("daily_listeners", wrote["bytes"])

@@ -14,21 +14,14 @@ from typing import Any
 
 import pytest
 
-from sparkify import listeners
-from sparkify.dirt import BAD_EVENTS, BAD_SONGS, DAY_FORMS, HARMLESS_EVENTS, HARMLESS_SONGS, REPAIRED
 from sparkify.errors import ConfigError, SourceError
-from sparkify.generate import (
-    ARTIST_IN_CATALOGUE,
-    COORDINATES_UNKNOWN,
-    IN_CATALOGUE,
-    NEW_ARTIST,
-    PLACE_UNKNOWN,
-    YEAR_UNKNOWN,
-    Generated,
-    generate,
-)
-from sparkify.listeners import FIRST_DAY, HOURS, NEW_LEVEL, PAID_SHARE, WEEKDAYS
-from sparkify.text import repair
+from sparkify.sample_data import listeners
+from sparkify.sample_data.catalogue import COORDINATES_UNKNOWN, NEW_ARTIST, PLACE_UNKNOWN, YEAR_UNKNOWN
+from sparkify.sample_data.dirty import DAY_FORMS
+from sparkify.sample_data.dirty_kinds import BAD_EVENTS, BAD_SONGS, HARMLESS_EVENTS, HARMLESS_SONGS, REPAIRED
+from sparkify.sample_data.generate import ARTIST_IN_CATALOGUE, IN_CATALOGUE, Generated, generate
+from sparkify.sample_data.listeners import FIRST_DAY, HOURS, NEW_LEVEL, PAID_SHARE, WEEKDAYS
+from sparkify.staging.mojibake import repair
 
 Record = dict[str, Any]
 

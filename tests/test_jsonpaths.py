@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.conftest import Row, Warehouse
+from tests.conftest import Row, Sandbox
 from tests.records import ABSENT, PLAY, joined, keys, loaded, play
 from tests.s3 import S3
 
-from sparkify import cli, jsonpaths, reader
-from sparkify.contract import EVENTS
+from sparkify.cli.main import main
 from sparkify.errors import ConfigError
+from sparkify.staging import exact_path, fast_path, jsonpaths
+from sparkify.staging.contract import EVENTS
 
 NAMES = [field.name for field in EVENTS.fields]
 Etl = Callable[..., dict[str, Any]]
@@ -28,9 +29,7 @@ def paths(**other: str) -> str:
 
 
 @pytest.fixture
-def etl(
-    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Etl:
+def etl(warehouse: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Etl:
     """Give a run over the warehouse's folders with a JSONPaths file; it returns the summary."""
     monkeypatch.chdir(tmp_path)
 
@@ -40,14 +39,14 @@ def etl(
         monkeypatch.setenv("SPARKIFY_S3_LOG_JSONPATH", where or str(file))
         folders = ["--log-data", str(warehouse.log_data), "--song-data", str(warehouse.song_data)]
         capsys.readouterr()
-        assert cli.main(["etl", *folders, "--warehouse", warehouse.url, "--json"]) == 0
+        assert main(["etl", *folders, "--warehouse", warehouse.url, "--json"]) == 0
         summary: dict[str, Any] = json.loads(capsys.readouterr().out)
         return summary
 
     return run
 
 
-def facts(warehouse: Warehouse) -> list[Row]:
+def facts(warehouse: Sandbox) -> list[Row]:
     """Return the plays."""
     return warehouse.query("select songplay_id, user_id, level, user_agent, track_id from songplays")
 
@@ -71,10 +70,10 @@ NESTED = {
 
 @pytest.mark.parametrize("direct_size", [0, 1 << 40])
 def test_fields_are_read_from_their_paths(
-    warehouse: Warehouse, etl: Etl, monkeypatch: pytest.MonkeyPatch, direct_size: int
+    warehouse: Sandbox, etl: Etl, monkeypatch: pytest.MonkeyPatch, direct_size: int
 ) -> None:
     """Objects and lists are followed to the values; what no path uses is named, and the star is the usual one."""
-    monkeypatch.setattr(reader, "DIRECT_SIZE", direct_size)
+    monkeypatch.setattr(fast_path, "MIN_SIZE", direct_size)
     (warehouse.log_data / "usual.json").write_text(play())
     etl(paths())
     usual = facts(warehouse)
@@ -93,7 +92,7 @@ def test_fields_are_read_from_their_paths(
     assert warehouse.query("select count(*) from songplays where user_id = '8' and level = 'free'") == [(2,)]
 
 
-def test_names_match_exactly(warehouse: Warehouse, etl: Etl) -> None:
+def test_names_match_exactly(warehouse: Sandbox, etl: Etl) -> None:
     """With paths, another case is another name, as COPY has it."""
     plays = [play(userAgent=ABSENT, itemInSession=item) for item in (0, 1)]
     (warehouse.log_data / "a.json").write_bytes(joined(plays[0], plays[1].replace("userId", "userID")))
@@ -102,7 +101,7 @@ def test_names_match_exactly(warehouse: Warehouse, etl: Etl) -> None:
     assert loaded(warehouse, "events") == keys("events", 0)
 
 
-def test_contract_holds_at_the_paths(warehouse: Warehouse, etl: Etl) -> None:
+def test_contract_holds_at_the_paths(warehouse: Sandbox, etl: Etl) -> None:
     """What a path leads to is judged like any value: objects where text is due, and keys given twice, are refused."""
     odd = [play(at={"user": {"id": 8}}, itemInSession=0), play(at={"user": "8"}, itemInSession=1)]
     odd += [play(at=None, itemInSession=2), play(at={"user": "8"}, itemInSession=3)[:-1] + ', "at": 1}', "{"]
@@ -118,17 +117,17 @@ def test_contract_holds_at_the_paths(warehouse: Warehouse, etl: Etl) -> None:
 
 
 def test_file_of_the_original_changes_nothing(
-    warehouse: Warehouse, etl: Etl, real: Path, monkeypatch: pytest.MonkeyPatch
+    warehouse: Sandbox, etl: Etl, real: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The original's file names every column as usual: large logs are still read as they stand."""
-    monkeypatch.setattr(reader, "DIRECT_SIZE", 0)
-    monkeypatch.setattr(reader.Reader, "_read_exactly", None)
+    monkeypatch.setattr(fast_path, "MIN_SIZE", 0)
+    monkeypatch.setattr(exact_path, "read", None)
     (warehouse.log_data / "a.json").write_text(play())
     etl((real / "log_json_path.json").read_text())
     assert loaded(warehouse, "events") == keys("events", 0)
 
 
-def test_file_may_lie_in_s3(s3: S3, warehouse: Warehouse, etl: Etl) -> None:
+def test_file_may_lie_in_s3(s3: S3, warehouse: Sandbox, etl: Etl) -> None:
     """A JSONPaths file in S3 serves as one on disk."""
     s3.put("s3://bucket/paths.json", paths(userId="$.user"))
     (warehouse.log_data / "a.json").write_text(play().replace("userId", "user"))
@@ -176,7 +175,7 @@ def test_wrong_paths_are_told_before_anything_is_done(
     """A run with paths that cannot be used makes no warehouse, and ends as wrong usage does."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SPARKIFY_S3_LOG_JSONPATH", "nowhere.json")
-    assert cli.main(["etl", "--log-data", ".", "--song-data", "."]) == 2
+    assert main(["etl", "--log-data", ".", "--song-data", "."]) == 2
     error = "sparkify: nowhere.json: cannot be read (No such file or directory). Set [S3] LOG_JSONPATH.\n"
     assert capsys.readouterr().err == error
     assert list(tmp_path.iterdir()) == []

@@ -10,29 +10,31 @@ from typing import Any
 
 import pytest
 from tests import deliveries
-from tests.conftest import Warehouse
+from tests.conftest import Sandbox
 from tests.deliveries import HEARD, LATE, play, song, view, write
 
-from sparkify import cli, engines, tables
-from sparkify.ledger import Counts
+from sparkify.cli.main import main
+from sparkify.pipeline.ledger import Counts
+from sparkify.sql import model
+from sparkify.warehouse.connect import open_warehouse
 
-MakeWarehouse = Callable[[], Warehouse]
+MakeWarehouse = Callable[[], Sandbox]
 
 
-def everything(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
+def everything(warehouse: Sandbox) -> dict[str, list[tuple[Any, ...]]]:
     """Return every column of every row of every table, the ledger and the history of the runs too."""
-    with engines.connect(warehouse.url, read_only=True) as engine:
-        return {table: sorted(engine.rows(f"select * from {table}"), key=repr) for table in tables.ALL}
+    with open_warehouse(warehouse.url, read_only=True) as engine:
+        return {table: sorted(engine.rows(f"select * from {table}"), key=repr) for table in model.ALL}
 
 
-def level(warehouse: Warehouse, user: str = "1") -> str:
+def level(warehouse: Sandbox, user: str = "1") -> str:
     """Return the level of a user."""
     [(found,)] = warehouse.query(f"select level from users where user_id = '{user}'")
     return str(found)
 
 
 @pytest.fixture
-def loaded(warehouse: Warehouse) -> Warehouse:
+def loaded(warehouse: Sandbox) -> Sandbox:
     """Return a warehouse that holds both deliveries."""
     deliveries.first(warehouse.log_data, warehouse.song_data)
     deliveries.second(warehouse.log_data, warehouse.song_data)
@@ -43,7 +45,7 @@ def loaded(warehouse: Warehouse) -> Warehouse:
 # Nothing new
 
 
-def test_second_run_changes_nothing(loaded: Warehouse) -> None:
+def test_second_run_changes_nothing(loaded: Sandbox) -> None:
     """A run without anything new leaves every table as it was, and no trace in the ledger."""
     before = everything(loaded)
     summary = loaded.etl()
@@ -51,12 +53,12 @@ def test_second_run_changes_nothing(loaded: Warehouse) -> None:
     assert (summary.batches, summary.run.counts) == (0, Counts())
 
 
-def test_staging_that_is_kept_shows_the_last_batch_and_is_in_nobodys_way(warehouse: Warehouse) -> None:
+def test_staging_that_is_kept_shows_the_last_batch_and_is_in_nobodys_way(warehouse: Sandbox) -> None:
     """After --keep-staging the last batch can be looked at, and runs with nothing new and with more go on as ever."""
     words = ["etl", "--log-data", str(warehouse.log_data), "--song-data", str(warehouse.song_data), "--keep-staging"]
 
     def run() -> list[tuple[str, int]]:
-        assert cli.main([*words, "--warehouse", warehouse.url]) == 0
+        assert main([*words, "--warehouse", warehouse.url]) == 0
         staged = warehouse.query("select path, read from staging_files order by file_id")
         assert warehouse.query("select count(*) from staging_rejects") == [(1,)]
         return [(Path(path).name, read) for path, read in staged]
@@ -73,7 +75,7 @@ def test_staging_that_is_kept_shows_the_last_batch_and_is_in_nobodys_way(warehou
     assert warehouse.failed_checks() == []
 
 
-def test_removed_file_changes_nothing(loaded: Warehouse) -> None:
+def test_removed_file_changes_nothing(loaded: Sandbox) -> None:
     """What was loaded stays when its file goes."""
     before = everything(loaded)
     shutil.rmtree(loaded.song_data / "B")
@@ -82,15 +84,15 @@ def test_removed_file_changes_nothing(loaded: Warehouse) -> None:
     assert everything(loaded) == before
 
 
-def test_same_records_under_another_name_add_nothing_to_the_star(loaded: Warehouse) -> None:
+def test_same_records_under_another_name_add_nothing_to_the_star(loaded: Sandbox) -> None:
     """A copy of a file is read, counted as duplicates, and changes no fact and no dimension."""
     before = loaded.contents()
     shutil.copy(loaded.log_data / "2.json", loaded.log_data / "copy.json")
     shutil.copy(loaded.song_data / "A" / "heard.json", loaded.song_data / "copy.json")
     counts = loaded.etl().run.counts
     after = loaded.contents()
-    assert {table: after[table] for table in (*tables.FACTS, *tables.DIMENSIONS)} == {
-        table: before[table] for table in (*tables.FACTS, *tables.DIMENSIONS)
+    assert {table: after[table] for table in (*model.FACTS, *model.DIMENSIONS)} == {
+        table: before[table] for table in (*model.FACTS, *model.DIMENSIONS)
     }
     assert (counts.events_duplicate, counts.songplays, counts.page_views) == (32, 0, 0)
     assert (counts.songs_duplicate, counts.songs) == (1, 0)
@@ -110,7 +112,7 @@ def test_same_records_under_another_name_add_nothing_to_the_star(loaded: Warehou
     ids=lambda value: value.__name__ if callable(value) else str(value),
 )
 def test_contradiction_in_one_column_is_settled_by_its_order(
-    warehouse: Warehouse, event: Callable[..., dict[str, Any]], column: str, first: Any, second: Any
+    warehouse: Sandbox, event: Callable[..., dict[str, Any]], column: str, first: Any, second: Any
 ) -> None:
     """Of what is known and what comes later the first in order stands, whatever comes beside it word for word."""
     same = [play(7), view(8)]
@@ -129,7 +131,7 @@ def test_contradiction_in_one_column_is_settled_by_its_order(
 # Changed files
 
 
-def test_changed_file_replaces_its_records(warehouse: Warehouse) -> None:
+def test_changed_file_replaces_its_records(warehouse: Sandbox) -> None:
     """The records of a new version take the place of those with the same key, and none is there twice."""
     write(warehouse.log_data / "1.json", play(1), play(2), view(3))
     warehouse.etl()
@@ -144,7 +146,7 @@ def test_changed_file_replaces_its_records(warehouse: Warehouse) -> None:
     assert warehouse.failed_checks() == []
 
 
-def test_changed_file_leaves_no_track_that_nobody_plays(warehouse: Warehouse) -> None:
+def test_changed_file_leaves_no_track_that_nobody_plays(warehouse: Sandbox) -> None:
     """A track that only the old version named is gone."""
     write(warehouse.log_data / "1.json", play(1))
     warehouse.etl()
@@ -154,7 +156,7 @@ def test_changed_file_leaves_no_track_that_nobody_plays(warehouse: Warehouse) ->
 
 
 @pytest.mark.parametrize(("old", "new"), [("free", "paid"), ("paid", "free")])
-def test_changed_level_in_the_latest_event_reaches_the_user(warehouse: Warehouse, old: str, new: str) -> None:
+def test_changed_level_in_the_latest_event_reaches_the_user(warehouse: Sandbox, old: str, new: str) -> None:
     """A correction of a user's last event corrects the user."""
     write(warehouse.log_data / "1.json", play(1, level="free"), play(2, level=old))
     warehouse.etl()
@@ -163,7 +165,7 @@ def test_changed_level_in_the_latest_event_reaches_the_user(warehouse: Warehouse
     assert level(warehouse) == new
 
 
-def test_file_that_goes_back_to_an_old_version_is_loaded_again(warehouse: Warehouse) -> None:
+def test_file_that_goes_back_to_an_old_version_is_loaded_again(warehouse: Sandbox) -> None:
     """After version 1, version 2 and version 1 again, the warehouse says what version 1 says."""
     path = warehouse.log_data / "1.json"
     levels = "select (select level from songplays), (select level from page_views), (select level from users)"
@@ -173,7 +175,7 @@ def test_file_that_goes_back_to_an_old_version_is_loaded_again(warehouse: Wareho
         assert warehouse.query(levels) == [(said, said, said)]
 
 
-def test_file_is_in_the_ledger_once_in_its_last_version(loaded: Warehouse) -> None:
+def test_file_is_in_the_ledger_once_in_its_last_version(loaded: Sandbox) -> None:
     """A file that was loaded twice has one row, with the version that it has now and what was read of it last."""
     path = loaded.log_data / "2.json"
     write(path, view(60), "[1]", "[2]")
@@ -183,7 +185,7 @@ def test_file_is_in_the_ledger_once_in_its_last_version(loaded: Warehouse) -> No
     assert rows == [(f"{now.st_size}-{now.st_mtime_ns}", now.st_size, 3, 2)]
 
 
-def test_mended_file_takes_its_rejected_records_back(warehouse: Warehouse) -> None:
+def test_mended_file_takes_its_rejected_records_back(warehouse: Sandbox) -> None:
     """The rejected records of a file are those of the version loaded last."""
     write(warehouse.log_data / "1.json", view(1), "{broken", "[1]")
     warehouse.etl()
@@ -195,7 +197,7 @@ def test_mended_file_takes_its_rejected_records_back(warehouse: Warehouse) -> No
 # Late files
 
 
-def test_late_song_finds_its_old_plays(warehouse: Warehouse) -> None:
+def test_late_song_finds_its_old_plays(warehouse: Sandbox) -> None:
     """A song that arrives after its plays stands in them and in their track from then on."""
     write(warehouse.log_data / "1.json", play(1, **LATE), play(2, **LATE), play(3))
     warehouse.etl()
@@ -206,7 +208,7 @@ def test_late_song_finds_its_old_plays(warehouse: Warehouse) -> None:
     assert warehouse.query(matched.format("tracks")) == [("SOLATE", "ARTARDY")]
 
 
-def test_late_artist_is_found_by_the_plays_of_other_songs(warehouse: Warehouse) -> None:
+def test_late_artist_is_found_by_the_plays_of_other_songs(warehouse: Sandbox) -> None:
     """A play whose song stays unknown gets its artist as soon as the catalogue credits that name."""
     write(warehouse.log_data / "1.json", play(1, song="Unknown", artist="Tardy"))
     warehouse.etl()
@@ -215,7 +217,7 @@ def test_late_artist_is_found_by_the_plays_of_other_songs(warehouse: Warehouse) 
     assert warehouse.query("select song_id, artist_id from songplays") == [(None, "ARTARDY")]
 
 
-def test_song_that_is_renamed_loses_its_plays(warehouse: Warehouse) -> None:
+def test_song_that_is_renamed_loses_its_plays(warehouse: Sandbox) -> None:
     """A correction of the catalogue takes a match back as it gives one."""
     write(warehouse.log_data / "1.json", play(1), play(2, **LATE))
     write(warehouse.song_data / "1.json", song("SO1", HEARD, "AR1"))
@@ -226,7 +228,7 @@ def test_song_that_is_renamed_loses_its_plays(warehouse: Warehouse) -> None:
     assert warehouse.failed_checks() == []
 
 
-def test_song_that_changes_its_artist_leaves_none_behind(warehouse: Warehouse) -> None:
+def test_song_that_changes_its_artist_leaves_none_behind(warehouse: Sandbox) -> None:
     """An artist of whom the catalogue has no song any more is gone; one who still has a song stays."""
     write(warehouse.log_data / "1.json", play(1))
     write(warehouse.song_data / "1.json", song("SO1", HEARD, "AR1"))
@@ -238,7 +240,7 @@ def test_song_that_changes_its_artist_leaves_none_behind(warehouse: Warehouse) -
     assert warehouse.query("select artist_id from songplays") == [("AR2",)]
 
 
-def test_late_old_log_does_not_set_a_level_back(warehouse: Warehouse) -> None:
+def test_late_old_log_does_not_set_a_level_back(warehouse: Sandbox) -> None:
     """A user is as of the latest event, not of the latest file."""
     write(warehouse.log_data / "2.json", view(100, level="paid"))
     warehouse.etl()
@@ -250,7 +252,7 @@ def test_late_old_log_does_not_set_a_level_back(warehouse: Warehouse) -> None:
 @pytest.mark.parametrize("later_first", [True, False])
 @pytest.mark.parametrize("make", [play, view])
 def test_events_of_one_moment_are_ordered_by_their_item(
-    warehouse: Warehouse, make: Callable[..., dict[str, Any]], later_first: bool
+    warehouse: Sandbox, make: Callable[..., dict[str, Any]], later_first: bool
 ) -> None:
     """Of two events of a user at one millisecond, in two runs, the one later in its session says the level."""
     delivered = [make(1, itemInSession=9, level="free"), make(1, itemInSession=10, level="paid")]
@@ -263,9 +265,9 @@ def test_events_of_one_moment_are_ordered_by_their_item(
 # The balance
 
 
-def totals(warehouse: Warehouse) -> dict[str, Any]:
+def totals(warehouse: Sandbox) -> dict[str, Any]:
     """Return the sums over the ledger's files, by the names of the counts of a run."""
-    with engines.connect(warehouse.url, read_only=True) as engine:
+    with open_warehouse(warehouse.url, read_only=True) as engine:
         columns, [row] = engine.query(
             "select count(*) as files, sum(size) as bytes, sum(songplays) as songplays, sum(page_views) as page_views,"
             " sum(songs) as songs,"
@@ -280,7 +282,7 @@ def totals(warehouse: Warehouse) -> dict[str, Any]:
     return dict(zip(columns, row, strict=True))
 
 
-def deliver_all_kinds(warehouse: Warehouse) -> None:
+def deliver_all_kinds(warehouse: Sandbox) -> None:
     """Deliver duplicates within a file, across files and of what is loaded, rejects, and a file once more."""
     write(warehouse.log_data / "1.json", view(1), view(1), play(2), "{", '{"page": "Home"}')
     write(warehouse.log_data / "2.json", view(1), play(3), *deliveries.listening(range(60, 70), "free"))
@@ -290,7 +292,7 @@ def deliver_all_kinds(warehouse: Warehouse) -> None:
 
 
 @pytest.mark.parametrize("batch_size", [1, 1 << 30])
-def test_files_of_a_run_add_up_to_its_row_and_its_summary(loaded: Warehouse, batch_size: int) -> None:
+def test_files_of_a_run_add_up_to_its_row_and_its_summary(loaded: Sandbox, batch_size: int) -> None:
     """What a run tells of itself, what its row says and what its files say is one and the same."""
     deliver_all_kinds(loaded)
     summary = loaded.etl(batch_size=batch_size)
@@ -300,7 +302,7 @@ def test_files_of_a_run_add_up_to_its_row_and_its_summary(loaded: Warehouse, bat
     assert totals(loaded) == counts
 
 
-def test_every_record_read_is_accounted_for(loaded: Warehouse) -> None:
+def test_every_record_read_is_accounted_for(loaded: Sandbox) -> None:
     """Read = loaded + duplicates + rejected, for events and for songs, as counted by hand."""
     deliver_all_kinds(loaded)
     counts = loaded.etl().run.counts
@@ -314,14 +316,14 @@ def test_every_record_read_is_accounted_for(loaded: Warehouse) -> None:
     assert loaded.failed_checks() == []
 
 
-def sum_of_sizes(warehouse: Warehouse) -> int:
+def sum_of_sizes(warehouse: Sandbox) -> int:
     """Return the bytes of the files of `deliver_all_kinds`."""
     logs = [warehouse.log_data / name for name in ("1.json", "2.json", "empty.json")]
     songs = [warehouse.song_data / name for name in ("1.json", "2.json")]
     return sum(path.stat().st_size for path in (*logs, *songs))
 
 
-def test_rejected_records_are_as_many_as_were_counted(loaded: Warehouse) -> None:
+def test_rejected_records_are_as_many_as_were_counted(loaded: Sandbox) -> None:
     """Each rejected record that a run counts stands in rejected_records, under that run."""
     deliver_all_kinds(loaded)
     summary = loaded.etl()
@@ -332,7 +334,7 @@ def test_rejected_records_are_as_many_as_were_counted(loaded: Warehouse) -> None
     assert dict(kept) == counted
 
 
-def test_summary_tells_the_rows_that_the_tables_have(loaded: Warehouse) -> None:
+def test_summary_tells_the_rows_that_the_tables_have(loaded: Sandbox) -> None:
     """The rows of the summary are those in the warehouse."""
     deliver_all_kinds(loaded)
     rows = loaded.etl().rows

@@ -11,30 +11,34 @@ from pathlib import Path
 
 import pytest
 from tests import deliveries
-from tests.conftest import Warehouse
+from tests.conftest import Sandbox
 
-from sparkify import cli, config, engines, formats, tables
+from sparkify import config
+from sparkify.cli import output
+from sparkify.cli.main import main
 from sparkify.errors import WarehouseError
+from sparkify.sql import model
+from sparkify.warehouse.connect import open_warehouse
 
 Ask = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
     """Return a warehouse that holds the first delivery: no test of this file can change it."""
     folder = tmp_path_factory.mktemp("query")
-    warehouse = Warehouse(f"duckdb:///{folder / 'sparkify.duckdb'}", folder)
+    warehouse = Sandbox(f"duckdb:///{folder / 'sparkify.duckdb'}", folder)
     deliveries.first(warehouse.log_data, warehouse.song_data)
     warehouse.etl()
     return warehouse
 
 
 @pytest.fixture
-def ask(loaded: Warehouse, capsys: pytest.CaptureFixture[str]) -> Ask:
+def ask(loaded: Sandbox, capsys: pytest.CaptureFixture[str]) -> Ask:
     """Return a function that asks the warehouse, and returns what stands on stdout."""
 
     def run(sql: str, form: str = "table") -> str:
-        assert cli.main(["query", sql, "--format", form, "--warehouse", loaded.url]) == 0
+        assert main(["query", sql, "--format", form, "--warehouse", loaded.url]) == 0
         out, err = capsys.readouterr()
         assert err == ""
         return out
@@ -63,7 +67,7 @@ def test_numbers_and_times_are_not_folded(width: int, columns: int) -> None:
     """However narrow the terminal, texts alone go over several lines; and no line is too long, no value left out."""
     row = [123456789012.5, datetime.fromisoformat("2018-11-01 20:57:10.796"), "word " * 30]
     names = [f"column_{place}" for place in range(columns)]
-    shown = formats.table(names, [(row * 4)[:columns]] * 2, width, grouped=True)
+    shown = output.table(names, [(row * 4)[:columns]] * 2, width, grouped=True)
     assert max(map(len, shown.splitlines())) <= width
     assert shown.split().count("123456789012.5") == 2 * len(range(0, columns, 3))
     assert shown.split().count("20:57:10.796") == 2 * len(range(1, columns, 3))
@@ -160,12 +164,12 @@ CHANGES = (
 
 @pytest.mark.parametrize("sql", CHANGES)
 def test_query_refuses_what_is_more_than_reading(
-    loaded: Warehouse, capsys: pytest.CaptureFixture[str], tmp_path: Path, sql: str
+    loaded: Sandbox, capsys: pytest.CaptureFixture[str], tmp_path: Path, sql: str
 ) -> None:
     """A statement that would change the warehouse, touch a file, or bring a second one along, is refused."""
     (tmp_path / "secret.csv").write_text("user_id\nsecret\n")
     before = contents(loaded)
-    assert cli.main(["query", sql.format(folder=tmp_path), "--warehouse", loaded.url]) == 1
+    assert main(["query", sql.format(folder=tmp_path), "--warehouse", loaded.url]) == 1
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("sparkify: ")
@@ -175,26 +179,26 @@ def test_query_refuses_what_is_more_than_reading(
 
 
 @pytest.mark.parametrize("sql", ["", "-- nothing", "set datestyle to 'ISO'", "delete from users"])
-def test_server_is_asked_for_rows_only(warehouse: Warehouse, sql: str) -> None:
+def test_server_is_asked_for_rows_only(warehouse: Sandbox, sql: str) -> None:
     """What returns no rows, or would change something, is refused on every engine."""
     settings = config.load(environ=warehouse.environ)
-    with engines.connect(warehouse.url, settings) as engine:
-        engine.create_tables(["users"])
-    with engines.connect(warehouse.url, settings, read_only=True) as engine:
+    with open_warehouse(warehouse.url, settings) as engine:
+        engine.add_tables(["users"])
+    with open_warehouse(warehouse.url, settings, read_only=True) as engine:
         with pytest.raises(WarehouseError):
             engine.ask(sql)
         assert engine.ask("select count(*) as users from users") == (["users"], [(0,)])
 
 
-def contents(warehouse: Warehouse) -> dict[str, list[tuple[object, ...]]]:
+def contents(warehouse: Sandbox) -> dict[str, list[tuple[object, ...]]]:
     """Return every row of every table."""
-    with engines.connect(warehouse.url, read_only=True) as engine:
-        return {table: engine.rows(f"select * from {table}") for table in tables.ALL}
+    with open_warehouse(warehouse.url, read_only=True) as engine:
+        return {table: engine.rows(f"select * from {table}") for table in model.ALL}
 
 
-def test_wrong_sql_is_told_without_a_traceback(loaded: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_sql_is_told_without_a_traceback(loaded: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """A mistake in the SQL is named as the engine names it."""
-    assert cli.main(["query", "select levle from users", "--warehouse", loaded.url]) == 1
+    assert main(["query", "select levle from users", "--warehouse", loaded.url]) == 1
     err = capsys.readouterr().err
     assert "levle" in err
     assert "Traceback" not in err

@@ -13,13 +13,17 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.conftest import Row, Warehouse
+from tests.conftest import Row, Sandbox
 from tests.records import ABSENT, BAD, GOOD, folder, joined, keys, loaded, misread, play, song
 
-from sparkify import contents, dictionary, reader, sources, spool
 from sparkify.config import Aws
-from sparkify.generate import Generated, generate
-from sparkify.sources import Kind, Piece, SourceFile, cut, cut_small, read_small
+from sparkify.sample_data.generate import Generated, generate
+from sparkify.sources import cache, opening
+from sparkify.sources.listing import Kind, SourceFile
+from sparkify.sources.opening import read_small
+from sparkify.sources.records import Piece, cut, cut_small
+from sparkify.sql import dictionary
+from sparkify.staging import exact_path, fast_path, reader, session, spool
 
 Contents = dict[str, list[Row]]
 Both = Callable[[Path, Path], list[tuple[Contents, dict[str, list[str]]]]]
@@ -30,11 +34,11 @@ DIRECTLY, EXACTLY = 0, 1 << 40  # from which size on a file is read directly
 @pytest.fixture(params=[pytest.param(DIRECTLY, id="directly"), pytest.param(EXACTLY, id="exactly")])
 def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read logs of any size directly, as far as they can be, or all of them exactly."""
-    monkeypatch.setattr(reader, "DIRECT_SIZE", request.param)
+    monkeypatch.setattr(fast_path, "MIN_SIZE", request.param)
 
 
 @pytest.fixture
-def both_ways(make_warehouse: Callable[[], Warehouse], monkeypatch: pytest.MonkeyPatch) -> Both:
+def both_ways(make_warehouse: Callable[[], Sandbox], monkeypatch: pytest.MonkeyPatch) -> Both:
     """Load the same two folders directly and exactly; return what is in the warehouse, and the unknown keys.
 
     Directly twice: with a sample that shows what is wrong, so that lines are read with care, and with hardly any.
@@ -43,8 +47,8 @@ def both_ways(make_warehouse: Callable[[], Warehouse], monkeypatch: pytest.Monke
     def load(log_data: Path, song_data: Path) -> list[tuple[Contents, dict[str, list[str]]]]:
         found = []
         for size, sample in ((DIRECTLY, 1 << 20), (DIRECTLY, 1000), (EXACTLY, 0)):
-            monkeypatch.setattr(reader, "DIRECT_SIZE", size)
-            monkeypatch.setattr(reader, "_SAMPLE", (sample, sample))
+            monkeypatch.setattr(fast_path, "MIN_SIZE", size)
+            monkeypatch.setattr(fast_path, "_SAMPLE", (sample, sample))
             warehouse = make_warehouse()
             summary = warehouse.etl(log_data, song_data)
             found.append((warehouse.contents(), summary.unknown_keys))
@@ -131,7 +135,7 @@ def test_lines_left_are_cut_as_in_their_file(
     lines = [line.removesuffix(b"\r") for line in content.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
     left = [line for line in lines if line and line != b'{"whole": 1}']
     file = SourceFile("events", str(path), "", len(content))
-    found = list(spool.pieces_left(file, contents.Contents(path.parent, Aws()), left))
+    found = list(spool.pieces_left(file, cache.Contents(path.parent, Aws()), left))
     assert found == [piece for piece in pieces_of(content) if piece != Piece(piece.line, b'{"whole": 1}')]
 
 
@@ -161,7 +165,7 @@ def test_archive_is_unpacked_as_python_does(content: bytes, place: int, byte: in
         plain = io.BytesIO()
         try:
             unpack(io.BytesIO(content), plain)
-        except sources.UNREADABLE:
+        except opening.UNREADABLE:
             return None
         return plain.getvalue()
 
@@ -170,7 +174,7 @@ def test_archive_is_unpacked_as_python_does(content: bytes, place: int, byte: in
 
     place %= len(content)
     for packed in (content, content[: place + 1], content[:place] + bytes([byte]) + content[place + 1 :]):
-        assert unpacked(packed, contents.unpack) == unpacked(packed, as_python_does)
+        assert unpacked(packed, opening.unpack) == unpacked(packed, as_python_does)
 
 
 @pytest.mark.parametrize("listed", [0, 1, 7, 8, 9, 1000])
@@ -182,7 +186,7 @@ def test_small_file_is_read_whole_whatever_its_listed_size(tmp_path: Path, liste
 
 
 @pytest.mark.parametrize("name", ["a\n\r\t", "'\"", "a,\x1e\x1f\x01", "\\N", "é\U0001f600", " "])
-def test_file_may_have_any_name(warehouse: Warehouse, name: str) -> None:
+def test_file_may_have_any_name(warehouse: Sandbox, name: str) -> None:
     """Whatever characters a file's name holds, its records are loaded and the ledger names it."""
     path = warehouse.log_data / f"{name}.json"
     path.write_text(play())
@@ -214,7 +218,7 @@ def pretty(record: str) -> str:
 
 
 @pytest.mark.parametrize("is_packed", [False, True])
-def test_layout_makes_no_difference(make_warehouse: Callable[[], Warehouse], *, is_packed: bool) -> None:
+def test_layout_makes_no_difference(make_warehouse: Callable[[], Sandbox], *, is_packed: bool) -> None:
     """The same records in any layout, packed or not, give the same rows."""
     plain, other = make_warehouse(), make_warehouse()
     for number, (name, layout) in enumerate(LAYOUTS.items()):
@@ -238,7 +242,7 @@ def test_layout_makes_no_difference(make_warehouse: Callable[[], Warehouse], *, 
 
 
 @pytest.mark.usefixtures("either_way")
-def test_harmless_oddities_change_nothing(make_warehouse: Callable[[], Warehouse]) -> None:
+def test_harmless_oddities_change_nothing(make_warehouse: Callable[[], Sandbox]) -> None:
     """Odd records that keep the contract say the same as plain ones, and none is refused."""
     odd: dict[str, Callable[[str], str]] = {
         "numbers as text": lambda text: text.replace("38", '"38"').replace("1541105830796", '"1541105830796"'),
@@ -283,7 +287,7 @@ WHOLE = {
 
 
 @pytest.mark.usefixtures("either_way")
-def test_whole_number_may_be_large_however_it_is_written(warehouse: Warehouse) -> None:
+def test_whole_number_may_be_large_however_it_is_written(warehouse: Sandbox) -> None:
     """A whole number of up to 64 bits is one with a point, an exponent or blanks around it as without."""
     written = (play(sessionId="?", itemInSession=item).replace('"?"', text) for item, text in enumerate(WHOLE))
     (warehouse.log_data / "some.json").write_text("\n".join(written))
@@ -293,7 +297,7 @@ def test_whole_number_may_be_large_however_it_is_written(warehouse: Warehouse) -
 
 
 @pytest.mark.usefixtures("either_way")
-def test_text_that_looks_like_something_else_is_text(warehouse: Warehouse) -> None:
+def test_text_that_looks_like_something_else_is_text(warehouse: Sandbox) -> None:
     """A title may be any text."""
     titles = ["true", "NaN", "-inf", "null", "[1]", "[re:jazz]", "{}", "{x}", "1e5", "22.0", "a,}", ',"]', "\\N", " a"]
     titles += ['say "hi", \']', "line\nbreak", "carriage\rreturn", "tab\t", "\x1e\x1f", "\u2028\x85", "\ufeffmark"]
@@ -319,7 +323,7 @@ def test_number_where_text_is_due_becomes_its_text(both_ways: Both, tmp_path: Pa
     assert [row[4] for row in directly[0]["songplays"]] == ["SO0", *[None] * 5]
 
 
-def test_year_0_is_not_known(warehouse: Warehouse) -> None:
+def test_year_0_is_not_known(warehouse: Sandbox) -> None:
     """The catalogue writes 0 where it does not know a song's year."""
     (warehouse.song_data / "some.json").write_bytes(joined(song(year=0), song(song_id="SO1", year="0")))
     warehouse.etl()
@@ -327,7 +331,7 @@ def test_year_0_is_not_known(warehouse: Warehouse) -> None:
 
 
 @pytest.mark.usefixtures("either_way")
-def test_empty_file_is_loaded_as_nothing(warehouse: Warehouse) -> None:
+def test_empty_file_is_loaded_as_nothing(warehouse: Sandbox) -> None:
     """A file without records is no fault, and is not read again."""
     for name, content in {"empty": b"", "blank": b"\n \t\r\n", "mark": b"\xef\xbb\xbf"}.items():
         for path in (warehouse.log_data / f"{name}.json", warehouse.song_data / f"{name}.json"):
@@ -338,7 +342,7 @@ def test_empty_file_is_loaded_as_nothing(warehouse: Warehouse) -> None:
     assert warehouse.etl().run.counts.files == 0
 
 
-def test_folder_without_json_is_told(warehouse: Warehouse) -> None:
+def test_folder_without_json_is_told(warehouse: Sandbox) -> None:
     """A run over folders that hold nothing to load says so, and is no failure."""
     (warehouse.log_data / "notes.txt").write_text(play())
     assert warehouse.etl().files_listed == 0
@@ -368,7 +372,7 @@ def test_clean_logs_are_read_directly(
     """What has no fault is taken as it stands or is unpacked, and gives what reading it exactly gives."""
 
     class Watched(spool.Spool):
-        def __init__(self, folder: Path, kind: Kind, left: Mapping[int, spool.Left] | None = None) -> None:
+        def __init__(self, folder: Path, kind: Kind, left: Mapping[int, session.Left] | None = None) -> None:
             super().__init__(folder, kind, left)
             spooled.append(kind)
 
@@ -384,7 +388,7 @@ def test_clean_logs_are_read_directly(
 
 
 def test_logs_that_leave_out_keys_are_read_directly(
-    clean: Generated, both_ways: Both, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    clean: Generated, both_ways: Both, warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A key that is left out is null, and nothing has to be read exactly for it."""
     (logs := tmp_path / "logs").mkdir()
@@ -394,9 +398,9 @@ def test_logs_that_leave_out_keys_are_read_directly(
         (logs / path.name).write_text("".join(json.dumps(event) + "\n" for event in kept))
     directly, exactly = both_ways(logs, clean.song_data)
     assert directly == exactly
-    monkeypatch.setattr(reader, "_SAMPLE", (1 << 20, 1 << 20))
-    monkeypatch.setattr(reader, "DIRECT_SIZE", 0)
-    monkeypatch.setattr(reader.Reader, "_read_exactly", None)
+    monkeypatch.setattr(fast_path, "_SAMPLE", (1 << 20, 1 << 20))
+    monkeypatch.setattr(fast_path, "MIN_SIZE", 0)
+    monkeypatch.setattr(exact_path, "read", None)
     assert warehouse.etl(logs).run.counts.events_read == clean.events
 
 
@@ -500,10 +504,10 @@ def test_folder_named_like_a_column_sets_no_value(both_ways: Both, tmp_path: Pat
 
 @pytest.mark.parametrize("size", [DIRECTLY, EXACTLY])
 def test_deeply_nested_value_is_ignored_like_any(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, size: int
+    warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     """An unknown key may hold lists a hundred thousand deep."""
-    monkeypatch.setattr(reader, "DIRECT_SIZE", size)
+    monkeypatch.setattr(fast_path, "MIN_SIZE", size)
     deep = "[" * 100_000 + "]" * 100_000
     (warehouse.log_data / "some.json").write_text(play(extra="?").replace('"?"', deep))
     assert warehouse.etl().unknown_keys == {"events": ["extra"]}
@@ -512,7 +516,7 @@ def test_deeply_nested_value_is_ignored_like_any(
 
 @pytest.mark.parametrize("size", [1, 1 << 30])
 @pytest.mark.usefixtures("either_way")
-def test_unknown_keys_are_named_once(warehouse: Warehouse, size: int) -> None:
+def test_unknown_keys_are_named_once(warehouse: Sandbox, size: int) -> None:
     """The summary names each key outside the contract, by kind, in order, whichever files and batches have it."""
     for name in ("a.json", "b.json"):
         said: dict[str, object] = {"queue": 1, "Extra": "page", f"only_{name[0]}": True}
@@ -527,7 +531,7 @@ def test_unknown_keys_are_named_once(warehouse: Warehouse, size: int) -> None:
 # What the generator made wrong
 
 
-def test_quarantine_holds_what_was_made_wrong(dirty: Generated, warehouse: Warehouse) -> None:
+def test_quarantine_holds_what_was_made_wrong(dirty: Generated, warehouse: Sandbox) -> None:
     """The records refused are those that the generator says it spoilt: same files, same lines, none else."""
     noted = json.loads((dirty.log_data.parent / "dirt.json").read_text())["rejected"]
     expected = {(str(dirty.log_data.parent / note["file"]), note["line"]): note["reason"] for note in noted}
@@ -540,7 +544,7 @@ def test_quarantine_holds_what_was_made_wrong(dirty: Generated, warehouse: Wareh
 
 
 def test_dirt_changes_nothing_in_the_star(
-    clean: Generated, dirty: Generated, make_warehouse: Callable[[], Warehouse]
+    clean: Generated, dirty: Generated, make_warehouse: Callable[[], Sandbox]
 ) -> None:
     """Beside what is refused, dirty data say what the clean data of the same seed say."""
     stars = []
@@ -564,7 +568,7 @@ def odd_names() -> list[str]:
 
 
 @pytest.mark.usefixtures("either_way")
-def test_name_may_hold_any_character(warehouse: Warehouse, odd_names: list[str]) -> None:
+def test_name_may_hold_any_character(warehouse: Sandbox, odd_names: list[str]) -> None:
     """Files and folders are read under whatever name, each once, and rejected records name them."""
     for number, name in enumerate(odd_names):
         for path in (warehouse.log_data / name, warehouse.log_data / f"{name} folder" / "some.json"):
@@ -578,7 +582,7 @@ def test_name_may_hold_any_character(warehouse: Warehouse, odd_names: list[str])
     assert rejected == {str(warehouse.log_data / name) for name in odd_names}
 
 
-def test_hidden_files_and_folders_are_skipped(warehouse: Warehouse) -> None:
+def test_hidden_files_and_folders_are_skipped(warehouse: Sandbox) -> None:
     """Names that begin with a dot or an underscore are not for loading; other endings than ours neither."""
     ours = ["a.json", "B.JSON", "c.json.gz", "D.Json.GZ", "e/f_.json", "g.json/h.json"]
     hidden = [".a.json", "_a.json", ".b/a.json", "_b/a.json", "e/_b/c/a.json", "e/.a.json.gz", "_SUCCESS"]

@@ -6,19 +6,20 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.conftest import Warehouse
+from tests.conftest import Sandbox
 from tests.redshift import Standin
 from tests.s3 import S3
 
-from sparkify import export, tables
 from sparkify.errors import WarehouseError
+from sparkify.sql import model
+from sparkify.warehouse import export
 
 on_redshift = pytest.mark.parametrize("make_warehouse", ["redshift"], indirect=True)
 
 
-def _exported(warehouse: Warehouse, folder: Path, *names: str) -> dict[str, Path]:
+def _exported(warehouse: Sandbox, folder: Path, *names: str) -> dict[str, Path]:
     with warehouse.reading() as engine:
-        return export.export(engine, folder, "parquet", names or tables.ALL)
+        return export.export_tables(engine, folder, "parquet", names or model.ALL)
 
 
 def _area(stage: S3) -> list[str]:
@@ -28,7 +29,7 @@ def _area(stage: S3) -> list[str]:
 
 
 @on_redshift
-def test_export_leaves_nothing_in_the_area(delivered: Warehouse, stage: S3, tmp_path: Path) -> None:
+def test_export_leaves_nothing_in_the_area(delivered: Sandbox, stage: S3, tmp_path: Path) -> None:
     """What the cluster has written there is gone when the files are here."""
     delivered.etl()
     _exported(delivered, tmp_path / "out")
@@ -37,7 +38,7 @@ def test_export_leaves_nothing_in_the_area(delivered: Warehouse, stage: S3, tmp_
 
 @on_redshift
 def test_unload_that_fails_leaves_no_file_here_or_there(
-    delivered: Warehouse, redshift: Standin, stage: S3, tmp_path: Path
+    delivered: Sandbox, redshift: Standin, stage: S3, tmp_path: Path
 ) -> None:
     """Refused, or stopped between two files, an UNLOAD is told as an error, and half a table is nowhere."""
     delivered.etl()
@@ -56,7 +57,7 @@ def test_unload_that_fails_leaves_no_file_here_or_there(
 
 
 @on_redshift
-def test_file_that_is_missing_in_the_area_fails_the_export(delivered: Warehouse, stage: S3, tmp_path: Path) -> None:
+def test_file_that_is_missing_in_the_area_fails_the_export(delivered: Sandbox, stage: S3, tmp_path: Path) -> None:
     """Where fewer rows are found than the cluster says that it wrote, there is an error, and no file."""
     delivered.etl()
 
@@ -70,7 +71,7 @@ def test_file_that_is_missing_in_the_area_fails_the_export(delivered: Warehouse,
 
 
 @on_redshift
-def test_what_a_killed_export_left_goes_after_a_day(delivered: Warehouse, stage: S3, tmp_path: Path) -> None:
+def test_what_a_killed_export_left_goes_after_a_day(delivered: Sandbox, stage: S3, tmp_path: Path) -> None:
     """The files of an export that was killed are removed by one on the next day; a younger one may be at work."""
     delivered.etl()
     begin = len(stage.asked("PutObject"))
@@ -86,7 +87,7 @@ def test_what_a_killed_export_left_goes_after_a_day(delivered: Warehouse, stage:
 
 
 @on_redshift
-def test_export_and_run_leave_each_other_s_files_alone(delivered: Warehouse, stage: S3, tmp_path: Path) -> None:
+def test_export_and_run_leave_each_other_s_files_alone(delivered: Sandbox, stage: S3, tmp_path: Path) -> None:
     """An export removes nothing that a run has staged, and writes nothing where a run clears."""
     delivered.etl()
     of_run = stage.asked("PutObject")[-1].rpartition("/")[0].rpartition("/")[0]
@@ -101,7 +102,7 @@ def test_export_and_run_leave_each_other_s_files_alone(delivered: Warehouse, sta
 
 
 @on_redshift
-def test_unload_may_write_where_a_name_has_quotes_and_backslashes(delivered: Warehouse, tmp_path: Path) -> None:
+def test_unload_may_write_where_a_name_has_quotes_and_backslashes(delivered: Sandbox, tmp_path: Path) -> None:
     """What [S3] STAGE is called is text in the statement, whatever is in it."""
     delivered.environ = {**delivered.environ, "SPARKIFY_S3_STAGE": "s3://stage/it's\\area"}
     delivered.etl()

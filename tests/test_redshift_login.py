@@ -16,17 +16,19 @@ from threading import Thread
 
 import psycopg
 import pytest
-from tests.conftest import Warehouse
+from tests.conftest import Sandbox
 from tests.postgres import Server
 from tests.redshift import Standin
 from tests.redshift.certificate import server_context
 from tests.s3 import S3
 
-from sparkify import cli, engines
-from sparkify.cluster import endpoint
-from sparkify.engines import redshift as redshift_engine
-from sparkify.engines.redshift_login import Address
+from sparkify.aws.cluster import outputs as outputs_module
+from sparkify.aws.cluster.outputs import Outputs
+from sparkify.cli.main import main
 from sparkify.errors import ConfigError, Transient, WarehouseError
+from sparkify.warehouse.connect import open_warehouse
+from sparkify.warehouse.redshift import engine
+from sparkify.warehouse.redshift.login import Address
 
 on_redshift = pytest.mark.parametrize("make_warehouse", ["redshift"], indirect=True)
 
@@ -59,7 +61,7 @@ def test_url_may_name_the_workgroup_behind_a_tunnel() -> None:
 def test_url_of_no_redshift_is_told_without_its_secret(url: str) -> None:
     """A URL that cannot be used is wrong usage; what it holds is not repeated."""
     with pytest.raises(ConfigError) as told:
-        engines.connect(url)
+        open_warehouse(url)
     assert "redshift://host:5439/dbname" in str(told.value)
     assert "s3cret" not in str(told.value)
 
@@ -67,23 +69,23 @@ def test_url_of_no_redshift_is_told_without_its_secret(url: str) -> None:
 @on_redshift
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the driver leaves its socket open
 def test_host_that_is_not_who_its_certificate_says_is_refused(
-    warehouse: Warehouse, redshift: Standin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    warehouse: Sandbox, redshift: Standin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """That an authority we trust has signed a certificate is not enough: it has to be the host's own."""
     context, authority = server_context(tmp_path, "another.example")
     monkeypatch.setattr(redshift, "tls", context)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority))
     with pytest.raises(WarehouseError, match="certificate is not valid for 'localhost'"):
-        engines.connect(warehouse.url)
+        open_warehouse(warehouse.url)
     gc.collect()
 
 
 @on_redshift
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the driver leaves its socket open
-def test_wrong_password_is_told_without_the_right_one(delivered: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_password_is_told_without_the_right_one(delivered: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """A login that is refused ends with one line that names the host, and no password."""
     url = delivered.url.replace("Str0ng-enough", "wr0ng-Passw0rd")
-    assert cli.main(["status", "--warehouse", url]) == 1
+    assert main(["status", "--warehouse", url]) == 1
     said = capsys.readouterr().err
     assert "localhost" in said
     assert "wr0ng-Passw0rd" not in said
@@ -136,7 +138,7 @@ def test_login_is_by_iam_unless_there_is_a_password(redshift: Standin, whose: st
     redshift.logins["IAM:tester"] = "temporary-1"
     with redshift.database() as url:
         place = url.rpartition("@")[2]
-        with engines.connect(f"redshift://{place}?{whose}&region=eu-west-1") as engine:
+        with open_warehouse(f"redshift://{place}?{whose}&region=eu-west-1") as engine:
             assert "IAM:tester" in engine.label
             assert "temporary-1" not in engine.label
 
@@ -154,7 +156,7 @@ def test_login_that_cannot_be_asked_for_is_told_without_a_password(
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint.format(place))
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
         with pytest.raises(WarehouseError, match="AWS gives no login by IAM") as told:
-            engines.connect(f"redshift://localhost:1/dwh?{whose}&region=eu-west-1")
+            open_warehouse(f"redshift://localhost:1/dwh?{whose}&region=eu-west-1")
     assert place in str(told.value)
     assert "s3cret" not in str(told.value)
 
@@ -162,11 +164,11 @@ def test_login_that_cannot_be_asked_for_is_told_without_a_password(
 @pytest.mark.usefixtures("aws")
 @on_redshift
 def test_url_without_a_host_is_the_stack_that_setup_made(
-    delivered: Warehouse, redshift: Standin, postgres: Server, monkeypatch: pytest.MonkeyPatch
+    delivered: Sandbox, redshift: Standin, postgres: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After `sparkify cluster setup`, host, role and staging area come from the stack; a new user gets its right."""
     redshift.logins["IAM:tester"] = "temporary-1"
-    known = endpoint.Outputs(
+    known = Outputs(
         stack="sparkify",
         kind="serverless",
         name="mine",
@@ -182,7 +184,7 @@ def test_url_without_a_host_is_the_stack_that_setup_made(
     redshift.faults.fail("create schema", "permission denied for database dwh", "42501")
     with psycopg.connect(postgres.url, autocommit=True) as behind, suppress(psycopg.errors.DuplicateObject):
         behind.execute('create role "iam:tester"')  # whom the stand-in lets in as somebody else
-    monkeypatch.setattr(endpoint, "outputs", lambda _: known)
+    monkeypatch.setattr(outputs_module, "outputs", lambda _: known)
     direct, delivered.url = delivered.url, "redshift://"
     delivered.environ = {"SPARKIFY_WAREHOUSE_SCHEMA": "not_made_yet"}
     assert delivered.etl().run.counts.songplays > 0
@@ -192,11 +194,11 @@ def test_url_without_a_host_is_the_stack_that_setup_made(
 
 
 @on_redshift
-def test_who_may_not_make_a_schema_is_told_the_grant(warehouse: Warehouse, redshift: Standin, postgres: Server) -> None:
+def test_who_may_not_make_a_schema_is_told_the_grant(warehouse: Sandbox, redshift: Standin, postgres: Server) -> None:
     """Where no administrator's login is known, the message has the statement for one; and the session is ended."""
     redshift.faults.fail("create schema", "permission denied for database dwh", "42501")
     with pytest.raises(WarehouseError) as told:
-        engines.connect(warehouse.url)
+        open_warehouse(warehouse.url)
     database = warehouse.url.rpartition("/")[2]
     grant = f'grant create on database "{database}" to "sparkify"'
     assert f"Have an administrator run once: {grant};" in str(told.value)
@@ -222,6 +224,6 @@ def test_missing_driver_is_told() -> None:
 
 def test_silent_host_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a firewall swallows what is sent, the run ends with what to check."""
-    monkeypatch.setattr(redshift_engine, "_CONNECTED_WITHIN", 0.2)
+    monkeypatch.setattr(engine, "_CONNECTED_WITHIN", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(Transient, match="security group"):
-        engines.connect(f"redshift://u:p@127.0.0.1:{silent.getsockname()[1]}/dwh")
+        open_warehouse(f"redshift://u:p@127.0.0.1:{silent.getsockname()[1]}/dwh")

@@ -14,24 +14,26 @@ from xml.etree import ElementTree
 
 import pytest
 from tests import deliveries
-from tests.conftest import Warehouse
+from tests.conftest import Sandbox
 from tests.deliveries import START, play, song, view, write
 from tests.listening import DAY, deliver
 from tests.realdata import catalogue_records
 
-from sparkify import cli, engines, pipeline
-from sparkify.generate import generate
-from sparkify.report import charts, page
-from sparkify.views import EVERYTHING, Selection
+from sparkify.cli.main import main
+from sparkify.report import charts, page, svg
+from sparkify.sample_data.generate import generate
+from sparkify.sql.selection import EVERYTHING, Selection
+from sparkify.warehouse.connect import open_warehouse
+from sparkify.warehouse.install import create_tables
 
 BIGGEST = 2_000_000  # bytes
 
 EVIL = "<script>alert('hi')</script> & \"'><svg onload=alert(1)>"
 
 
-def rendered(warehouse: Warehouse, selection: Selection = EVERYTHING) -> str:
+def rendered(warehouse: Sandbox, selection: Selection = EVERYTHING) -> str:
     """Return the page of a warehouse."""
-    with engines.connect(warehouse.url, read_only=True) as engine:
+    with open_warehouse(warehouse.url, read_only=True) as engine:
         gathered = page.gather(engine, selection)
     return page.render(gathered)
 
@@ -42,7 +44,7 @@ def text_of(html: str) -> str:
     return " ".join(unescape(plain).split())
 
 
-def test_page_says_the_numbers_of_the_real_data(warehouse: Warehouse, real: Path) -> None:
+def test_page_says_the_numbers_of_the_real_data(warehouse: Sandbox, real: Path) -> None:
     """22 of 97 users are paid, "You're The One" was played 37 times, the catalogue knows 327 of 6,820 plays."""
     for name, content in catalogue_records(real):
         (warehouse.song_data / name).write_bytes(content)
@@ -57,7 +59,7 @@ def test_page_says_the_numbers_of_the_real_data(warehouse: Warehouse, real: Path
     assert len(html.encode()) < BIGGEST
 
 
-def test_page_says_the_numbers_of_the_fortnight(warehouse: Warehouse) -> None:
+def test_page_says_the_numbers_of_the_fortnight(warehouse: Sandbox) -> None:
     """Figures say what was counted by hand, and the record that was refused is told with its reason."""
     deliver(warehouse)
     said = text_of(rendered(warehouse))
@@ -70,7 +72,7 @@ def test_page_says_the_numbers_of_the_fortnight(warehouse: Warehouse) -> None:
     assert "not valid JSON" in said
 
 
-def test_period_is_what_the_page_is_about(warehouse: Warehouse) -> None:
+def test_period_is_what_the_page_is_about(warehouse: Sandbox) -> None:
     """With a first and a last day, the page counts the plays of those days, both included."""
     deliver(warehouse)
     begin, end = date(2018, 11, 9), date(2018, 11, 10)
@@ -81,7 +83,7 @@ def test_period_is_what_the_page_is_about(warehouse: Warehouse) -> None:
     assert said.count("No week begins in this period.") == 2
 
 
-def test_week_of_the_headline_is_named_by_its_last_day(warehouse: Warehouse) -> None:
+def test_week_of_the_headline_is_named_by_its_last_day(warehouse: Sandbox) -> None:
     """A period that goes on after the data has the listeners of the data's last week, and says which week that is."""
     deliver(warehouse)
     said = text_of(rendered(warehouse, Selection(date(2018, 11, 12), date(2018, 12, 31))))
@@ -89,7 +91,7 @@ def test_week_of_the_headline_is_named_by_its_last_day(warehouse: Warehouse) -> 
     assert "listeners 0 paid users" in text_of(rendered(warehouse, Selection(date(2019, 1, 1))))
 
 
-def test_session_counts_in_full_in_the_period_in_which_it_began(warehouse: Warehouse) -> None:
+def test_session_counts_in_full_in_the_period_in_which_it_began(warehouse: Sandbox) -> None:
     """A session over midnight is one of the first day, with all its plays and minutes, and none of the second."""
     midnight = 3 * 3600 + 170  # seconds after the start of the deliveries
     night = [play(midnight + 60 * minute, sessionId=1) for minute in (-90, -60, 60, 90)]
@@ -117,14 +119,14 @@ def test_session_counts_in_full_in_the_period_in_which_it_began(warehouse: Wareh
     ],
 )
 def test_title_says_the_days_in_their_order(
-    since: date | None, until: date | None, title: str, warehouse: Warehouse
+    since: date | None, until: date | None, title: str, warehouse: Sandbox
 ) -> None:
     """A period outside the data is told as what it is, and the first and the last day there is are days."""
     deliver(warehouse)
     assert f"What Sparkify’s listeners do {title} " in text_of(rendered(warehouse, Selection(since, until)))
 
 
-def test_page_of_an_artist_and_of_a_listener(warehouse: Warehouse) -> None:
+def test_page_of_an_artist_and_of_a_listener(warehouse: Sandbox) -> None:
     """Of an artist it shows their listeners, of a listener what they heard and when they were paid."""
     deliver(warehouse)
     artist = text_of(rendered(warehouse, Selection(artist="Tardy")))
@@ -136,7 +138,7 @@ def test_page_of_an_artist_and_of_a_listener(warehouse: Warehouse) -> None:
     assert "The first play on 1 November 2018, the last on 10 November 2018." in listener
 
 
-def test_page_of_a_listener_and_an_artist_says_nothing_of_levels_and_sessions(warehouse: Warehouse) -> None:
+def test_page_of_a_listener_and_an_artist_says_nothing_of_levels_and_sessions(warehouse: Sandbox) -> None:
     """Of the artist's plays alone, no session is whole and no change of level is seen, so the page has neither."""
     deliver(warehouse)
     said = text_of(rendered(warehouse, Selection(artist="Known", user="1")))
@@ -147,7 +149,7 @@ def test_page_of_a_listener_and_an_artist_says_nothing_of_levels_and_sessions(wa
 
 
 @pytest.mark.parametrize("where", ["title", "artist", "name", "agent", "reason"])
-def test_what_the_warehouse_holds_is_shown_as_text(where: str, warehouse: Warehouse) -> None:
+def test_what_the_warehouse_holds_is_shown_as_text(where: str, warehouse: Sandbox) -> None:
     """A song, an artist or a user called <script> is their name, and no mark of the page."""
     said = {
         "title": {"song": EVIL},
@@ -165,7 +167,7 @@ def test_what_the_warehouse_holds_is_shown_as_text(where: str, warehouse: Wareho
         assert html.count("<script>") == 1
 
 
-def test_name_of_any_characters_is_drawn(warehouse: Warehouse) -> None:
+def test_name_of_any_characters_is_drawn(warehouse: Sandbox) -> None:
     """A title with every character that JSON can carry and XML cannot is drawn, each of them as U+FFFD."""
     odd = [*map(chr, range(1, 32)), "\ufffe", "\uffff"]
     write(warehouse.log_data / "events.json", play(0, song=f"One{''.join(odd)}Two", artist="Odd\x07"))
@@ -185,7 +187,7 @@ def test_name_of_any_characters_is_drawn(warehouse: Warehouse) -> None:
         ("Björk", "Björk"),
     ],
 )
-def test_name_does_not_turn_its_sentence_round(name: str, shown: str, warehouse: Warehouse) -> None:
+def test_name_does_not_turn_its_sentence_round(name: str, shown: str, warehouse: Sandbox) -> None:
     """A name that runs from right to left, or overrides the direction, is set apart from the words around it."""
     write(warehouse.log_data / "events.json", play(0, song=name, artist=name, firstName=name))
     warehouse.etl()
@@ -197,7 +199,7 @@ def test_name_does_not_turn_its_sentence_round(name: str, shown: str, warehouse:
     assert f"<h1>{shown}’s listening</h1>" in rendered(warehouse, Selection(user="1"))
 
 
-def test_table_of_the_page_shows_names_as_they_are(warehouse: Warehouse) -> None:
+def test_table_of_the_page_shows_names_as_they_are(warehouse: Sandbox) -> None:
     """Joined emoji, and letters and blanks that no terminal shows, stand in a table as the app wrote them."""
     name = "👩\u200d👩\u200d👧 می\u200cخواهم a\u00a0b\tc"
     write(warehouse.log_data / "events.json", play(0, song=name))
@@ -205,10 +207,10 @@ def test_table_of_the_page_shows_names_as_they_are(warehouse: Warehouse) -> None
     assert f"<td>{name}</td>" in rendered(warehouse)
 
 
-def test_page_of_an_empty_warehouse_says_so(warehouse: Warehouse) -> None:
+def test_page_of_an_empty_warehouse_says_so(warehouse: Sandbox) -> None:
     """Before anything is loaded there is a page, with zeros and without charts."""
-    with engines.connect(warehouse.url) as engine:
-        pipeline.create_tables(engine)
+    with open_warehouse(warehouse.url) as engine:
+        create_tables(engine)
     said = text_of(rendered(warehouse))
     assert "songs played 0" in said
     assert "Nothing in this selection." in said
@@ -225,9 +227,7 @@ OF_PLAYS = {
 @pytest.mark.parametrize(
     ("events", "drawn"), [([view(0)], OF_VIEWS), ([play(0)], OF_PLAYS), ([play(0), play(40 * DAY)], OF_PLAYS)]
 )
-def test_page_of_next_to_nothing_is_drawn(
-    events: list[dict[str, object]], drawn: set[str], warehouse: Warehouse
-) -> None:
+def test_page_of_next_to_nothing_is_drawn(events: list[dict[str, object]], drawn: set[str], warehouse: Sandbox) -> None:
     """One page view, one play, or two far apart are drawn, wide and for a phone, in each figure that they belong to."""
     write(warehouse.log_data / "events.json", *events)
     warehouse.etl()
@@ -242,13 +242,13 @@ def test_page_of_next_to_nothing_is_drawn(
 
 def test_years_of_data_stay_below_two_megabytes(tmp_path: Path) -> None:
     """Three years of every day, with hundreds of artists, make a page below 2 MB."""
-    warehouse = Warehouse(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+    warehouse = Sandbox(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
     made = generate(tmp_path / "data", users=40, days=1100, songs=300, seed=3)
     warehouse.etl(made.log_data, made.song_data)
     assert len(rendered(warehouse).encode()) < BIGGEST
 
 
-def test_cohorts_that_are_not_drawn_are_counted(warehouse: Warehouse) -> None:
+def test_cohorts_that_are_not_drawn_are_counted(warehouse: Sandbox) -> None:
     """Of twenty weekly cohorts the sentence and the table have all; the chart has the latest, and says so."""
     events = [play(7 * DAY * week, str(week)) for week in range(1, 21)]
     events += [play(7 * DAY * (week + 1) + 60, str(week)) for week in range(1, 9)]
@@ -262,7 +262,7 @@ def test_cohorts_that_are_not_drawn_are_counted(warehouse: Warehouse) -> None:
     assert table[: table.index("</table>")].count("<tr>") == 1 + 20 * 21 // 2
 
 
-def test_weeks_of_the_cohorts_are_drawn_in_their_order(warehouse: Warehouse) -> None:
+def test_weeks_of_the_cohorts_are_drawn_in_their_order(warehouse: Sandbox) -> None:
     """Where the first cohort has no row for a week, and a later one has, the week still stands in its place."""
     weeks = [play(7 * DAY * week, user) for week, user in ((0, "1"), (1, "2"), (4, "3"), (5, "4"))]
     write(warehouse.log_data / "events.json", *weeks)
@@ -287,14 +287,14 @@ def test_lines_have_no_value_where_nothing_was_counted() -> None:
     ]
     chart = charts.lines(rows, "day", {"rate": "rate"}, ".0%")(charts.FULL)
     assert [value["value"] for value in chart["data"]["values"]] == [0.5, 0.5, None, None, 0.5]
-    drawn = ElementTree.fromstring(charts.svg(chart, "rate", "A rate"))
+    drawn = ElementTree.fromstring(svg.svg(chart, "rate", "A rate"))
     ways = [element.attrib for element in drawn.iter("{http://www.w3.org/2000/svg}path")]
     [line] = [way["d"] for way in ways if way.get("stroke") == "var(--first)"]
     assert line.count("L") == 1  # from the first day to the second, and no further
     assert sum(way.get("fill") == "var(--first)" and way.get("opacity") != "0" for way in ways) == 1
 
 
-def test_page_asks_for_nothing_and_forbids_to(warehouse: Warehouse) -> None:
+def test_page_asks_for_nothing_and_forbids_to(warehouse: Sandbox) -> None:
     """The page names no address to load from, and its policy forbids it everything but its own style and script."""
     deliver(warehouse)
     html = rendered(warehouse)
@@ -307,37 +307,37 @@ def test_page_asks_for_nothing_and_forbids_to(warehouse: Warehouse) -> None:
 
 def test_event_ahead_of_the_clock_is_told_as_that(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Where the newest event has yet to come, page and status say how far ahead it is; nothing is of a negative age."""
-    warehouse = Warehouse(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+    warehouse = Sandbox(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
     in_ten_days = int(time.time()) - START // 1000 + 10 * DAY + 3600
     write(warehouse.log_data / "events.json", play(0), play(in_ten_days))
     warehouse.etl()
     assert text_of(rendered(warehouse)).count("10 days ahead of the clock.") == 2
-    assert cli.main(["status", "--warehouse", warehouse.url]) == 0
+    assert main(["status", "--warehouse", warehouse.url]) == 0
     assert "UTC, 10 days ahead of the clock\n" in capsys.readouterr().out
 
 
 @pytest.fixture
-def loaded(tmp_path: Path) -> Warehouse:
+def loaded(tmp_path: Path) -> Sandbox:
     """Return a warehouse on DuckDB with the first delivery."""
-    warehouse = Warehouse(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+    warehouse = Sandbox(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
     deliveries.first(warehouse.log_data, warehouse.song_data)
     warehouse.etl()
     return warehouse
 
 
 def test_command_writes_the_page_and_names_it(
-    loaded: Warehouse, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    loaded: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`sparkify report` leaves one file, replaces it the next time, and says its name."""
     out = tmp_path / "pages" / "report.html"
     out.parent.mkdir()
     for _ in range(2):
-        assert cli.main(["report", "--warehouse", loaded.url, "--out", str(out)]) == 0
+        assert main(["report", "--warehouse", loaded.url, "--out", str(out)]) == 0
         assert str(out) in capsys.readouterr().err
         assert [path.name for path in out.parent.iterdir()] == ["report.html"]
 
 
-def test_nothing_but_a_page_is_replaced(loaded: Warehouse, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_but_a_page_is_replaced(loaded: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The warehouse's own file, another file, a folder, a pipe: each stays what it is, and is told."""
     notes, pipe, linked = tmp_path / "notes.txt", tmp_path / "pipe", tmp_path / "linked.html"
     notes.write_text("doctype html")
@@ -346,7 +346,7 @@ def test_nothing_but_a_page_is_replaced(loaded: Warehouse, tmp_path: Path, capsy
     before = loaded.contents()
     warehouse = Path(loaded.url.removeprefix("duckdb:///"))
     for out in (warehouse, notes, linked, tmp_path, pipe, "."):
-        assert cli.main(["report", "--warehouse", loaded.url, "--out", str(out)]) == 1
+        assert main(["report", "--warehouse", loaded.url, "--out", str(out)]) == 1
         said = capsys.readouterr().err
         assert str(Path(out)) in said
         assert "with --out" in said
@@ -355,11 +355,11 @@ def test_nothing_but_a_page_is_replaced(loaded: Warehouse, tmp_path: Path, capsy
     assert pipe.is_fifo()
 
 
-def test_page_of_another_hand_is_replaced(loaded: Warehouse, tmp_path: Path) -> None:
+def test_page_of_another_hand_is_replaced(loaded: Sandbox, tmp_path: Path) -> None:
     """A file that is HTML, in whatever case it says so, gives way."""
     out = tmp_path / "report.html"
     out.write_text("<!DOCTYPE HTML><title>old</title>")
-    assert cli.main(["report", "--warehouse", loaded.url, "--out", str(out)]) == 0
+    assert main(["report", "--warehouse", loaded.url, "--out", str(out)]) == 0
     assert "Sparkify" in out.read_text(encoding="utf-8")
 
 
@@ -375,11 +375,11 @@ def test_page_of_another_hand_is_replaced(loaded: Warehouse, tmp_path: Path) -> 
     ],
 )
 def test_wrong_usage_is_told(
-    arguments: list[str], code: int, told: str, loaded: Warehouse, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], code: int, told: str, loaded: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What cannot be reported is told without a traceback, and no file is left."""
     try:
-        ended = cli.main(["report", "--warehouse", loaded.url, *arguments])
+        ended = main(["report", "--warehouse", loaded.url, *arguments])
     except SystemExit as stopped:
         ended = int(stopped.code or 0)
     assert ended == code
@@ -389,16 +389,16 @@ def test_wrong_usage_is_told(
 
 
 def test_missing_packages_are_named_with_what_to_do(
-    loaded: Warehouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    loaded: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Where the extra is not installed, the command says which package is missing and how to get it."""
     found: Callable[[str], object] = lambda name: None if name == "vl_convert" else object()  # noqa: E731
-    monkeypatch.setattr("sparkify.cli.answers.find_spec", found)
-    assert cli.main(["report", "--warehouse", loaded.url]) == 2
+    monkeypatch.setattr("sparkify.cli.report.find_spec", found)
+    assert main(["report", "--warehouse", loaded.url]) == 2
     assert "vl_convert, not installed here. Run `pip install 'sparkify-warehouse[report]'`." in capsys.readouterr().err
 
 
-def test_late_song_changes_the_match_rate(loaded: Warehouse) -> None:
+def test_late_song_changes_the_match_rate(loaded: Sandbox) -> None:
     """What the page says of the catalogue is as of the last run: of three songs played as often, one more is known."""
     known = "Of 48 plays, the catalogue knows the song of 16 (33.3%), the artist of 32 (66.7%)."
     assert known in text_of(rendered(loaded))

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.browser import look
-from tests.conftest import Warehouse
+from tests.conftest import Sandbox
 from tests.deliveries import play, write
 from tests.listening import deliver
 
-from sparkify import engines
-from sparkify.generate import generate
 from sparkify.report import page
-from sparkify.views import EVERYTHING, Selection
+from sparkify.sample_data.generate import generate
+from sparkify.sql.selection import EVERYTHING, Selection
+from sparkify.warehouse.connect import open_warehouse
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -27,10 +27,10 @@ WIDTHS = (1200, 390)
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the report of a month of thirty users, with some bad records."""
     folder = tmp_path_factory.mktemp("report")
-    warehouse = Warehouse(f"duckdb:///{folder / 'sparkify.duckdb'}", folder / "folders")
+    warehouse = Sandbox(f"duckdb:///{folder / 'sparkify.duckdb'}", folder / "folders")
     made = generate(folder / "data", users=30, days=30, songs=100, seed=5, dirty=0.01)
     warehouse.etl(made.log_data, made.song_data)
-    with engines.connect(warehouse.url, read_only=True) as engine:
+    with open_warehouse(warehouse.url, read_only=True) as engine:
         gathered = page.gather(engine, EVERYTHING)
     page.write(gathered, folder / "report.html")
     return folder / "report.html"
@@ -67,12 +67,12 @@ def test_every_chart_is_drawn_and_fits(chromium: Browser, report: Path, width: i
 @pytest.mark.parametrize("width", WIDTHS)
 def test_long_words_do_not_widen_the_page(chromium: Browser, tmp_path: Path, width: int) -> None:
     """A name of 250 letters without a blank, of an artist, a title or a user, is broken into lines, in tables too."""
-    warehouse = Warehouse(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+    warehouse = Sandbox(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
     long = "W" * 250
     write(warehouse.log_data / "events.json", play(0, artist=long, song=long, firstName=long, location=f"X, {long}"))
     warehouse.etl()
     for selection in (EVERYTHING, Selection(artist=long), Selection(user="1")):
-        with engines.connect(warehouse.url, read_only=True) as engine:
+        with open_warehouse(warehouse.url, read_only=True) as engine:
             gathered = page.gather(engine, selection)
         page.write(gathered, tmp_path / "report.html")
         with look(chromium, (tmp_path / "report.html").as_uri(), width=width) as seen:
@@ -233,10 +233,10 @@ def test_print_cuts_no_figure(chromium: Browser, report: Path) -> None:
     assert len({ends[0][0] for ends in found.values()}) > 1
 
 
-def test_page_of_the_fortnight_is_drawn_too(chromium: Browser, warehouse: Warehouse, tmp_path: Path) -> None:
+def test_page_of_the_fortnight_is_drawn_too(chromium: Browser, warehouse: Sandbox, tmp_path: Path) -> None:
     """From either engine, next to no data makes a page without an error."""
     deliver(warehouse)
-    with engines.connect(warehouse.url, read_only=True) as engine:
+    with open_warehouse(warehouse.url, read_only=True) as engine:
         gathered = page.gather(engine, EVERYTHING)
     page.write(gathered, tmp_path / "report.html")
     with look(chromium, (tmp_path / "report.html").as_uri()) as seen:

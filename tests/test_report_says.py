@@ -6,13 +6,14 @@ from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 import pytest
-from tests.conftest import Warehouse
+from tests.conftest import Sandbox
 from tests.deliveries import Track, play, song, view, write
 
 from sparkify.report import page
-from sparkify.report.figures import NOTHING, Number
+from sparkify.report.figures import NOTHING
 from sparkify.report.page import Page
-from sparkify.views import EVERYTHING, Selection
+from sparkify.report.story import Number
+from sparkify.sql.selection import EVERYTHING, Selection
 
 ALPHA: Track = {"song": "Alpha", "artist": "Ann", "length": 1800.0}  # in the catalogue
 BETA: Track = {"song": "Beta", "artist": "Ann", "length": 720.0}  # of an artist in the catalogue
@@ -186,7 +187,7 @@ EXPECTED = [
 
 
 @pytest.fixture
-def loaded(warehouse: Warehouse) -> Warehouse:
+def loaded(warehouse: Sandbox) -> Sandbox:
     """Return a warehouse that has loaded the fortnight in two runs, a week and a song each, with what is refused."""
     write(warehouse.song_data / "alpha.json", song("SOALPHA", ALPHA, "ARANN"))
     write(warehouse.log_data / "1.json", *FIRST_WEEK, "{broken", "{broken")
@@ -199,7 +200,7 @@ def loaded(warehouse: Warehouse) -> Warehouse:
     return warehouse
 
 
-def told(warehouse: Warehouse, selection: Selection = EVERYTHING) -> Page:
+def told(warehouse: Sandbox, selection: Selection = EVERYTHING) -> Page:
     """Return what the page over a selection has to show."""
     with warehouse.reading() as engine:
         return page.gather(engine, selection)
@@ -211,20 +212,20 @@ def said(shown: Page) -> Said:
     return Said(shown.story.title, shown.story.numbers, sentences)
 
 
-def test_every_sentence_and_number_is_as_counted_by_hand(loaded: Warehouse) -> None:
+def test_every_sentence_and_number_is_as_counted_by_hand(loaded: Sandbox) -> None:
     """Of all, of an artist, of a listener, of both: of those with as many, the first by day, hour or name is named."""
     for selection, expected in EXPECTED:
         assert said(told(loaded, selection)) == expected, selection
 
 
-def test_every_figure_of_a_silent_period_says_so(loaded: Warehouse) -> None:
+def test_every_figure_of_a_silent_period_says_so(loaded: Sandbox) -> None:
     """Where nothing happened, every sentence says that, and no number is more than 0."""
     shown = said(told(loaded, Selection(date(2019, 1, 1))))
     assert shown.sentences == dict.fromkeys(OVERVIEW.sentences, NOTHING)
     assert {number.value for number in shown.numbers} == {"0", "0%"}
 
 
-def test_balance_is_that_of_the_last_run(loaded: Warehouse) -> None:
+def test_balance_is_that_of_the_last_run(loaded: Sandbox) -> None:
     """Of what the last run read, the page says what became of it, and nothing of the runs before."""
     shown = {row.pop("kind"): row for row in told(loaded).balance}
     nothing = {"songplays": 0, "page_views": 0, "songs": 0}
@@ -234,7 +235,7 @@ def test_balance_is_that_of_the_last_run(loaded: Warehouse) -> None:
     }
 
 
-def test_reason_of_refusals_is_told_with_its_records_and_files(loaded: Warehouse) -> None:
+def test_reason_of_refusals_is_told_with_its_records_and_files(loaded: Sandbox) -> None:
     """Records of one file that were refused for one reason are several records, and one file."""
     found = [tuple(row.values()) for row in told(loaded).rejections]
     assert found == [
@@ -255,7 +256,7 @@ NO_YEAR = [
 ]
 
 
-def test_only_a_whole_year_is_named_by_its_number(loaded: Warehouse) -> None:
+def test_only_a_whole_year_is_named_by_its_number(loaded: Sandbox) -> None:
     """A review of 1 January to 31 December is one of that year; of fewer or more days, it is not called so."""
     assert told(loaded, Selection(*YEAR, user="1")).story.title == "Ada Ames’s 2018"
     for days in NO_YEAR:
@@ -263,7 +264,7 @@ def test_only_a_whole_year_is_named_by_its_number(loaded: Warehouse) -> None:
     assert told(loaded, Selection(*NO_YEAR[2], user="1")).period == "5 November 2018 to 8 November 2018"
 
 
-def test_one_day_and_one_song_are_told_as_one(loaded: Warehouse) -> None:
+def test_one_day_and_one_song_are_told_as_one(loaded: Sandbox) -> None:
     """The review of a day on which one song was heard speaks of 1 day, not of 1 days."""
     day = date(2018, 11, 5)
     assert said(told(loaded, Selection(day, day, user="2"))).numbers[:2] == [
@@ -275,7 +276,7 @@ def test_one_day_and_one_song_are_told_as_one(loaded: Warehouse) -> None:
 LENGTHS = ["under 1 min", "1–10 min", "10–30 min", "30–60 min", "1–2 h", "2–4 h", "4 h and more"]
 
 
-def test_class_of_lengths_begins_with_its_first_minute(warehouse: Warehouse) -> None:
+def test_class_of_lengths_begins_with_its_first_minute(warehouse: Sandbox) -> None:
     """A session of exactly an hour is one of 1–2 h, one of a second less is not; likewise at every other limit."""
     limits = [0, *(60 * minutes for minutes in (1, 10, 30, 60, 120, 240))]
     lengths = [*limits, *(limit - 1 for limit in limits[1:])]

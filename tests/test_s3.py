@@ -16,17 +16,19 @@ from pathlib import Path
 
 import pytest
 from tests import deliveries
-from tests.conftest import Row, Warehouse
+from tests.conftest import Row, Sandbox
 from tests.realdata import catalogue_records
 from tests.records import BAD, GOOD, joined, keys, loaded, play, song
 from tests.s3 import S3
 
-from sparkify import cli, contents, reader, sources
-from sparkify import s3 as s3_client
+from sparkify.aws import event_loop
+from sparkify.cli.main import main
 from sparkify.config import Aws
-from sparkify.contents import Contents
 from sparkify.errors import SourceError
-from sparkify.generate import generate
+from sparkify.sample_data.generate import generate
+from sparkify.sources import cache, listing
+from sparkify.sources.cache import Contents
+from sparkify.staging import fast_path
 
 LOGS, SONGS = "s3://bucket/log_data", "s3://bucket/song_data"
 
@@ -42,7 +44,7 @@ def scratch(make_warehouse: object, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.fixture
-def from_s3(s3: S3, make_warehouse: Callable[[], Warehouse]) -> Warehouse:
+def from_s3(s3: S3, make_warehouse: Callable[[], Sandbox]) -> Sandbox:
     """Make a warehouse that is filled from S3 by default, where there is one song."""
     warehouse = make_warehouse()
     warehouse.log_data, warehouse.song_data = LOGS, SONGS  # type: ignore[assignment]
@@ -79,7 +81,7 @@ def test_real_data_from_s3_is_the_warehouse_from_disk(s3: S3, real: Path, tmp_pa
     (folder / "log_data").symlink_to(real / "log_data")
     s3.add_folder(SONGS, folder / "song_data")
     s3.add_folder(LOGS, folder / "log_data" / "")
-    disk, remote = (Warehouse(f"duckdb:///{tmp_path}/{name}/our.duckdb", tmp_path / name) for name in ("disk", "s3"))
+    disk, remote = (Sandbox(f"duckdb:///{tmp_path}/{name}/our.duckdb", tmp_path / name) for name in ("disk", "s3"))
     disk.etl(folder / "log_data", folder / "song_data")
     counts = remote.etl(LOGS, SONGS).run.counts
     assert (counts.songplays, counts.songs, counts.files) == (6820, 14896, 14926)
@@ -90,16 +92,16 @@ def test_real_data_from_s3_is_the_warehouse_from_disk(s3: S3, real: Path, tmp_pa
 @pytest.mark.parametrize("direct_size", [0, 1 << 40])
 def test_dirty_data_from_s3_is_the_warehouse_from_disk(
     s3: S3,
-    make_warehouse: Callable[[], Warehouse],
+    make_warehouse: Callable[[], Sandbox],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     scratch: Path,
     direct_size: int,
 ) -> None:
     """Every kind of dirt, in objects held in memory and in copies on disk, gives the same rows and rejects."""
-    monkeypatch.setattr(reader, "DIRECT_SIZE", direct_size)
-    monkeypatch.setattr(contents, "IN_MEMORY", 20_000)
-    monkeypatch.setattr(contents, "_PORTION", (50_000, 7))
+    monkeypatch.setattr(fast_path, "MIN_SIZE", direct_size)
+    monkeypatch.setattr(cache, "IN_MEMORY", 20_000)
+    monkeypatch.setattr(cache, "_PORTION", (50_000, 7))
     made = generate(tmp_path / "data", users=40, days=8, songs=60, seed=7, dirty=0.2)
     s3.add_folder("s3://bucket", tmp_path / "data")
     disk, remote = make_warehouse(), make_warehouse()
@@ -110,7 +112,7 @@ def test_dirty_data_from_s3_is_the_warehouse_from_disk(
     assert list(scratch.iterdir()) == []
 
 
-def test_deliveries_to_s3_are_loaded_once_and_replaced(s3: S3, make_warehouse: Callable[[], Warehouse]) -> None:
+def test_deliveries_to_s3_are_loaded_once_and_replaced(s3: S3, make_warehouse: Callable[[], Sandbox]) -> None:
     """A new object is loaded, one with a new ETag is loaded again and replaces, the others are left alone."""
     disk, remote = make_warehouse(), make_warehouse()
     for deliver, expected in ((deliveries.first, 3), (deliveries.second, 4)):
@@ -122,10 +124,10 @@ def test_deliveries_to_s3_are_loaded_once_and_replaced(s3: S3, make_warehouse: C
         assert remote.contents() == from_disk(disk.contents(), disk.log_data.parent, "s3://bucket")
 
 
-def test_rejected_record_names_its_object_and_line(s3: S3, from_s3: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rejected_record_names_its_object_and_line(s3: S3, from_s3: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is refused can be found, whether the object was held in memory or copied to disk, packed or plain."""
-    monkeypatch.setattr(contents, "IN_MEMORY", 1000)
-    monkeypatch.setattr(reader, "DIRECT_SIZE", 1000)
+    monkeypatch.setattr(cache, "IN_MEMORY", 1000)
+    monkeypatch.setattr(fast_path, "MIN_SIZE", 1000)
     bad = joined(*GOOD["events"], BAD["missing comma"].record, *(" " * 50 for _ in range(30)))
     s3.put(f"{LOGS}/small.json", bad[:700])
     s3.put(f"{LOGS}/large.json", bad)
@@ -142,14 +144,14 @@ def test_rejected_record_names_its_object_and_line(s3: S3, from_s3: Warehouse, m
 
 def listed(root: str) -> list[str]:
     """Return the paths of what is listed under a root."""
-    return [file.path for file in sources.list_files("events", root)]
+    return [file.path for file in listing.list_files("events", root)]
 
 
 ODD = ["a b", "a+b", "100%", "%41", "Zoë", "Zoe\u0308", "🎵", "a*b?[x]", "{a,b}", "it's", 'say "hi"', "back\\slash"]
 ODD += ["a;b#c$d&e=f,g:h@i!", "~", "a^b`c|d", "x.json/y", "level=paid/z"]
 
 
-def test_key_may_hold_any_printable_character(s3: S3, from_s3: Warehouse) -> None:
+def test_key_may_hold_any_printable_character(s3: S3, from_s3: Sandbox) -> None:
     """Objects are read under whatever name, each once, and the ledger knows them by it."""
     for number, name in enumerate(ODD):
         s3.put(f"{LOGS}/{name}.json", play(itemInSession=number))
@@ -191,11 +193,11 @@ def test_hidden_and_other_objects_are_skipped(s3: S3) -> None:
 def test_version_is_the_etag(s3: S3) -> None:
     """The ledger's version of an object is its ETag, whatever that is made of, without quotes."""
     s3.put(f"{LOGS}/a.json", play(), etag="0123456789abcdef0123456789abcdef-17")
-    [file] = sources.list_files("events", LOGS)
+    [file] = listing.list_files("events", LOGS)
     assert (file.version, file.size) == ("0123456789abcdef0123456789abcdef-17", len(play().encode()))
 
 
-def test_empty_object_is_loaded_as_nothing(s3: S3, from_s3: Warehouse) -> None:
+def test_empty_object_is_loaded_as_nothing(s3: S3, from_s3: Sandbox) -> None:
     """An object without bytes is no fault, and one that should be an archive is."""
     s3.put(f"{LOGS}/a.json", b"")
     assert from_s3.etl().run.counts.files == 2
@@ -204,7 +206,7 @@ def test_empty_object_is_loaded_as_nothing(s3: S3, from_s3: Warehouse) -> None:
         from_s3.etl()
 
 
-def test_folder_called_like_a_file_is_no_fault(s3: S3, from_s3: Warehouse) -> None:
+def test_folder_called_like_a_file_is_no_fault(s3: S3, from_s3: Sandbox) -> None:
     """The empty key that stands for a folder is listed as a file if it is called so, and holds nothing."""
     s3.put(f"{LOGS}/a.json/", b"")
     s3.put(f"{LOGS}/a.json/b.json", play())
@@ -232,7 +234,7 @@ def test_hundred_thousand_keys_are_listed_in_bounded_memory(s3: S3) -> None:
     listed("s3://bucket/log_data/000000.json")  # everything is loaded
     tracemalloc.start()
     try:
-        files = sources.list_files("events", LOGS)
+        files = listing.list_files("events", LOGS)
         held, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -245,11 +247,11 @@ def test_hundred_thousand_keys_are_listed_in_bounded_memory(s3: S3) -> None:
 
 def test_objects_are_given_in_order_within_a_window(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Objects come in the order asked for, and no more of them are fetched than fit the window."""
-    monkeypatch.setattr(contents, "_PORTION", (100, 3))
-    monkeypatch.setattr(contents, "_AHEAD", 2)
+    monkeypatch.setattr(cache, "_PORTION", (100, 3))
+    monkeypatch.setattr(cache, "_AHEAD", 2)
     for number in range(40):
         s3.put(f"{LOGS}/{number:02}.json", f"{number:020}")
-    files = list(enumerate(sources.list_files("events", LOGS)))
+    files = list(enumerate(listing.list_files("events", LOGS)))
     given = Contents(tmp_path, Aws())
     ahead = given.ahead(files)
     for number, file in ahead:
@@ -261,31 +263,31 @@ def test_objects_are_given_in_order_within_a_window(s3: S3, tmp_path: Path, monk
 
 def test_copy_goes_when_it_has_been_read(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is copied to disk is removed as soon as it has been read."""
-    monkeypatch.setattr(contents, "IN_MEMORY", 5)
+    monkeypatch.setattr(cache, "IN_MEMORY", 5)
     for number in range(4):
         s3.put(f"{LOGS}/{number}.json", f"{number:010}")
     given = Contents(tmp_path / "copies", Aws())
     (tmp_path / "copies").mkdir()
-    for number, file in given.ahead(list(enumerate(sources.list_files("events", LOGS)))):
+    for number, file in given.ahead(list(enumerate(listing.list_files("events", LOGS)))):
         assert len(list((tmp_path / "copies").iterdir())) == 4 - number
         with given.open(file) as stream:
             assert int(stream.read()) == number
     assert list((tmp_path / "copies").iterdir()) == []
 
 
-def test_failed_run_leaves_nothing_under_way(s3: S3, from_s3: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_run_leaves_nothing_under_way(s3: S3, from_s3: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that fails gives up what it was fetching ahead, however the network stalls there."""
-    monkeypatch.setattr(contents, "_PORTION", (1 << 20, 1))
+    monkeypatch.setattr(cache, "_PORTION", (1 << 20, 1))
     for name in "abc":
         s3.put(f"{LOGS}/{name}.json", play())
     s3.refuse("GetObject", "log_data/a.json", status=404, code="NoSuchKey")
     s3.stall("GetObject", "log_data/b.json")
     with pytest.raises(SourceError, match=r"a\.json: has gone"):
         from_s3.etl()
-    assert asyncio.all_tasks(s3_client._background().loop) == set()
+    assert asyncio.all_tasks(event_loop._background().loop) == set()
 
 
-def test_every_read_names_the_version_that_was_listed(s3: S3, from_s3: Warehouse) -> None:
+def test_every_read_names_the_version_that_was_listed(s3: S3, from_s3: Sandbox) -> None:
     """Each object is asked for once, on condition that it is what was listed."""
     etag = s3.put(f"{LOGS}/a.json", play())
     from_s3.etl()
@@ -295,11 +297,11 @@ def test_every_read_names_the_version_that_was_listed(s3: S3, from_s3: Warehouse
 
 @pytest.mark.parametrize("direct_size", [0, 1 << 40])
 def test_object_that_changes_after_it_was_listed_waits(
-    s3: S3, from_s3: Warehouse, monkeypatch: pytest.MonkeyPatch, direct_size: int
+    s3: S3, from_s3: Sandbox, monkeypatch: pytest.MonkeyPatch, direct_size: int
 ) -> None:
     """What changed meanwhile is left out with a notice, and loaded by the next run; the others are loaded."""
-    monkeypatch.setattr(reader, "DIRECT_SIZE", direct_size)
-    monkeypatch.setattr(contents, "IN_MEMORY", direct_size)
+    monkeypatch.setattr(fast_path, "MIN_SIZE", direct_size)
+    monkeypatch.setattr(cache, "IN_MEMORY", direct_size)
     for name, text in zip(("a", "b"), GOOD["events"], strict=True):
         s3.put(f"{LOGS}/{name}.json", text)
     s3.when("GetObject", "log_data/b.json", lambda: s3.put(f"{LOGS}/b.json", play(itemInSession=3)))
@@ -314,10 +316,10 @@ def test_object_that_changes_after_it_was_listed_waits(
 
 @pytest.mark.parametrize("direct_size", [0, 1 << 40])
 def test_object_that_goes_after_it_was_listed_fails_the_run(
-    s3: S3, from_s3: Warehouse, monkeypatch: pytest.MonkeyPatch, direct_size: int
+    s3: S3, from_s3: Sandbox, monkeypatch: pytest.MonkeyPatch, direct_size: int
 ) -> None:
     """An object that is gone is named and nothing is changed, unless bad files are to be skipped."""
-    monkeypatch.setattr(reader, "DIRECT_SIZE", direct_size)
+    monkeypatch.setattr(fast_path, "MIN_SIZE", direct_size)
     for skip_bad_files in (False, True):
         for name, text in zip(("a", "b"), GOOD["events"], strict=True):
             s3.put(f"{LOGS}/{name}.json", text)
@@ -336,13 +338,13 @@ def test_object_that_goes_after_it_was_listed_fails_the_run(
 
 # However it ends
 
-RUN = "import sys; from sparkify import cli; sys.exit(cli.main(sys.argv[1:]))"
+RUN = "import sys; from sparkify.cli.main import main; sys.exit(main(sys.argv[1:]))"
 
 
-def start(warehouse: Warehouse) -> subprocess.Popen[str]:
+def start(warehouse: Sandbox) -> subprocess.Popen[str]:
     """Start a run in a process of its own."""
-    sources = ["--log-data", LOGS, "--song-data", SONGS, "--warehouse", warehouse.url]
-    return subprocess.Popen([sys.executable, "-c", RUN, "etl", *sources], stderr=subprocess.PIPE, text=True)
+    listing = ["--log-data", LOGS, "--song-data", SONGS, "--warehouse", warehouse.url]
+    return subprocess.Popen([sys.executable, "-c", RUN, "etl", *listing], stderr=subprocess.PIPE, text=True)
 
 
 def wait_until(happened: Callable[[], object]) -> None:
@@ -356,7 +358,7 @@ def wait_until(happened: Callable[[], object]) -> None:
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 @pytest.mark.parametrize(("size", "stalled"), [(100, "log_data"), (2_000_000, "log_data"), (100, "song_data")])
 def test_stopped_run_leaves_nothing_for_long(
-    s3: S3, from_s3: Warehouse, scratch: Path, how: signal.Signals, size: int, stalled: str
+    s3: S3, from_s3: Sandbox, scratch: Path, how: signal.Signals, size: int, stalled: str
 ) -> None:
     """Ctrl-C ends a run that waits for a stalled network, and clears up; after a kill, the next run does."""
     s3.put(f"{LOGS}/a.json", play())
@@ -382,28 +384,28 @@ def test_stopped_run_leaves_nothing_for_long(
 def test_run_without_s3_loads_no_client(tmp_path: Path) -> None:
     """Files on disk are loaded without boto3, obstore or an event loop's thread."""
     program = (
-        "import sys; from sparkify import cli; code = cli.main(sys.argv[1:]);"
+        "import sys; from sparkify.cli.main import main; code = main(sys.argv[1:]);"
         " print(code, sorted({'boto3', 'botocore', 'obstore', 'sparkify.fetch'} & sys.modules.keys()))"
     )
     for name in ("logs", "songs"):
         (tmp_path / name).mkdir()
     (tmp_path / "logs" / "a.json").write_text(play())
-    sources = ["--log-data", str(tmp_path / "logs"), "--song-data", str(tmp_path / "songs")]
-    command = ["etl", *sources, "--warehouse", f"duckdb:///{tmp_path / 'our.duckdb'}"]
+    listing = ["--log-data", str(tmp_path / "logs"), "--song-data", str(tmp_path / "songs")]
+    command = ["etl", *listing, "--warehouse", f"duckdb:///{tmp_path / 'our.duckdb'}"]
     ran = subprocess.run([sys.executable, "-c", program, *command], capture_output=True, text=True, check=True)
     assert ran.stdout.splitlines()[-1] == "0 []"
 
 
-def test_dry_run_and_status_list_s3(s3: S3, from_s3: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
+def test_dry_run_and_status_list_s3(s3: S3, from_s3: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """What waits in S3 is told without loading it."""
     s3.put(f"{LOGS}/a.json", play())
     from_s3.etl()
     s3.put(f"{LOGS}/b.json", play(itemInSession=1))
     os.environ |= {"SPARKIFY_S3_LOG_DATA": LOGS, "SPARKIFY_S3_SONG_DATA": SONGS}
     try:
-        assert cli.main(["etl", "--dry-run", "--warehouse", from_s3.url]) == 0
+        assert main(["etl", "--dry-run", "--warehouse", from_s3.url]) == 0
         assert f"events  {LOGS}/b.json" in capsys.readouterr().out
-        assert cli.main(["status", "--warehouse", from_s3.url]) == 0
+        assert main(["status", "--warehouse", from_s3.url]) == 0
         assert "2 loaded, 1 pending" in capsys.readouterr().out
     finally:
         del os.environ["SPARKIFY_S3_LOG_DATA"], os.environ["SPARKIFY_S3_SONG_DATA"]

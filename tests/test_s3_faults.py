@@ -11,14 +11,20 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from tests.conftest import Warehouse
+from tests.conftest import Sandbox
 from tests.records import keys, loaded, play, song
 from tests.redshift.certificate import server_context
 from tests.s3 import CREDENTIALS, S3, serving
 
-from sparkify import cli, contents, engines, pipeline, reader, s3
+from sparkify.aws import s3, s3_errors
+from sparkify.aws.session import session
+from sparkify.cli.main import main
 from sparkify.config import Aws
 from sparkify.errors import SourceError
+from sparkify.sources import cache
+from sparkify.staging import fast_path
+from sparkify.warehouse.connect import may_exist, open_warehouse
+from sparkify.warehouse.install import count_rows
 
 LOGS, SONGS = "s3://bucket/log_data", "s3://bucket/song_data"
 KEY = "log_data/b.json"
@@ -30,7 +36,7 @@ def impatience(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Wait less between tries, and stand in a folder that has no dwh.cfg."""
     monkeypatch.setattr(s3, "FIRST_WAIT", timedelta(milliseconds=10))
     monkeypatch.setattr(s3, "LONGEST_WAIT", timedelta(milliseconds=20))
-    monkeypatch.setattr(s3, "STALLED_AFTER", timedelta(seconds=0.3))
+    monkeypatch.setattr(s3_errors, "STALLED_AFTER", timedelta(seconds=0.3))
     monkeypatch.setattr(s3, "RETRIES", 3)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # boto3's own
     monkeypatch.chdir(tmp_path)
@@ -45,16 +51,16 @@ def filled(s3: S3) -> S3:
     return s3
 
 
-def run(warehouse: Warehouse, *options: str, log_data: str = LOGS) -> int:
+def run(warehouse: Sandbox, *options: str, log_data: str = LOGS) -> int:
     """Run `sparkify etl` on a warehouse; return its exit code."""
     sources = ["--log-data", log_data, "--song-data", SONGS, "--warehouse", warehouse.url]
-    return cli.main(["etl", *sources, *options])
+    return main(["etl", *sources, *options])
 
 
 class Told:
     """Runs that fail, and what they say."""
 
-    def __init__(self, warehouse: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, warehouse: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
         self._warehouse = warehouse
         self._capsys = capsys
 
@@ -66,14 +72,14 @@ class Told:
         lines = [line for line in printed.err.splitlines() if not line.startswith("Loading ")]
         assert CREDENTIALS["AWS_SECRET_ACCESS_KEY"] not in printed.err
         assert [line[:10] for line in lines] == ["sparkify: "]
-        if engines.exists(self._warehouse.url):
-            with engines.connect(self._warehouse.url, read_only=True) as engine:
-                assert not engine.has_tables() or not any(pipeline.count_rows(engine).values())
+        if may_exist(self._warehouse.url):
+            with open_warehouse(self._warehouse.url, read_only=True) as engine:
+                assert not engine.has_tables() or not any(count_rows(engine).values())
         return lines[0].removeprefix("sparkify: ")
 
 
 @pytest.fixture
-def told(warehouse: Warehouse, capsys: pytest.CaptureFixture[str]) -> Told:
+def told(warehouse: Sandbox, capsys: pytest.CaptureFixture[str]) -> Told:
     """Give runs that fail."""
     return Told(warehouse, capsys)
 
@@ -92,7 +98,7 @@ FAULTS: dict[str, tuple[str, Mapping[str, Any], str]] = {
 @pytest.mark.parametrize(("name", "how", "message"), [pytest.param(*fault, id=why) for why, fault in FAULTS.items()])
 def test_fault_is_retried_and_then_fails_the_run(
     server: S3,
-    warehouse: Warehouse,
+    warehouse: Sandbox,
     told: Told,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
@@ -101,8 +107,8 @@ def test_fault_is_retried_and_then_fails_the_run(
     in_memory: int,
 ) -> None:
     """A fault that lasts fails the run with the object's name, --skip-bad-files or not; one that passes, not at all."""
-    monkeypatch.setattr(contents, "IN_MEMORY", in_memory)
-    monkeypatch.setattr(reader, "DIRECT_SIZE", in_memory)
+    monkeypatch.setattr(cache, "IN_MEMORY", in_memory)
+    monkeypatch.setattr(fast_path, "MIN_SIZE", in_memory)
     getattr(server, name)("GetObject", KEY, **how)
     assert told.by("--skip-bad-files").startswith(f"s3://bucket/{KEY}: {message}")
     assert server.asked("GetObject").count(KEY) == 4
@@ -114,7 +120,7 @@ def test_fault_is_retried_and_then_fails_the_run(
 
 @pytest.mark.parametrize(("name", "how", "message"), [pytest.param(*fault, id=why) for why, fault in FAULTS.items()])
 def test_fault_while_listing_is_retried(
-    server: S3, told: Told, warehouse: Warehouse, name: str, how: Mapping[str, Any], message: str
+    server: S3, told: Told, warehouse: Sandbox, name: str, how: Mapping[str, Any], message: str
 ) -> None:
     """A listing that cannot be had fails the run with the prefix; one that can be had at last is complete."""
     getattr(server, name)("ListObjectsV2", **how)
@@ -184,7 +190,7 @@ def test_refusal_says_what_to_do(server: S3, told: Told, operation: str, status:
 
 
 @pytest.mark.parametrize(("code", "status"), [("AccessDenied", 403), ("InvalidObjectState", 403)])
-def test_object_that_may_not_be_read_can_be_skipped(server: S3, warehouse: Warehouse, code: str, status: int) -> None:
+def test_object_that_may_not_be_read_can_be_skipped(server: S3, warehouse: Sandbox, code: str, status: int) -> None:
     """One object out of reach is like one bad file."""
     server.refuse("GetObject", KEY, status=status, code=code)
     assert list(warehouse.etl(LOGS, SONGS, skip_bad_files=True).skipped) == [f"s3://bucket/{KEY}"]
@@ -206,7 +212,7 @@ def test_bucket_that_does_not_exist_is_named(server: S3, told: Told) -> None:
     assert server.asked("GetObject") == []
 
 
-def test_prefix_that_holds_nothing_is_an_error(server: S3, told: Told, warehouse: Warehouse) -> None:
+def test_prefix_that_holds_nothing_is_an_error(server: S3, told: Told, warehouse: Sandbox) -> None:
     """A misspelt prefix must not pass for one where nothing is new; one that holds no JSON is told."""
     message = "there is nothing under this prefix. Set [S3] LOG_DATA or --log-data."
     assert told.by(log_data="s3://bucket/log_dat") == f"s3://bucket/log_dat: {message}"
@@ -215,7 +221,7 @@ def test_prefix_that_holds_nothing_is_an_error(server: S3, told: Told, warehouse
     assert warehouse.said == ["s3://bucket/notes: holds no .json or .json.gz file"]
 
 
-def test_bucket_in_any_region_is_found(s3: S3, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bucket_in_any_region_is_found(s3: S3, warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each bucket is asked in its own region, whatever region the session has."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
     s3.add_bucket("logs", "eu-north-1")
@@ -292,7 +298,7 @@ def test_profile_that_does_not_exist_is_told(server: S3, told: Told, monkeypatch
 
 @pytest.mark.parametrize("make_warehouse", ["duckdb", "postgresql"], indirect=True)  # Redshift has its own reader of S3
 def test_profile_gives_credentials_region_and_endpoint(
-    server: S3, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    server: S3, warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A profile serves as it serves boto3: keys, a command that gives them, and its own endpoint."""
     for variable in (*CREDENTIALS, "AWS_ENDPOINT_URL"):
@@ -340,14 +346,14 @@ def test_login_that_ends_meanwhile_is_told(
     server: S3, told: Told, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
 ) -> None:
     """Credentials that cannot be renewed during a run fail it with the reason, and without a password."""
-    session = s3.session(Aws())
+    made = session(Aws())
 
     def fails() -> None:
         raise error
 
-    credentials = session.get_credentials()
+    credentials = made.get_credentials()
     server.when("HeadBucket", None, lambda: monkeypatch.setattr(credentials, "get_frozen_credentials", fails))
-    monkeypatch.setattr(s3, "session", lambda _: session)
+    monkeypatch.setattr(s3, "session", lambda _: made)
     assert told.by() == f"{SONGS}: AWS gives no credentials any more ({reason}). Log in, then run again."
 
 
@@ -390,7 +396,7 @@ def test_address_is_as_aws_wants_it(name: str, endpoint: str, address: tuple[str
 
 @pytest.mark.parametrize("make_warehouse", ["duckdb", "postgresql"], indirect=True)
 def test_keys_of_the_configuration_come_first(
-    server: S3, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    server: S3, warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """[AWS] KEY and SECRET are used if both are set; one alone is refused."""
     monkeypatch.setenv("SPARKIFY_AWS_KEY", "AKIAFROMCONFIG")

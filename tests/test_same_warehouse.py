@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests import oracle
-from tests.conftest import Row, Warehouse
+from tests.conftest import Row, Sandbox
 from tests.oracle import Delivered
 from tests.strategies import histories, lay_out, rearrangements
 
@@ -24,8 +24,8 @@ thorough = settings(
 
 COMPARED = {
     "songplays": """
-        select p.songplay_id, p.start_time, p.user_id, p.level, p.song_id, p.artist_id, p.session_id, p.location,
-            p.user_agent, t.title, t.artist_name, t.duration
+        select p.songplay_id, p.start_time, p.user_id, p.level, p.song_id, p.artist_id, p.session_id,
+            p.item_in_session, p.location, p.user_agent, t.title, t.artist_name, t.duration
         from songplays as p join tracks as t on t.track_id = p.track_id""",
     "page_views": "select * from page_views",
     "users": "select * from users",
@@ -36,7 +36,7 @@ COMPARED = {
 }
 
 
-def load(warehouse: Warehouse, history: History, **options: Any) -> None:
+def load(warehouse: Sandbox, history: History, **options: Any) -> None:
     """Deliver the files of each run and load them."""
     for run in history:
         lay_out(run, warehouse.log_data, warehouse.song_data)
@@ -53,7 +53,7 @@ def expected(history: History) -> dict[str, list[Row]]:
 @thorough
 @given(history=histories(), size=st.sampled_from([1, 700, 1 << 30]))
 def test_warehouse_equals_an_independent_computation(
-    make_warehouse: Callable[[], Warehouse], history: History, size: int
+    make_warehouse: Callable[[], Sandbox], history: History, size: int
 ) -> None:
     """Whatever is delivered, however it is split, the tables are those that plain Python computes from the contract."""
     warehouse = make_warehouse()
@@ -67,7 +67,7 @@ def test_warehouse_equals_an_independent_computation(
 @thorough
 @given(pair=rearrangements(), sizes=st.tuples(st.sampled_from([1, 700, 1 << 30]), st.sampled_from([1, 700, 1 << 30])))
 def test_order_batches_and_repetitions_do_not_matter(
-    make_warehouse: Callable[[], Warehouse], pair: tuple[History, History], sizes: tuple[int, int]
+    make_warehouse: Callable[[], Sandbox], pair: tuple[History, History], sizes: tuple[int, int]
 ) -> None:
     """The same records in other files, runs, batches and orders give the same tables, contradictions included."""
     loaded = []

@@ -17,11 +17,12 @@ from tests.conftest import Row
 from tests.deliveries import HEARD, LATE, play, song, view, write
 from tests.realdata import REPOSITORY
 
-from sparkify import engines, tables
+from sparkify.sql import model
+from sparkify.warehouse.connect import open_warehouse
 
 Script = Callable[..., subprocess.CompletedProcess[str]]
 LISTS = ("drop_table_queries", "create_table_queries", "copy_table_queries", "insert_table_queries")
-FACTS_AND_DIMENSIONS = (*tables.FACTS, *tables.DIMENSIONS)
+FACTS_AND_DIMENSIONS = (*model.FACTS, *model.DIMENSIONS)
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def script(here: Path) -> Script:
 
 def contents(url: str) -> dict[str, list[Row]]:
     """Return every row of the facts and dimensions of a warehouse."""
-    with engines.connect(url, read_only=True) as engine:
+    with open_warehouse(url, read_only=True) as engine:
         return {table: sorted(engine.rows(f"select * from {table}"), key=repr) for table in FACTS_AND_DIMENSIONS}
 
 
@@ -144,7 +145,7 @@ def test_created_tables_are_those_of_the_warehouse(
     for _ in range(2):
         for statement in statements["drop_table_queries"] + statements["create_table_queries"]:
             console.execute(statement)
-        assert tables_of(console) >= {*tables.ALL, "staging_events", "staging_songs"}
+        assert tables_of(console) >= {*model.ALL, "staging_events", "staging_songs"}
     for statement in statements["drop_table_queries"]:
         console.execute(statement)
     assert tables_of(console) == set()

@@ -8,12 +8,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from sparkify import dictionary, queries, star, statements, tables, views
 from sparkify.config import Config
-from sparkify.contract import CONTRACTS, Type
-from sparkify.sources import Kind
+from sparkify.pipeline import statements
+from sparkify.sources.listing import Kind
+from sparkify.sql import dictionary, loader, model, selection
+from sparkify.staging.contract import CONTRACTS, Type
 
-SQL = Path(queries.__file__).with_name("sql")
+SQL = Path(loader.__file__).parent
 FILES = sorted(path.relative_to(SQL).with_suffix("").as_posix() for path in SQL.rglob("*.sql"))
 
 
@@ -27,7 +28,7 @@ def test_first_line_says_what_one_row_is(name: str) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_is_one_statement(name: str) -> None:
     """A SQL file holds one statement, without the semicolon that would end it."""
-    code = re.sub(r"--.*", "", queries.read(name, "duckdb"))
+    code = re.sub(r"--.*", "", loader.read(name, "duckdb"))
     assert code.strip()
     assert ";" not in code
 
@@ -35,17 +36,17 @@ def test_a_file_is_one_statement(name: str) -> None:
 def test_every_table_has_its_file_and_every_file_its_place() -> None:
     """The tables that the code knows are those that the SQL files define, and each star file has its turn."""
     staging = {"staging_events", "staging_songs", "staging_files", "staging_rejects", "checked_period"}
-    assert set(queries.names("tables")) == {*tables.ALL, *staging}
-    assert set(queries.names("star")) == set(star.ORDER)
+    assert set(loader.names("tables")) == {*model.ALL, *staging}
+    assert set(loader.names("transform")) == set(model.ORDER)
 
 
-@pytest.mark.parametrize("table", star.ORDER)
+@pytest.mark.parametrize("table", model.ORDER)
 def test_star_file_has_the_columns_of_its_table_in_order(table: str) -> None:
     """A star file's SELECT gives the columns of its table, by name and in order."""
     with duckdb.connect() as connection:
         for statement in statements.create_tables(Config()):
             connection.execute(statement)
-        given = connection.execute(queries.read(f"star/{table}", "duckdb")).description
+        given = connection.execute(loader.read(f"transform/{table}", "duckdb")).description
         wanted = connection.execute(f"select * from {table}").description
     assert [column[0] for column in given] == [column[0] for column in wanted]
 
@@ -54,7 +55,7 @@ def test_star_file_has_the_columns_of_its_table_in_order(table: str) -> None:
 def test_staging_columns_are_the_fields_of_the_contract(kind: Kind) -> None:
     """A staging table has the fields of its contract, in order, and its text columns have the contract's widths."""
     rules = CONTRACTS[kind]
-    statement = queries.read(f"tables/{rules.table}", "duckdb")
+    statement = loader.read(f"tables/{rules.table}", "duckdb")
     columns = re.findall(r"^ {4}(\w+) (\w+)(?:\((\d+)\))?", statement, re.MULTILINE)
     types = {Type.TEXT: "varchar", Type.WHOLE: "bigint", Type.MOMENT: "bigint"}
     wanted = [
@@ -65,29 +66,29 @@ def test_staging_columns_are_the_fields_of_the_contract(kind: Kind) -> None:
 
 def test_hint_is_sql_for_its_engine_and_a_comment_for_others() -> None:
     """What stands behind `-- @duckdb` is part of the statement on DuckDB, and of a comment elsewhere."""
-    assert re.search(r"^temp$", queries.read("tables/staging_songs", "duckdb"), re.MULTILINE)
-    assert not re.search(r"^temp$", queries.read("tables/staging_songs", "postgresql"), re.MULTILINE)
+    assert re.search(r"^temp$", loader.read("tables/staging_songs", "duckdb"), re.MULTILINE)
+    assert not re.search(r"^temp$", loader.read("tables/staging_songs", "postgresql"), re.MULTILINE)
 
 
-@pytest.mark.parametrize("view", tables.VIEWS)
+@pytest.mark.parametrize("view", model.VIEWS)
 def test_view_reads_only_tables_and_views_before_it(view: str) -> None:
     """A view can be made when those before it are there, and DuckDB's parser reads in it the same tables as we do."""
-    read = queries.read(f"views/{view}", "duckdb")
-    before = tables.VIEWS[: tables.VIEWS.index(view)]
+    read = loader.read(f"views/{view}", "duckdb")
+    before = model.VIEWS[: model.VIEWS.index(view)]
     with duckdb.connect() as parser:
-        assert set(views.reads(read)) == set(parser.get_table_names(read)) <= {*tables.ALL, *before}
+        assert set(selection.reads(read)) == set(parser.get_table_names(read)) <= {*model.ALL, *before}
 
 
 def test_every_view_has_its_file() -> None:
     """The views that the code knows are those that the SQL files define."""
-    assert set(queries.names("views")) == set(tables.VIEWS)
+    assert set(loader.names("views")) == set(model.VIEWS)
 
 
 @pytest.mark.parametrize("entry", dictionary.entries(), ids=lambda entry: entry.name)
 def test_every_column_has_its_line_in_the_dictionary(entry: dictionary.Entry) -> None:
     """The top of a file describes the columns of its table or view: every one, in order, and nothing else."""
     folder = "views" if entry.kind == "view" else "tables"
-    described = list(dictionary.header(queries.read(f"{folder}/{entry.name}", "duckdb")))
+    described = list(dictionary.header(loader.read(f"{folder}/{entry.name}", "duckdb")))
     assert described == [entry.name, *(column.name for column in entry.columns)]
     assert all(column.text.endswith(".") for column in entry.columns)
 

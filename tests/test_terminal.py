@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 from tests import deliveries
-from tests.conftest import Warehouse
+from tests.conftest import Sandbox
 from tests.deliveries import view, write
 from tests.terminal import on_terminal
 
-from sparkify import cli
+from sparkify.cli.main import main
 
 RED = "\x1b[31mred\x9b2J"
 AS_ESCAPES = r"\x1b[31mred\x9b2J"
@@ -27,11 +27,11 @@ Run = Callable[..., str]
 
 
 @pytest.fixture
-def run(warehouse: Warehouse, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(warehouse: Sandbox, capsys: pytest.CaptureFixture[str]) -> Run:
     """Return the command line on a warehouse: what it says, on stdout and on stderr."""
 
     def run(command: str, *words: str) -> str:
-        cli.main([command, *words, "--warehouse", warehouse.url])
+        main([command, *words, "--warehouse", warehouse.url])
         printed = capsys.readouterr()
         return printed.out + printed.err
 
@@ -39,7 +39,7 @@ def run(warehouse: Warehouse, capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 @pytest.fixture
-def sources(warehouse: Warehouse) -> list[str]:
+def sources(warehouse: Sandbox) -> list[str]:
     """Return the options that name the folders of the warehouse."""
     return ["--log-data", str(warehouse.log_data), "--song-data", str(warehouse.song_data)]
 
@@ -49,7 +49,7 @@ def steers(shown: str) -> list[str]:
     return [character for character in shown if not character.isprintable() and character != "\n"]
 
 
-def test_name_of_a_file_does_not_steer_the_terminal(run: Run, warehouse: Warehouse, sources: list[str]) -> None:
+def test_name_of_a_file_does_not_steer_the_terminal(run: Run, warehouse: Sandbox, sources: list[str]) -> None:
     """A file whose name holds escapes is named by them, as one that waits, that cannot be read, and of a reject."""
     bad = warehouse.log_data / f"{RED}.json.gz"
     bad.write_bytes(gzip.compress(b"{}")[:-4])
@@ -64,7 +64,7 @@ def test_name_of_a_file_does_not_steer_the_terminal(run: Run, warehouse: Warehou
         assert steers(shown) == []
 
 
-def test_refused_record_does_not_steer_the_terminal(run: Run, warehouse: Warehouse) -> None:
+def test_refused_record_does_not_steer_the_terminal(run: Run, warehouse: Sandbox) -> None:
     """What is shown of a record has its control characters as escapes; --json has them as JSON does."""
     (warehouse.log_data / "a.json").write_text(f"{{{RED}")
     warehouse.etl()
@@ -76,7 +76,7 @@ def test_refused_record_does_not_steer_the_terminal(run: Run, warehouse: Warehou
 
 
 def test_unknown_keys_are_shown_up_to_twenty_and_do_not_steer_the_terminal(
-    run: Run, warehouse: Warehouse, sources: list[str]
+    run: Run, warehouse: Sandbox, sources: list[str]
 ) -> None:
     """Of very many keys that the contract does not know, twenty are named, and the others counted."""
     keys = [f"key {number:04}" for number in range(1024)]
@@ -88,7 +88,7 @@ def test_unknown_keys_are_shown_up_to_twenty_and_do_not_steer_the_terminal(
     assert steers(shown) == []
 
 
-def test_as_many_keys_as_are_named_are_all(run: Run, warehouse: Warehouse, sources: list[str]) -> None:
+def test_as_many_keys_as_are_named_are_all(run: Run, warehouse: Sandbox, sources: list[str]) -> None:
     """Where twenty keys are not known, all are named, and none is counted beside them."""
     keys = [f"key {number:04}" for number in range(20)]
     said: dict[str, Any] = dict.fromkeys(keys, 1)
@@ -96,7 +96,7 @@ def test_as_many_keys_as_are_named_are_all(run: Run, warehouse: Warehouse, sourc
     assert f"by contract: {', '.join(keys)}\n" in run("etl", *sources)
 
 
-def test_progress_is_shown_on_stderr(warehouse: Warehouse, sources: list[str], tmp_path: Path) -> None:
+def test_progress_is_shown_on_stderr(warehouse: Sandbox, sources: list[str], tmp_path: Path) -> None:
     """Who watches a run on a terminal sees it move, while stdout holds the data alone."""
     write(warehouse.log_data / "a.json", *(view(second) for second in range(5)))
     out = tmp_path / "out.json"
@@ -108,7 +108,7 @@ def test_progress_is_shown_on_stderr(warehouse: Warehouse, sources: list[str], t
 
 
 def test_question_that_is_interrupted_changes_nothing_and_says_so(
-    run: Run, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+    run: Run, warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C at the question whether all may be dropped is a no."""
 

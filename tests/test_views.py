@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 from tests import deliveries
-from tests.conftest import Row, Warehouse
+from tests.conftest import Row, Sandbox
 from tests.deliveries import START, play, view, write
 from tests.listening import DAY, EVENTS, deliver
 from tests.postgres import Server
 
-from sparkify import dictionary, engines, pipeline, queries, tables, views
 from sparkify.errors import WarehouseError
-from sparkify.views import Selection
+from sparkify.sql import dictionary, loader, model, selection
+from sparkify.sql.selection import Selection, select
+from sparkify.warehouse import install
+from sparkify.warehouse.connect import open_warehouse
+from sparkify.warehouse.install import create_tables
 
 
 def at(second: int) -> datetime:
@@ -134,7 +137,7 @@ BY_HAND = ("events", "freshness")  # have tests of their own
 
 def test_every_view_has_rows_counted_by_hand() -> None:
     """Whoever adds a view adds its rows here."""
-    assert {*EXPECTED, *BY_HAND} == set(tables.VIEWS)
+    assert {*EXPECTED, *BY_HAND} == set(model.VIEWS)
 
 
 def same(found: list[Row], expected: list[Row]) -> bool:
@@ -146,7 +149,7 @@ def _rounded(rows: list[Row]) -> list[str]:
     return sorted(str([f"{value:.12g}" if isinstance(value, float) else value for value in row]) for row in rows)
 
 
-def test_views_hold_the_rows_counted_by_hand(warehouse: Warehouse) -> None:
+def test_views_hold_the_rows_counted_by_hand(warehouse: Sandbox) -> None:
     """Each view over the fortnight of tests/listening.py holds exactly the rows that its definition gives."""
     deliver(warehouse)
     for name, expected in EXPECTED.items():
@@ -154,7 +157,7 @@ def test_views_hold_the_rows_counted_by_hand(warehouse: Warehouse) -> None:
         assert same(found, expected), (name, found)
 
 
-def test_events_are_plays_and_page_views_in_one_shape(warehouse: Warehouse) -> None:
+def test_events_are_plays_and_page_views_in_one_shape(warehouse: Sandbox) -> None:
     """Every record delivered is an event, with its page and its place in the session."""
     deliver(warehouse)
     found = warehouse.query("select start_time, user_id, page, session_id, item_in_session from events")
@@ -173,7 +176,7 @@ def test_events_are_plays_and_page_views_in_one_shape(warehouse: Warehouse) -> N
     )
 
 
-def test_freshness_says_until_when_and_since_when(warehouse: Warehouse) -> None:
+def test_freshness_says_until_when_and_since_when(warehouse: Sandbox) -> None:
     """Freshness is one row: first and last event, last play, last load, files, and the records of them refused."""
     deliver(warehouse)
     [(oldest, newest, newest_play, loaded, files, rejected)] = warehouse.query("select * from freshness")
@@ -184,7 +187,7 @@ def test_freshness_says_until_when_and_since_when(warehouse: Warehouse) -> None:
     assert warehouse.query("select files, rejected from freshness") == [(3, 3)]
 
 
-def test_week_without_a_play_loses_those_of_the_week_before(warehouse: Warehouse) -> None:
+def test_week_without_a_play_loses_those_of_the_week_before(warehouse: Sandbox) -> None:
     """Of three weeks without any play, the first has its rows: nobody came, and all of the week before are lost."""
     write(warehouse.log_data / "events.json", play(0, "1"), play(60, "2"), play(28 * DAY, "1"))
     warehouse.etl()
@@ -208,14 +211,14 @@ AGENTS = [
 
 
 @pytest.mark.parametrize(("agent", "named"), AGENTS)
-def test_browser_is_named_by_its_own_name(agent: str, named: tuple[str, str], warehouse: Warehouse) -> None:
+def test_browser_is_named_by_its_own_name(agent: str, named: tuple[str, str], warehouse: Sandbox) -> None:
     """A browser that names others too, for sites that ask for them, is none of those."""
     write(warehouse.log_data / "events.json", play(0, userAgent=f"Mozilla/5.0 {agent}"))
     warehouse.etl()
     assert warehouse.query("select device, browser from listening_by_device") == [named]
 
 
-def test_level_changes_of_one_millisecond_are_ordered_by_their_item(warehouse: Warehouse) -> None:
+def test_level_changes_of_one_millisecond_are_ordered_by_their_item(warehouse: Sandbox) -> None:
     """Of events at the same moment, the place in the session says which level came last, by number and not by text."""
     moment = {"ts": START, "sessionId": -7}
     items = [(2, "free"), (9, "paid"), (10, "free")]
@@ -226,7 +229,7 @@ def test_level_changes_of_one_millisecond_are_ordered_by_their_item(warehouse: W
     assert set(found) == {("free", None, at(0)), ("paid", "free", at(0)), ("free", "paid", None)}
 
 
-def test_level_that_changes_at_midnight_is_another_days(warehouse: Warehouse) -> None:
+def test_level_that_changes_at_midnight_is_another_days(warehouse: Sandbox) -> None:
     """Who is paid from the first millisecond of a day on was free when the day before ended, and upgraded on this."""
     midnight = START - START % (1000 * DAY) + 1000 * DAY
     write(warehouse.log_data / "events.json", view(0), view(0, "1", "paid", ts=midnight))
@@ -235,7 +238,7 @@ def test_level_that_changes_at_midnight_is_another_days(warehouse: Warehouse) ->
     assert found == [(nov(1), 1, 1, 0, 0), (nov(2), 1, 0, 1, 1)]
 
 
-def test_way_to_paid_may_take_no_time(warehouse: Warehouse) -> None:
+def test_way_to_paid_may_take_no_time(warehouse: Sandbox) -> None:
     """Who saw the upgrade page, sent its form and was paid at the same moment got through every step."""
     pages = [("Upgrade", "free"), ("Submit Upgrade", "free"), ("Home", "paid")]
     events = [view(0, "1", level, page=page, itemInSession=item) for item, (page, level) in enumerate(pages)]
@@ -244,7 +247,7 @@ def test_way_to_paid_may_take_no_time(warehouse: Warehouse) -> None:
     assert warehouse.query("select users from upgrade_funnel order by step") == [(1,)] * 4
 
 
-def test_who_submits_while_paid_already_is_paid(warehouse: Warehouse) -> None:
+def test_who_submits_while_paid_already_is_paid(warehouse: Sandbox) -> None:
     """Paid is any event at that level from the form on, also where the level changed before the form was sent."""
     pages = [("Upgrade", "free"), ("Home", "paid"), ("Submit Upgrade", "paid"), ("Home", "paid")]
     events = [view(second, "1", level, page=page) for second, (page, level) in enumerate(pages)]
@@ -258,7 +261,7 @@ def test_who_submits_while_paid_already_is_paid(warehouse: Warehouse) -> None:
     ]
 
 
-def test_user_without_a_level_is_neither_free_nor_paid_nor_counted_with_them(warehouse: Warehouse) -> None:
+def test_user_without_a_level_is_neither_free_nor_paid_nor_counted_with_them(warehouse: Sandbox) -> None:
     """Of users, those count whose level is known: the free and the paid are always all of them."""
     events = [view(0, "1", None), view(60, "2"), view(DAY, "1", "paid"), view(DAY, "3", None)]
     write(warehouse.log_data / "events.json", *events)
@@ -268,11 +271,11 @@ def test_user_without_a_level_is_neither_free_nor_paid_nor_counted_with_them(war
     assert "level is known" in dictionary.entry("daily_levels").columns[1].text
 
 
-@pytest.mark.parametrize("name", tables.VIEWS)
-def test_views_of_an_empty_warehouse_are_empty(name: str, warehouse: Warehouse) -> None:
+@pytest.mark.parametrize("name", model.VIEWS)
+def test_views_of_an_empty_warehouse_are_empty(name: str, warehouse: Sandbox) -> None:
     """Before anything is loaded, a view that counts has its one row of nothing, and every other has none."""
-    with engines.connect(warehouse.url) as engine:
-        pipeline.create_tables(engine)
+    with open_warehouse(warehouse.url) as engine:
+        create_tables(engine)
         rows = engine.rows(f"select * from {name}")
     if name == "freshness":
         assert rows == [(None, None, None, None, 0, 0)]
@@ -285,20 +288,20 @@ def test_views_of_an_empty_warehouse_are_empty(name: str, warehouse: Warehouse) 
 # What a selection does, whatever the engine.
 
 
-def ask(warehouse: Warehouse, name: str, selection: Selection) -> list[Row]:
+def ask(warehouse: Sandbox, name: str, selection: Selection) -> list[Row]:
     """Return the rows of a view over a selection."""
-    with engines.connect(warehouse.url, read_only=True) as engine:
-        return sorted(engine.rows(*views.select(engine.name, name, selection)), key=str)
+    with open_warehouse(warehouse.url, read_only=True) as engine:
+        return sorted(engine.rows(*select(engine.engine, name, selection)), key=str)
 
 
-def test_whole_selection_is_the_view(warehouse: Warehouse) -> None:
+def test_whole_selection_is_the_view(warehouse: Sandbox) -> None:
     """Asked over everything, a view's definition gives the rows of the view in the warehouse."""
     deliver(warehouse)
-    for name in tables.VIEWS:
-        assert same(ask(warehouse, name, views.EVERYTHING), warehouse.query(f"select * from {name}")), name
+    for name in model.VIEWS:
+        assert same(ask(warehouse, name, selection.EVERYTHING), warehouse.query(f"select * from {name}")), name
 
 
-def test_period_of_days_keeps_the_windows_before_it(warehouse: Warehouse) -> None:
+def test_period_of_days_keeps_the_windows_before_it(warehouse: Sandbox) -> None:
     """The first day of a period counts the listeners of the 30 days before it, though they are not shown."""
     deliver(warehouse)
     assert ask(warehouse, "daily_listeners", Selection(nov(10), nov(11))) == [
@@ -307,14 +310,14 @@ def test_period_of_days_keeps_the_windows_before_it(warehouse: Warehouse) -> Non
     ]
 
 
-def test_period_of_a_ranking_counts_its_plays_only(warehouse: Warehouse) -> None:
+def test_period_of_a_ranking_counts_its_plays_only(warehouse: Sandbox) -> None:
     """Both days of a period count, up to the last millisecond, and nothing outside of them."""
     deliver(warehouse)
     found = ask(warehouse, "top_tracks", Selection(nov(9), nov(10)))
     assert [(row[1], row[3]) for row in found] == [("Heard", 3), ("Lost", 1)]
 
 
-def test_artist_and_user_are_bound_as_values(warehouse: Warehouse) -> None:
+def test_artist_and_user_are_bound_as_values(warehouse: Sandbox) -> None:
     """An artist is chosen by the exact name, a user by the id, and neither is ever read as SQL."""
     deliver(warehouse)
     assert ask(warehouse, "top_tracks", Selection(artist="Tardy"))[0][1] == "Late"
@@ -326,23 +329,23 @@ def test_artist_and_user_are_bound_as_values(warehouse: Warehouse) -> None:
 # How views live in a warehouse.
 
 
-def test_warehouse_from_before_the_views_gets_them_at_the_next_run(warehouse: Warehouse) -> None:
+def test_warehouse_from_before_the_views_gets_them_at_the_next_run(warehouse: Sandbox) -> None:
     """A run makes the views that are missing, even when there is nothing new to load."""
     deliver(warehouse)
-    with engines.connect(warehouse.url) as engine:
-        views.drop(engine)
+    with open_warehouse(warehouse.url) as engine:
+        install.drop_views(engine)
     with pytest.raises(WarehouseError):
         warehouse.query("select * from sessions")
     assert warehouse.etl().run.counts.files == 0
     assert len(warehouse.query("select * from sessions")) == len(EXPECTED["sessions"])
 
 
-def test_view_that_is_defined_otherwise_is_made_anew(warehouse: Warehouse) -> None:
+def test_view_that_is_defined_otherwise_is_made_anew(warehouse: Sandbox) -> None:
     """A run replaces a view that an older version of ours has made, and those that stand on it go on working."""
     deliver(warehouse)
-    with engines.connect(warehouse.url) as engine:
+    with open_warehouse(warehouse.url) as engine:
         engine.execute(
-            "create or replace view sessions as " + queries.read("views/sessions", engine.name) + " having 1 = 0"
+            "create or replace view sessions as " + loader.read("views/sessions", engine.engine) + " having 1 = 0"
         )
         engine.execute("comment on view sessions is 'One row per session. (sparkify 00000000)'")
     assert warehouse.query("select * from sessions") == []
@@ -356,11 +359,11 @@ OLD = (
 )
 
 
-def test_view_of_other_columns_is_made_anew(warehouse: Warehouse) -> None:
+def test_view_of_other_columns_is_made_anew(warehouse: Sandbox) -> None:
     """A run replaces a view of ours that had other columns in an older version."""
     deliver(warehouse)
-    with engines.connect(warehouse.url) as engine:
-        views.drop(engine)
+    with open_warehouse(warehouse.url) as engine:
+        install.drop_views(engine)
         for statement in OLD:
             engine.execute(statement)
     warehouse.etl()
@@ -370,10 +373,10 @@ def test_view_of_other_columns_is_made_anew(warehouse: Warehouse) -> None:
 def test_analysts_view_that_stands_in_the_way_is_told(postgres: Server, tmp_path: Path) -> None:
     """Where a server cannot replace a view since somebody's stands on it, the run says which, and changes nothing."""
     with postgres.database() as url:
-        warehouse = Warehouse(url, tmp_path / "warehouse")
+        warehouse = Sandbox(url, tmp_path / "warehouse")
         deliver(warehouse)
-        with engines.connect(url) as engine:
-            views.drop(engine)
+        with open_warehouse(url) as engine:
+            install.drop_views(engine)
             for statement in (*OLD, "create view mine as select who from sessions"):
                 engine.execute(statement)
         with pytest.raises(WarehouseError, match=r"view mine depends on view sessions(?s:.*)Drop what stands on them"):
@@ -382,9 +385,9 @@ def test_analysts_view_that_stands_in_the_way_is_told(postgres: Server, tmp_path
 
 
 @pytest.mark.parametrize("kind", ["table", "view"])
-def test_name_that_is_taken_is_told_and_left_alone(kind: str, warehouse: Warehouse) -> None:
+def test_name_that_is_taken_is_told_and_left_alone(kind: str, warehouse: Sandbox) -> None:
     """Something of somebody else's under the name of a view stops the run before it changes anything."""
-    with engines.connect(warehouse.url) as engine:
+    with open_warehouse(warehouse.url) as engine:
         engine.execute(f"create {kind} top_tracks as select 42 as answer")
     deliveries.first(warehouse.log_data, warehouse.song_data)
     with pytest.raises(WarehouseError, match=r"top_tracks .* is somebody's"):
@@ -392,7 +395,7 @@ def test_name_that_is_taken_is_told_and_left_alone(kind: str, warehouse: Warehou
     assert warehouse.query("select answer from top_tracks") == [(42,)]
 
 
-def test_views_of_an_analyst_survive_a_full_refresh(warehouse: Warehouse) -> None:
+def test_views_of_an_analyst_survive_a_full_refresh(warehouse: Sandbox) -> None:
     """A view that somebody has built on our tables and on our views goes on working after a rebuild, on new rows."""
     deliver(warehouse)
     mine = "select p.title, s.level from top_tracks as p cross join songplays as s"
@@ -405,16 +408,16 @@ def test_views_of_an_analyst_survive_a_full_refresh(warehouse: Warehouse) -> Non
     assert len(after) > len(before) > 0
 
 
-def test_create_tables_makes_the_views_anew(warehouse: Warehouse) -> None:
+def test_create_tables_makes_the_views_anew(warehouse: Sandbox) -> None:
     """After create-tables, tables are empty, and the views stand on the new ones."""
     deliver(warehouse)
-    with engines.connect(warehouse.url) as engine:
-        pipeline.create_tables(engine)
+    with open_warehouse(warehouse.url) as engine:
+        create_tables(engine)
     assert warehouse.query("select * from sessions") == []
     deliver(warehouse)
 
 
-def test_values_are_of_the_kinds_that_the_dictionary_says(warehouse: Warehouse) -> None:
+def test_values_are_of_the_kinds_that_the_dictionary_says(warehouse: Sandbox) -> None:
     """No view gives a decimal where the dictionary says a whole number or a double."""
     deliver(warehouse)
     kinds: dict[str, type] = {"bigint": int, "integer": int, "double": float, "varchar": str, "date": date}

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import Row, Warehouse
+from tests.conftest import Row, Sandbox
 from tests.realdata import catalogue_records
 
 Event = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def loaded(real: Path, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+def loaded(real: Path, tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
     """Return a warehouse of the sample with 71 of its songs: no test of this file changes it."""
     folder = tmp_path_factory.mktemp("real")
-    warehouse = Warehouse(f"duckdb:///{folder / 'sparkify.duckdb'}", folder)
+    warehouse = Sandbox(f"duckdb:///{folder / 'sparkify.duckdb'}", folder)
     warehouse.etl(real / "log_data", real / "song_data")
     return warehouse
 
@@ -46,7 +46,7 @@ def plays(events: list[Event]) -> Iterator[Event]:
     return (event for event in events if event["page"] == "NextSong")
 
 
-def test_known_numbers(warehouse: Warehouse, real: Path) -> None:
+def test_known_numbers(warehouse: Sandbox, real: Path) -> None:
     """97 users, 22 of them paid at the end; 6,820 plays, 327 of a known song; the top track was played 37 times."""
     for name, content in catalogue_records(real):
         (warehouse.song_data / name).write_bytes(content)
@@ -57,7 +57,7 @@ def test_known_numbers(warehouse: Warehouse, real: Path) -> None:
     assert ask("select title, plays from top_tracks where place = 1") == [("You're The One", 37)]
 
 
-def test_listeners_of_every_window(loaded: Warehouse, events: list[Event]) -> None:
+def test_listeners_of_every_window(loaded: Sandbox, events: list[Event]) -> None:
     """The listeners of a day, of 7 days and of 30 days are those in the sets of the logs."""
     heard: defaultdict[date, set[str]] = defaultdict(set)
     for event in plays(events):
@@ -73,7 +73,7 @@ def test_listeners_of_every_window(loaded: Warehouse, events: list[Event]) -> No
     assert {row[0]: row[1:] for row in found} == wanted
 
 
-def test_level_history_of_every_user(loaded: Warehouse, events: list[Event]) -> None:
+def test_level_history_of_every_user(loaded: Sandbox, events: list[Event]) -> None:
     """Who was free and paid, from when on: as one reads it off the logs; user 15 goes paid, free, paid."""
     wanted: defaultdict[str, list[str]] = defaultdict(list)
     for event in events:
@@ -89,7 +89,7 @@ def test_level_history_of_every_user(loaded: Warehouse, events: list[Event]) -> 
     assert loaded.query("select count(*) from level_history where valid_to is null and level = 'paid'") == [(22,)]
 
 
-def test_sessions_of_every_user(loaded: Warehouse, events: list[Event]) -> None:
+def test_sessions_of_every_user(loaded: Sandbox, events: list[Event]) -> None:
     """There are as many sessions, plays and pages in them as the logs have of users who are logged in."""
     known = [event for event in events if event["userId"]]
     pages = Counter(event["page"] == "NextSong" for event in known)
@@ -98,7 +98,7 @@ def test_sessions_of_every_user(loaded: Warehouse, events: list[Event]) -> None:
     assert found == [(sessions, pages[True], pages[False])]
 
 
-def test_rankings(loaded: Warehouse, events: list[Event]) -> None:
+def test_rankings(loaded: Sandbox, events: list[Event]) -> None:
     """States, weekdays with hours, and artists have the plays that a count of the logs gives."""
 
     def states(event: Event) -> list[str]:
@@ -120,7 +120,7 @@ def test_rankings(loaded: Warehouse, events: list[Event]) -> None:
     assert loaded.query("select artist_name, plays from top_artists where place = 1") == [top]
 
 
-def test_funnel_and_errors(loaded: Warehouse, events: list[Event]) -> None:
+def test_funnel_and_errors(loaded: Sandbox, events: list[Event]) -> None:
     """Of those who were free, as many saw the page, sent the form and became paid as the logs show in this order."""
     steps: dict[int, set[str]] = {1: set(), 2: set(), 3: set(), 4: set()}
     for event in events:
@@ -139,7 +139,7 @@ def test_funnel_and_errors(loaded: Warehouse, events: list[Event]) -> None:
     assert loaded.query("select sum(errors), sum(page_views) from page_errors") == [(errors, 1236)]
 
 
-def test_weekly_cohorts_and_churn(loaded: Warehouse, events: list[Event]) -> None:
+def test_weekly_cohorts_and_churn(loaded: Sandbox, events: list[Event]) -> None:
     """Who came back, and who did not, is what the sets of each week's listeners say."""
     weeks: defaultdict[date, set[str]] = defaultdict(set)
     for event in plays(events):
@@ -157,7 +157,7 @@ def test_weekly_cohorts_and_churn(loaded: Warehouse, events: list[Event]) -> Non
     assert dict(loaded.query("select week, lost_listeners from weekly_churn")) == lost
 
 
-def test_every_agent_of_the_sample_has_a_device_and_a_browser(loaded: Warehouse) -> None:
+def test_every_agent_of_the_sample_has_a_device_and_a_browser(loaded: Sandbox) -> None:
     """The rule for devices and browsers leaves none of the sample's 40 agents unnamed."""
     named = loaded.query("select distinct device, browser from listening_by_device")
     assert {word for pair in named for word in pair} == {

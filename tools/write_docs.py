@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from sparkify import dictionary, queries, star, tables
+from sparkify.sql import dictionary, loader, model
 
 DOCS = Path(__file__).resolve().parent.parent
 
@@ -32,17 +32,17 @@ def references_diagram() -> str:
 
 
 def _references() -> Iterator[str]:
-    for reference in tables.REFERENCES:
+    for reference in model.REFERENCES:
         end = "o|" if reference.may_be_null else "||"
         yield f"    {reference.table} }}o--{end} {reference.to} : {reference.column}"
 
 
 def _columns() -> Iterator[str]:
-    keys = {(reference.table, reference.column) for reference in tables.REFERENCES}
-    for name in (*tables.FACTS, *tables.DIMENSIONS):
+    keys = {(reference.table, reference.column) for reference in model.REFERENCES}
+    for name in (*model.FACTS, *model.DIMENSIONS):
         yield f"    {name} {{"
         for column in dictionary.entry(name).columns:
-            mark = " PK" if tables.KEYS[name] == column.name else " FK" if (name, column.name) in keys else ""
+            mark = " PK" if model.KEYS[name] == column.name else " FK" if (name, column.name) in keys else ""
             yield f"        {column.type} {column.name}{mark}"
         yield "    }"
 
@@ -54,27 +54,27 @@ def flow_diagram() -> str:
         '    songs_files(["song files"]) --> staging_songs',
         '    logs(["event logs"]) --> staging_events',
     ]
-    for place, table in enumerate(star.ORDER):
+    for place, table in enumerate(model.ORDER):
         # What it reads of itself, and of those after it, is what stood before the batch.
-        left_out = {*star.ORDER[place:], "staging_files"}
-        lines += [f"    {read} --> {table}" for read in _reads(f"star/{table}") if read not in left_out]
+        left_out = {*model.ORDER[place:], "staging_files"}
+        lines += [f"    {read} --> {table}" for read in _reads(f"transform/{table}") if read not in left_out]
     return _mermaid(lines)
 
 
 def views_diagram() -> str:
     """Return which view is made of which tables and views."""
     lines = ["flowchart LR"]
-    for view in tables.VIEWS:
+    for view in model.VIEWS:
         lines += [f"    {read} --> {view}" for read in _reads(f"views/{view}")]
     lines += [
-        f"    {table}[({table})]" for table in sorted({*tables.ALL} & set(re.findall(r"(\w+) -->", "\n".join(lines))))
+        f"    {table}[({table})]" for table in sorted({*model.ALL} & set(re.findall(r"(\w+) -->", "\n".join(lines))))
     ]
     return _mermaid(lines)
 
 
 def _reads(name: str) -> list[str]:
     with duckdb.connect() as parser:
-        found = parser.get_table_names(queries.read(name, "duckdb"))
+        found = parser.get_table_names(loader.read(name, "duckdb"))
     return sorted({"staging_events" if table == "staged_events" else table for table in found})
 
 
@@ -115,12 +115,12 @@ def dbt_sources() -> str:
         "    schema: \"{{ env_var('SPARKIFY_WAREHOUSE_SCHEMA', 'main' if target.type == 'duckdb' else 'sparkify') }}\"",
         "    tables:",
     ]
-    for name in (*tables.FACTS, *tables.DIMENSIONS, *tables.VIEWS, "etl_files", "etl_runs", "rejected_records"):
+    for name in (*model.FACTS, *model.DIMENSIONS, *model.VIEWS, "etl_files", "etl_runs", "rejected_records"):
         entry = dictionary.entry(name)
         lines += [f"      - name: {name}", f"        description: {_yaml(entry.text)}", "        columns:"]
         for column in entry.columns:
             lines += [f"          - name: {column.name}", f"            description: {_yaml(column.text)}"]
-            if tables.KEYS.get(name) == column.name:
+            if model.KEYS.get(name) == column.name:
                 lines.append("            data_tests: [unique, not_null]")
     return "\n".join(lines) + "\n"
 

@@ -6,7 +6,7 @@ import sys
 def main() -> int:
     """Run the command line; Ctrl-C ends it without a traceback even while its modules are loaded."""
     try:
-        from sparkify.cli import main
+        from sparkify.cli.main import main
     except KeyboardInterrupt:
         sys.stderr.write("sparkify: interrupted.\n")
         return 130

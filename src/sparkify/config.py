@@ -44,13 +44,6 @@ def size(text: str) -> int:
     return int(number)
 
 
-def gathered(text: str) -> str:
-    """Read how files are gathered for COPY: always, by either name."""
-    if text not in ("auto", "always"):
-        raise ValueError("must be auto or always: no file is copied as it stands (docs/decisions/0010-redshift.md)")
-    return text
-
-
 def place(text: str) -> str:
     """Read a folder or file, on disk or in S3, whose scheme may be in letters of either size."""
     return f"s3://{text[5:]}" if text[:5].lower() == "s3://" else text
@@ -111,7 +104,6 @@ class Config:
     song_data: str = setting("S3", "SONG_DATA", "data/song_data", parse=place)
     log_jsonpath: str = setting("S3", "LOG_JSONPATH", parse=place)
     stage: str = setting("S3", "STAGE", parse=place)
-    compact: str = setting("S3", "COMPACT", "auto", parse=gathered)  # nobody has to ask: there is one way
     url: str = setting("WAREHOUSE", "URL", secret=True)  # may hold a password
     schema: str = setting("WAREHOUSE", "SCHEMA", "sparkify")
     memory: int = setting("WAREHOUSE", "MEMORY", 1_200_000_000, parse=size)  # bytes that DuckDB may use

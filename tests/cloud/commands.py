@@ -9,9 +9,8 @@ from typing import NamedTuple
 import pytest
 from tests.cloud.server import Cloud
 
-from sparkify import cli
-from sparkify.cli import cluster as commands
-from sparkify.cli import terminal
+from sparkify.cli import cluster, output
+from sparkify.cli.main import main
 
 
 class Said(NamedTuple):
@@ -42,7 +41,7 @@ class Cluster:
         """Run `sparkify cluster …`; without an answer to type, there is no terminal."""
         self._monkeypatch.setattr(sys, "stdin", io.StringIO() if answer is None else Terminal(answer))
         try:
-            code = cli.main(["cluster", *arguments])
+            code = main(["cluster", *arguments])
         except SystemExit as ended:
             code = int(ended.code or 0)
         return Said(code, *self._capsys.readouterr())
@@ -59,11 +58,11 @@ class Cluster:
 
         def say(line: str, end: str = "\n") -> None:
             nonlocal seen
-            terminal.say(line, end)
+            output.say(line, end)
             seen += line.startswith(("  making", "  made", "  changing", "  changed", "  deleting", "  deleted"))
             if seen == after:
                 raise KeyboardInterrupt
 
         with self._monkeypatch.context() as patched:
-            patched.setattr(commands, "say", say)
+            patched.setattr(cluster, "say", say)
             return self(*arguments)

@@ -8,26 +8,26 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparkify import formats
-from sparkify.cli.arguments import Commands, as_json, path
-from sparkify.cli.terminal import confirmed, print_json, say
+from sparkify import formatting
+from sparkify.cli.options import Commands, as_json, path
+from sparkify.cli.output import confirmed, print_json, say
 
 if TYPE_CHECKING:
-    from sparkify.cluster.plan import Plan
-    from sparkify.cluster.remains import Remains
-    from sparkify.cluster.stack import Change
-    from sparkify.cluster.status import Status
-    from sparkify.cluster.teardown import Doomed
+    from sparkify.aws.cluster.plan import Plan
+    from sparkify.aws.cluster.remains import Remains
+    from sparkify.aws.cluster.stack import Change
+    from sparkify.aws.cluster.status import Status
+    from sparkify.aws.cluster.teardown import Doomed
     from sparkify.config import Config
+
 
 Print = Callable[[str], None]
 
 
 def setup(options: argparse.Namespace) -> None:
     """Make the warehouse in AWS, or change it to what dwh.cfg now says."""
-    from sparkify.cluster import dwh_cfg
-    from sparkify.cluster import setup as make
-    from sparkify.cluster.plan import plan
+    from sparkify.aws.cluster import dwh_cfg, setup
+    from sparkify.aws.cluster.plan import plan
 
     config = _configuration(options)
     planned = plan(config, _allow_from(options, config))
@@ -46,7 +46,7 @@ def setup(options: argparse.Namespace) -> None:
         _show_cost(planned, say)
         return confirmed("Change this?", yes=options.yes)
 
-    result = make.setup(config, planned, say, agree)
+    result = setup.setup(config, planned, say, agree)
     if result is None:
         return
     found = result.outputs
@@ -64,9 +64,9 @@ def setup(options: argparse.Namespace) -> None:
 
 def status(options: argparse.Namespace) -> None:
     """Show state, endpoint, capacity, age, cost so far and who may connect."""
-    from sparkify.cluster import status as asked
+    from sparkify.aws.cluster import status
 
-    found = asked.status(_configuration(options))
+    found = status.status(_configuration(options))
     if found.unlimited:
         unlimited = f"nothing limits what {found.outputs.stack} may cost"
         say(f"sparkify: {unlimited}. Run `sparkify cluster setup` to set the limit.")
@@ -75,23 +75,22 @@ def status(options: argparse.Namespace) -> None:
 
 def pause(options: argparse.Namespace) -> None:
     """Stop a provisioned cluster, and what its nodes cost."""
-    from sparkify.cluster import status as asked
+    from sparkify.aws.cluster import status
 
-    print(asked.pause(_configuration(options), say))
+    print(status.pause(_configuration(options), say))
 
 
 def resume(options: argparse.Namespace) -> None:
     """Start a paused cluster again."""
-    from sparkify.cluster import status as asked
+    from sparkify.aws.cluster import status
 
-    print(asked.resume(_configuration(options), say))
+    print(status.resume(_configuration(options), say))
 
 
 def teardown(options: argparse.Namespace) -> int:
     """Delete everything that setup made, and list what is left."""
-    from sparkify.cluster import dwh_cfg
-    from sparkify.cluster import teardown as unmake
-    from sparkify.cluster.plan import stack_name
+    from sparkify.aws.cluster import dwh_cfg, teardown
+    from sparkify.aws.cluster.validation import stack_name
 
     config = _configuration(options)
 
@@ -99,7 +98,7 @@ def teardown(options: argparse.Namespace) -> int:
         _show_doomed(doomed)
         return confirmed("Delete all of this?", yes=options.yes)
 
-    result = unmake.teardown(config, say, agree, options.snapshot)
+    result = teardown.teardown(config, say, agree, options.snapshot)
     if result is None:
         return 0
     for problem in result.problems:
@@ -118,7 +117,7 @@ def _configuration(options: argparse.Namespace) -> Config:
 
 def _allow_from(options: argparse.Namespace, config: Config) -> str:
     """Return the addresses of the command line, else of dwh.cfg; who says `me` is asked for by AWS's own service."""
-    from sparkify.cluster import addresses
+    from sparkify.aws.cluster import addresses
 
     text: str = config.dwh.allow_from if options.allow_from is None else options.allow_from
     if text.lower() != addresses.ME:
@@ -179,7 +178,9 @@ def _show_doomed(doomed: Doomed) -> None:
     say("Data that goes with it:")
     say(f"  the database {doomed.database}, with every table")
     if doomed.staged:
-        say(f"  the stage's {formats.count(doomed.staged.objects, 'object')}, {formats.size(doomed.staged.bytes)}")
+        say(
+            f"  the stage's {formatting.count(doomed.staged.objects, 'object')}, {formatting.size(doomed.staged.bytes)}"
+        )
     elif any(member.type == "AWS::S3::Bucket" for member in doomed.members):
         say("  whatever is in the stage: you may not list it")
     if doomed.snapshot:
@@ -210,7 +211,7 @@ def _show_status(found: Status) -> None:
     print(f"host       {outputs.host}")
     print(f"database   {outputs.db}, port {outputs.port}")
     print(f"capacity   {found.capacity}")
-    print(f"made       {found.created:%Y-%m-%d %H:%M} UTC, {formats.ago(found.age)}")
+    print(f"made       {found.created:%Y-%m-%d %H:%M} UTC, {formatting.ago(found.age)}")
     if found.cost_so_far is None:
         print("cost       unknown:")
     else:

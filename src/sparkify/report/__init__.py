@@ -1,1 +1,1 @@
-"""The report: one page that shows what the listeners do, and how far to trust it."""
+"""The report and the dashboard: ask views, draw figures, render one page."""

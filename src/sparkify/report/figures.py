@@ -2,161 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
-from sparkify import views
-from sparkify.engines.base import Engine
-from sparkify.formats import named
+from sparkify.formatting import named
 from sparkify.report import charts
-from sparkify.report.charts import Chart
-from sparkify.views import Selection
-
-Rows = list[dict[str, Any]]
+from sparkify.report.story import Answers, Figure
 
 SHOWN = 10
 """So many tracks, artists and states stand in a chart, and five times as many in its table."""
-
-LISTED = 400
-"""So many rows stand in a table."""
 
 COHORTS = 12
 """So many weekly cohorts are drawn, the latest ones, for as many weeks; all are counted."""
 
 WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A chart with what it says, what it counts, and its data."""
-
-    name: str
-    title: str
-    says: str
-    counts: str  # what it counts, and what not
-    rows: Rows
-    chart: Chart | None  # None: its data is the answer
-    is_wide: bool = False
-
-    @property
-    def columns(self) -> list[str]:
-        """The columns of its data."""
-        return list(self.rows[0]) if self.rows else []
-
-    @property
-    def table(self) -> Rows:
-        """The rows that its table shows: the latest, where they are too many for a page."""
-        return self.rows[-LISTED:]
-
-
-@dataclass(frozen=True)
-class Section:
-    """Figures that belong together, under a title."""
-
-    title: str
-    figures: list[Figure]
-
-
-@dataclass(frozen=True)
-class Number:
-    """A number to see first, and what it is."""
-
-    value: str
-    what: str
-    beside: str = ""
-
-
-@dataclass(frozen=True)
-class Story:
-    """What a page tells."""
-
-    title: str
-    numbers: list[Number]
-    sections: list[Section]
-
-
-class Answers:
-    """A selection of the warehouse, of which each view is asked once."""
-
-    def __init__(self, engine: Engine, selection: Selection) -> None:
-        self.engine = engine
-        self._asked: dict[tuple[str, Selection, str], Rows] = {}
-        self.selection = selection
-
-    @property
-    def has_period(self) -> bool:
-        """Tell whether a first or a last day is selected."""
-        return self.selection.since is not None or self.selection.until is not None
-
-    def ask(self, view: str, rest: str = "") -> Rows:
-        """Return the rows of a view, or of a file of ``sql/report``, over the selection."""
-        return self._ask(view, self.selection, rest)
-
-    def ask_all(self, view: str, rest: str = "") -> Rows:
-        """Return the rows of a view, whatever is selected."""
-        return self._ask(view, views.EVERYTHING, rest)
-
-    def ask_of_all_time(self, view: str, rest: str = "") -> Rows:
-        """Return the rows of a view over the selection, whatever its period."""
-        return self._ask(view, replace(self.selection, since=None, until=None), rest)
-
-    def _ask(self, view: str, selection: Selection, rest: str) -> Rows:
-        question = (view, selection, rest)
-        if question not in self._asked:
-            names, rows = self.engine.query(*views.select(self.engine.name, *question))
-            self._asked[question] = [dict(zip(names, row, strict=True)) for row in rows]
-        return self._asked[question]
-
-
-def overview(answers: Answers) -> Story:
-    """Return what all listeners do, or those of an artist."""
-    artist = answers.selection.artist
-    title = "What Sparkify’s listeners do" if artist is None else f"{named(artist)} on Sparkify"
-    return Story(title, headline(answers), sections(answers))
-
-
-def headline(answers: Answers) -> list[Number]:
-    """Return the numbers that stand at the top."""
-    [total] = answers.ask("report/headline")
-    days = answers.ask("daily_listeners", "order by day")
-    in_week = ""
-    if days:  # a period may begin or end outside of the data, and its last week before it
-        last_week = "in the 7 days to " + day(days[-1]["day"]) if answers.has_period else "of them in the last 7 days"
-        in_week = f"{days[-1]['listeners_7d']:,} {last_week}"
-    latest = [row["stickiness"] for row in days[-7:]]
-    mean = sum(latest) / len(latest) if latest else 0.0
-    numbers = [
-        Number(f"{total['plays']:,}", "songs played", f"{total['hours']:,.0f} hours of music"),
-        Number(f"{total['listeners']:,}", "listeners", in_week),
-        Number(f"{mean:.0%}", "stickiness", "of a month’s listeners come on a day, of the last 7"),
-    ]
-    if answers.selection.artist is None:
-        levels = answers.ask("daily_levels", "order by day")
-        last = levels[-1] if levels else {"users": 0, "paid_users": 0}
-        lengths = answers.ask("report/session_lengths", "order by day, place")
-        begun = sum(row["sessions"] for row in lengths)
-        minutes = f"{sum(row['minutes'] for row in lengths) / begun:,.0f} minutes on average" if lengths else ""
-        numbers[2:2] = [
-            Number(f"{last['paid_users']:,}", "paid users", f"of {last['users']:,} users at the end"),
-            Number(f"{begun:,}", "sessions", minutes),
-        ]
-    return numbers
-
-
-def sections(answers: Answers) -> list[Section]:
-    """Return the figures of the page, in its order; of an artist, those that need nothing but plays."""
-    places = Section("Where and with what", [regions(answers), devices(answers)])
-    if answers.selection.artist is not None:
-        listening = [listeners(answers), stickiness(answers), tracks(answers), hours(answers)]
-        return [Section("Listening", listening), places]
-    return [
-        Section("Listening", [listeners(answers), stickiness(answers), session_lengths(answers), hours(answers)]),
-        Section("Growth", [paid_and_free(answers), funnel(answers), retention(answers), churn(answers)]),
-        Section("Music", [tracks(answers), artists(answers)]),
-        places,
-        Section("How sound the data is", [match_rate(answers), page_errors(answers)]),
-    ]
 
 
 def matched(answers: Answers) -> dict[str, int]:

@@ -14,13 +14,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from sparkify import formats, ledger
-from sparkify.engines.base import Engine
+from sparkify import formatting
 from sparkify.errors import ConfigError, WarehouseError
-from sparkify.export import whole
-from sparkify.report import charts, figures, review
-from sparkify.report.figures import Answers, Figure, Rows, Story
-from sparkify.views import Selection
+from sparkify.filesystem import write_whole
+from sparkify.report import charts, figures, overview, review, svg
+from sparkify.report.story import Answers, Figure, Rows, Story
+from sparkify.sql.selection import Selection
+from sparkify.warehouse import base
+from sparkify.warehouse.base import Warehouse
 
 _DOCTYPE = b"<!doctype html"
 
@@ -49,26 +50,26 @@ class Drawing:
     narrow: Markup
 
 
-def gather(engine: Engine, selection: Selection) -> Page:
+def gather(warehouse: Warehouse, selection: Selection) -> Page:
     """Ask the warehouse for all that the page over a selection shows: of a user, their review.
 
     Raise ConfigError if there is no such user or artist.
     """
     if selection.artist is not None:
-        _require_artist(engine, selection.artist)
-    answers = Answers(engine, selection)
+        _require_artist(warehouse, selection.artist)
+    answers = Answers(warehouse, selection)
     [fresh] = answers.ask_all("freshness")
-    made_at = ledger.now()
+    made_at = base.now()
     newest = fresh["newest_event_at"]
     return Page(
-        story=figures.overview(answers) if selection.user is None else review.review(answers),
+        story=overview.overview(answers) if selection.user is None else review.review(answers),
         period=_period(selection, fresh),
         fresh=fresh,
-        age=formats.ago((made_at - newest).total_seconds()) if newest else "",
+        age=formatting.ago((made_at - newest).total_seconds()) if newest else "",
         matched=figures.matched(answers),
         balance=answers.ask_all("report/balance", "order by kind"),
         rejections=answers.ask_all("report/rejections", "order by records desc, source, reason limit 20"),
-        warehouse=engine.label,
+        warehouse=warehouse.label,
         made_at=made_at,
     )
 
@@ -92,7 +93,7 @@ def write(page: Page, path: Path) -> int:
     if path.is_file() and not _is_page(path):  # the warehouse's own file, say
         raise WarehouseError(f"{path}: is there already, and is no HTML page. Name another file with --out.")
     content = render(page).encode()
-    with whole(path) as beside:
+    with write_whole(path) as beside:
         beside.write_bytes(content)
     return len(content)
 
@@ -111,14 +112,14 @@ def draw(figure: Figure) -> Drawing:
     label = f"{figure.title}. {figure.says}"
     if not figure.rows or figure.chart is None:
         return Drawing(figure, Markup(), Markup())
-    drawn = [Markup(charts.svg(figure.chart(width), f"{figure.name}-{width}", label)) for width in (wide, charts.PHONE)]
+    drawn = [Markup(svg.svg(figure.chart(width), f"{figure.name}-{width}", label)) for width in (wide, charts.PHONE)]
     return Drawing(figure, *drawn)
 
 
-def _require_artist(engine: Engine, artist: str) -> None:
+def _require_artist(warehouse: Warehouse, artist: str) -> None:
     """Raise ConfigError for an artist whom no play names, with the spelling that differs only in case, if any."""
     like = "select distinct artist_name from tracks where lower(artist_name) = lower(?) order by artist_name"
-    spelt = [name for (name,) in engine.rows(like, [artist])]
+    spelt = [name for (name,) in warehouse.rows(like, [artist])]
     if artist in spelt:
         return
     hint = f"Is it {' or '.join(spelt)}?" if spelt else "Name one by the artist_name of the table tracks."
@@ -184,4 +185,4 @@ def _shown(value: Any) -> str:
             return f"{value:,.3f}".rstrip("0").rstrip(".")
         case int():
             return f"{value:,}"
-    return formats.legible(str(value))
+    return formatting.legible(str(value))

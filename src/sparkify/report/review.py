@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import date
 
 from sparkify.errors import ConfigError
-from sparkify.formats import named
+from sparkify.formatting import named
 from sparkify.report import charts, figures
-from sparkify.report.figures import Answers, Figure, Number, Section, Story
-from sparkify.views import Selection
+from sparkify.report.story import Answers, Figure, Number, Section, Story
+from sparkify.sql.selection import Selection
 
 
 def review(answers: Answers) -> Story:
     """Return what a listener heard; raise ConfigError if there is no such user."""
     user = answers.selection.user
-    names = answers.engine.rows("select first_name, last_name from users where user_id = ?", [user])
+    names = answers.warehouse.rows("select first_name, last_name from users where user_id = ?", [user])
     if not names:
         raise ConfigError(f"{user}: there is no such user. Name one by the user_id of the table users.")
     name = named(" ".join(part for part in names[0] if part) or f"User {user}")

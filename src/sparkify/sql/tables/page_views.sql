@@ -8,6 +8,7 @@
 -- method: The method of the HTTP request: GET or PUT.
 -- status: The status of the HTTP answer: 200, 307, 404.
 -- session_id: The session that the app counted the event to.
+-- item_in_session: Its place in the session, from 0.
 -- location: Where the app placed the listener: a metropolitan area and its states.
 -- user_agent: The browser, as it names itself.
 create table if not exists page_views (
@@ -20,6 +21,7 @@ create table if not exists page_views (
     method varchar(16),
     status bigint,
     session_id bigint,
+    item_in_session bigint,
     location varchar(512),
     user_agent varchar(1024)
 )

@@ -6,6 +6,7 @@
 -- song_id: The song of the catalogue with the same title, artist and duration; null if it has none.
 -- artist_id: That song's artist, else the one credited with exactly this name; null if there is none.
 -- session_id: The session that the app counted the play to.
+-- item_in_session: Its place in the session, from 0.
 -- location: Where the app placed the listener: a metropolitan area and its states.
 -- user_agent: The browser, as it names itself.
 -- track_id: What was played, as the app named it.
@@ -17,6 +18,7 @@ create table if not exists songplays (
     song_id varchar(64),
     artist_id varchar(64),
     session_id bigint,
+    item_in_session bigint,
     location varchar(512),
     user_agent varchar(1024),
     track_id varchar(32)

@@ -10,28 +10,9 @@
 -- location: Where the app placed the listener: a metropolitan area and its states.
 -- user_agent: The browser, as it names itself.
 select
-    event_id,
-    start_time,
-    user_id,
-    level,
-    page,
-    session_id,
-    cast(
-        substring(
-            event_id, before + 1, length(event_id) - before - length(coalesce(user_id, '')) - 1
-        ) as bigint
-    ) as item_in_session,
-    location,
+    songplay_id as event_id, start_time, user_id, level, 'NextSong' as page, session_id, item_in_session, location,
     user_agent
-from (
-    select
-        facts.*,
-        length(split_part(substring(event_id, 2), '-', 1)) + length(cast(session_id as varchar)) + 3 as before
-    from (
-        select songplay_id as event_id, start_time, user_id, level, 'NextSong' as page, session_id, location, user_agent
-        from songplays
-        union all
-        select page_view_id, start_time, user_id, level, page, session_id, location, user_agent
-        from page_views
-    ) as facts
-) as keys
+from songplays
+union all
+select page_view_id, start_time, user_id, level, page, session_id, item_in_session, location, user_agent
+from page_views

@@ -1,0 +1,173 @@
+"""What is to be there: dwh.cfg, checked, as the parameters of a template. Asks nobody, and changes nothing."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from sparkify.aws.cluster import addresses, prices, template
+from sparkify.aws.cluster.prices import Cost, Prices
+from sparkify.aws.cluster.reserved import RESERVED, SYSTEM_DATABASES, SYSTEM_USERS
+from sparkify.aws.cluster.template import Resource
+from sparkify.aws.cluster.validation import (
+    ADMIN,
+    PROVISIONED,
+    SERVERLESS,
+    capacity_parameters,
+    check_identifier,
+    check_port,
+    check_role_name,
+    node_choice,
+    place_parameters,
+    stack_name,
+    stage_parameters,
+    warehouse_kind,
+    warehouse_name,
+)
+from sparkify.config import Config
+from sparkify.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A warehouse as dwh.cfg describes it."""
+
+    stack: str
+    kind: str
+    name: str  # of the workgroup and namespace, or of the cluster
+    region: str  # "" for the one of the AWS profile
+    parameters: dict[str, str]  # of the template, but for Zones: only AWS knows them
+    base_capacity: int  # RPU; Serverless only
+    limit: int  # US dollars a month; Serverless only
+    node_type: str
+    nodes: int
+    prices: Prices
+    password_is_ignored: bool
+
+    @property
+    def allow_from(self) -> str:
+        """The addresses that may connect, or ""."""
+        return self.parameters["AllowFrom"]
+
+    @property
+    def rpu_hours(self) -> int:
+        """The RPU-hours of a month after which Serverless runs no more queries; 0 for a cluster, which has no limit."""
+        return prices.rpu_hours(self.prices, self.limit) if self.kind == SERVERLESS else 0
+
+    @property
+    def command(self) -> str:
+        """The command that sets this up, or goes on with it."""
+        return "sparkify cluster setup" + (f" --allow-from {self.allow_from}" if self.allow_from else "")
+
+    @property
+    def capacity(self) -> str:
+        """What does the work, in words."""
+        if self.kind == SERVERLESS:
+            return f"{self.base_capacity} RPU, Serverless"
+        return f"{self.nodes} x {self.node_type}"
+
+    @property
+    def cost(self) -> Cost:
+        """What it costs; raise ConfigError where the prices do not say."""
+        public = bool(self.allow_from)
+        if self.kind == SERVERLESS:
+            return prices.serverless(self.prices, self.base_capacity, self.limit, public=public)
+        return prices.provisioned(self.prices, self.node_type, self.nodes, public=public)
+
+    @property
+    def hour_in_words(self) -> str:
+        """What an hour's cost is made of."""
+        if self.kind == SERVERLESS:
+            price = self.prices.of("serverless_rpu_hour")
+            return f"{self.base_capacity} RPU x {price}; billed by the second, from 60 on"
+        return f"{self.nodes} x {self.prices.of(self.node_type)}, worked or not"
+
+    @property
+    def idle_in_words(self) -> str:
+        """What a day without a query costs, and why."""
+        if self.kind == SERVERLESS:
+            return "no compute; the secret" + (", a public address" if self.allow_from else "")
+        return "as any other day; paused: storage only"
+
+    @property
+    def month_in_words(self) -> str:
+        """What bounds a month's cost."""
+        if self.kind == SERVERLESS:
+            return f"at most: {self.rpu_hours:,} RPU-hours, then queries are refused"
+        return f"{prices.HOURS_A_MONTH} hours, never paused"
+
+    @property
+    def priced(self) -> set[str]:
+        """What the cost is reckoned from, as the prices call it."""
+        compute = "serverless_rpu_hour" if self.kind == SERVERLESS else self.node_type
+        return {compute, "storage_gb_month", "secret_month"} | ({"public_address_hour"} if self.allow_from else set())
+
+    @property
+    def resources(self) -> list[Resource]:
+        """Every resource that the stack makes."""
+        return template.resources(self.kind, self.parameters)
+
+    @property
+    def policy(self) -> list[str]:
+        """What the warehouse's role may do, in words, a line each."""
+        lines = [
+            f"read             s3://{self.parameters[f'{what}Bucket']}/{self.parameters[f'{what}Prefix']}"
+            for what in ("Log", "Song")
+            if self.parameters[f"{what}Bucket"]
+        ]
+        own = self.parameters["OwnStageBucket"]
+        stage = f"s3://{own}" if own else "the stack's own bucket, "
+        return [
+            *lines,
+            f"read and write   {stage}/{self.parameters['StagePrefix']}".replace(", /", ", "),
+            "nothing else",
+        ]
+
+
+def plan(config: Config, allow_from: str | None = None) -> Plan:
+    """Return what dwh.cfg calls for; a range of addresses given beside it overrules it.
+
+    Raise ConfigError for what cannot be had.
+    """
+    dwh = config.dwh
+    kind = warehouse_kind(dwh)
+    region = dwh.region or os.environ.get("AWS_DEFAULT_REGION") or ""  # as boto3 does, to which AWS_REGION says nothing
+    known = prices.load(region, dwh.prices)
+    node_type, nodes = node_choice(dwh, known) if kind == PROVISIONED else ("", 0)
+    name = warehouse_name(dwh, kind)
+    made = Plan(
+        stack=stack_name(dwh),
+        kind=kind,
+        name=name,
+        region=region,
+        parameters={
+            "Name": name,
+            "DatabaseName": check_identifier(dwh.db, "DWH_DB", RESERVED | SYSTEM_DATABASES),
+            "AdminUser": check_identifier(dwh.db_user or ADMIN, "DWH_DB_USER", RESERVED | SYSTEM_USERS),
+            "Port": str(check_port(dwh.port)),
+            "AllowFrom": addresses.allowed(dwh.allow_from if allow_from is None else allow_from),
+            "RoleName": check_role_name(dwh.iam_role_name),
+            **place_parameters("Log", config.log_data, "LOG_DATA"),
+            **place_parameters("Song", config.song_data, "SONG_DATA"),
+            **stage_parameters(config.stage),
+            **capacity_parameters(dwh, kind, node_type, nodes),
+        },
+        base_capacity=dwh.base_capacity,
+        limit=dwh.monthly_limit,
+        node_type=node_type,
+        nodes=nodes,
+        prices=known,
+        password_is_ignored=bool(dwh.db_password),
+    )
+    return priced(made)
+
+
+def priced(made: Plan) -> Plan:
+    """Return a plan; raise ConfigError where the prices do not say what it costs, or its limit pays for nothing."""
+    _ = made.cost
+    if made.kind == SERVERLESS and made.rpu_hours < 1:
+        raise ConfigError(
+            f"[DWH] MONTHLY_LIMIT: {made.limit} dollars pay for no RPU-hour at all."
+            f" Raise it to {int(made.prices.of('serverless_rpu_hour')) + 1} or more."
+        )
+    return made

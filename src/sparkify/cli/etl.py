@@ -1,0 +1,183 @@
+"""The commands that fill the warehouse: create-tables and etl."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from sparkify import formatting
+from sparkify.cli import output
+from sparkify.cli.options import (
+    Commands,
+    as_json,
+    configuration,
+    limit,
+    number_of_bytes,
+    of_sources,
+    shared,
+)
+from sparkify.cli.output import confirmed, print_json, print_table, say
+from sparkify.cli.progress import Narrator
+
+if TYPE_CHECKING:
+    from sparkify.config import Config
+    from sparkify.pipeline.ledger import Counts
+    from sparkify.pipeline.progress import Summary
+
+
+def create_tables(options: argparse.Namespace) -> None:
+    """Drop every table and create it anew."""
+    from sparkify.sql import model
+    from sparkify.warehouse import install
+    from sparkify.warehouse.connect import open_warehouse
+
+    config = configuration(options)
+    with open_warehouse(config.warehouse_url, config) as warehouse:
+        install.create_missing_tables(warehouse)
+        rows = sum(install.count_rows(warehouse).values())
+        held = f"{warehouse.label} holds {formatting.count(rows, 'row')}"
+        if rows and not confirmed(f"{held}. Drop all?", yes=options.yes):
+            return
+        install.create_tables(warehouse)
+        say(f"Created {len(model.ALL)} empty tables in {warehouse.label}.")
+
+
+def etl(options: argparse.Namespace) -> None:
+    """Load what is new."""
+    from sparkify.pipeline import run
+    from sparkify.pipeline.progress import Options
+
+    config = configuration(options)
+    if options.dry_run:
+        return _dry_run(options, config)
+    chosen = Options(
+        full_refresh=options.full_refresh,
+        max_rejected=options.max_rejected,
+        skip_bad_files=options.skip_bad_files,
+        batch_size=options.batch_size,
+        keep_staging=options.keep_staging,
+    )
+    narrator = Narrator()
+    try:
+        with narrator:
+            summary = run.etl(config, chosen, narrator)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("What was published before is whole; run again to go on.") from None
+    if options.json:
+        return print_json(_summary_as_json(summary))
+    _print_summary(summary)
+    if summary.run.counts.rejected:  # a URL is not repeated: it may hold a password
+        given = " and ".join(f"--{name}" for name in ("config", "warehouse") if getattr(options, name))
+        print(f"\nSee what was rejected, and why: sparkify rejects{given and ', with the same ' + given}")
+    return None
+
+
+def _dry_run(options: argparse.Namespace, config: Config) -> None:
+    from sparkify.pipeline.progress import Options
+    from sparkify.pipeline.run import plan
+
+    files = plan(config, Options(full_refresh=options.full_refresh), Narrator())
+    if options.json:
+        print_json([file._asdict() for file in files])
+        return
+    for file in files:
+        print(f"{formatting.size(file.size):>9}  {file.kind:6}  {output.printable(file.path)}")
+    total = formatting.size(sum(file.size for file in files))
+    say(f"Would load {formatting.files(len(files))}, {total}. Nothing was changed.")
+
+
+def _summary_as_json(summary: Summary) -> dict[str, Any]:
+    counts = summary.run.counts
+    return {
+        "run_id": summary.run.id,
+        "warehouse": summary.warehouse,
+        "started_at": f"{summary.run.started_at.isoformat()}Z",
+        "seconds": summary.seconds,
+        "files": {
+            "listed": summary.files_listed,
+            "loaded": counts.files,
+            "bytes": counts.bytes,
+            "skipped": summary.skipped,
+        },
+        "batches": summary.batches,
+        "events": {
+            "read": counts.events_read,
+            "songplays": counts.songplays,
+            "page_views": counts.page_views,
+            "duplicates": counts.events_duplicate,
+            "rejected": counts.events_rejected,
+        },
+        "songs": {
+            "read": counts.songs_read,
+            "added_or_changed": counts.songs,
+            "duplicates": counts.songs_duplicate,
+            "rejected": counts.songs_rejected,
+        },
+        "tables": {
+            table: {"rows": rows, "added_or_changed": summary.changed.get(table, 0)}
+            for table, rows in summary.rows.items()
+            if table in summary.star
+        },
+        "unknown_keys": summary.unknown_keys,
+    }
+
+
+def _print_summary(summary: Summary) -> None:
+    counts = summary.run.counts
+    if summary.skipped and not summary.batches:
+        others = summary.files_listed - len(summary.skipped)
+        print(
+            f"Nothing loaded: {formatting.files(len(summary.skipped))} skipped, {others:,} in {summary.warehouse} already."
+        )
+    elif not summary.batches:
+        print(f"Nothing new: all {formatting.files(summary.files_listed)} are in {summary.warehouse} already.")
+    else:
+        loaded = f"{formatting.files(counts.files)}, {formatting.size(counts.bytes)}"
+        print(f"Loaded {loaded}, into {summary.warehouse} in {summary.seconds:.1f} s.")
+        print()
+        _print_balance(counts)
+        print()
+        rows = [[table, summary.rows[table], summary.changed.get(table, 0)] for table in summary.star]
+        print_table(["table", "rows", "added or changed"], rows)
+    if summary.unknown_keys:
+        print()
+    for kind, keys in summary.unknown_keys.items():
+        shown = ", ".join(output.printable(key) for key in keys[:20])
+        more = f" and {len(keys) - 20:,} more" if len(keys) > 20 else ""
+        print(f"Ignored keys that no {kind[:-1]} has by contract: {shown}{more}")
+
+
+def _print_balance(counts: Counts) -> None:
+    columns = ["", "read", "= songplays", "+ page views", "+ songs", "+ duplicates", "+ rejected"]
+    events = [
+        counts.events_read,
+        counts.songplays,
+        counts.page_views,
+        0,
+        counts.events_duplicate,
+        counts.events_rejected,
+    ]
+    songs = [counts.songs_read, 0, 0, counts.songs, counts.songs_duplicate, counts.songs_rejected]
+    print_table(columns, [["events", *events], ["songs", *songs]])
+
+
+def add_to(commands: Commands) -> None:
+    """Add the commands of this module."""
+    made = commands.add("create-tables", create_tables, "--yes", shared)
+    made.add_argument("--yes", action="store_true", help="do not ask, even if the tables hold rows")
+
+    made = commands.add("etl", etl, "--log-data data/log_data --max-rejected 1%", shared, as_json, of_sources)
+    made.add_argument("--dry-run", action="store_true", help="list what would be loaded, and change nothing")
+    made.add_argument("--full-refresh", action="store_true", help="rebuild from all files, and swap in when complete")
+    made.add_argument(
+        "--max-rejected", type=limit, metavar="N|N%", help="fail if more records are rejected (default: no limit)"
+    )
+    made.add_argument("--skip-bad-files", action="store_true", help="leave out files whose content cannot be read")
+    made.add_argument(
+        "--batch-size",
+        type=number_of_bytes,
+        default=1 << 30,
+        metavar="SIZE",
+        help="files in one transaction (default: 1GiB)",
+    )
+    made.add_argument("--keep-staging", action="store_true", help="leave the staging tables of the last batch")

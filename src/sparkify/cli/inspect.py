@@ -1,0 +1,168 @@
+"""The commands that look into the warehouse: status, rejects, check, query, describe, export."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from textwrap import fill
+from typing import Any
+
+from sparkify import formatting
+from sparkify.cli.options import Commands, as_json, configuration, of_sources, open_warehouse, path, shared
+from sparkify.cli.output import distinct, print_csv, print_json, print_table, printable, say
+from sparkify.errors import CheckFailed
+
+
+def status(options: argparse.Namespace) -> None:
+    """Show what is loaded and what waits."""
+    from sparkify.pipeline import status
+
+    config = configuration(options)
+    with open_warehouse(options) as warehouse:
+        state = status.status(warehouse, config)
+        label = warehouse.label
+    if state.upkeep is None:
+        say(
+            "sparkify: how well the tables are kept is not shown: this login may not read svv_table_info. An"
+            " administrator allows it: grant select on svv_table_info to its user."
+        )
+    if options.json:
+        return print_json({"warehouse": label, **asdict(state)})
+    print(f"warehouse     {label}")
+    if state.newest_event:
+        print(f"newest event  {state.newest_event:%Y-%m-%d %H:%M} UTC, {formatting.ago(state.newest_event_age or 0)}")
+    if state.files_pending is None:
+        waiting = "not known how many pending"
+    else:
+        waiting = f"{state.files_pending:,} pending ({formatting.size(state.bytes_pending or 0)})"
+    print(f"files         {state.files_loaded:,} loaded, {waiting}")
+    if state.not_listed:
+        say(f"sparkify: {state.not_listed}")
+    print()
+    print_table(["table", "rows"], state.rows.items())
+    if state.upkeep:
+        print()
+        print_table(["upkeep", "unsorted %", "statistics stale %"], [list(table.values()) for table in state.upkeep])
+    if state.runs:
+        columns = ["last runs", "seconds", "files", "plays", "page views", "songs", "duplicates", "rejected"]
+        print()
+        print_table(columns, map(_run_as_row, state.runs))
+    return None
+
+
+def _run_as_row(run: dict[str, Any]) -> list[Any]:
+    duplicates = run["events_duplicate"] + run["songs_duplicate"]
+    rejected = run["events_rejected"] + run["songs_rejected"]
+    counts = (run["files"], run["songplays"], run["page_views"], run["songs"], duplicates, rejected)
+    return [f"{run['started_at']:%Y-%m-%d %H:%M}", round(run["seconds"], 1), *counts]
+
+
+def rejects(options: argparse.Namespace) -> None:
+    """Show what was refused and why."""
+    from sparkify.pipeline import status
+
+    with open_warehouse(options) as warehouse:
+        found = status.rejects(warehouse, options.file, options.reason)
+    if options.json:
+        return print_json(found)
+    for reject in found:
+        record = printable(reject["record"].replace("\n", " "))
+        line = "" if reject["line"] is None else f":{reject['line']}"
+        print(f"{printable(reject['file'])}{line}: {reject['reason']}")
+        print(f"    {record if len(record) <= 76 else record[:75] + '…'}")
+    say(f"{formatting.count(len(found), 'rejected record')}." if found else "No rejected records.")
+    return None
+
+
+def check(options: argparse.Namespace) -> None:
+    """Run every check on the whole warehouse."""
+    from sparkify.pipeline import checks
+    from sparkify.sql import loader
+
+    with open_warehouse(options) as warehouse:
+        checks.set_period(warehouse)
+        failed = checks.offences(warehouse)
+    names = loader.names("checks")
+    if options.json:
+        print_json(
+            [
+                {"check": name, "passed": name not in failed, "offending_rows": len(failed.get(name, ((), ()))[1])}
+                for name in names
+            ]
+        )
+    else:
+        for name in names:
+            print(f"{'FAILED' if name in failed else 'ok':6}  {name.replace('_', ' ')}")
+    if failed:
+        raise CheckFailed("\n".join(checks.told(name, *found) for name, found in failed.items()))
+
+
+def query(options: argparse.Namespace) -> None:
+    """Run one SELECT and show its rows."""
+    with open_warehouse(options) as warehouse:
+        columns, rows = warehouse.ask(options.sql)
+    match options.format:
+        case "csv":
+            print_csv(columns, rows)
+        case "json":
+            names = distinct(columns)
+            print_json([dict(zip(names, row, strict=True)) for row in rows])
+        case _:
+            print_table(columns, rows, grouped=False)
+
+
+def describe(options: argparse.Namespace) -> None:
+    """Say what a table and each of its columns is, or list the tables."""
+    from sparkify.sql import dictionary
+
+    entries = [dictionary.entry(options.table)] if options.table else list(dictionary.entries())
+    if options.json:
+        return print_json([asdict(entry) for entry in entries])
+    if not options.table:
+        return print_table(["table", "one row per"], [[entry.name, entry.row] for entry in entries])
+    [entry] = entries
+    print(fill(f"{entry.name}, a {entry.kind}. {entry.text}", 79))
+    print()
+    print_table(["column", "type", "is"], [[column.name, column.type, column.text] for column in entry.columns])
+    return None
+
+
+def export(options: argparse.Namespace) -> None:
+    """Write tables and views to files for other tools."""
+    from sparkify.sql import model
+    from sparkify.warehouse import export
+
+    with open_warehouse(options) as warehouse:
+        files = export.export_tables(
+            warehouse, options.out, options.format, options.table or model.ALL, force=options.force
+        )
+    sizes = {name: file.stat().st_size for name, file in files.items()}
+    if options.json:
+        return print_json([{"table": name, "path": str(file), "bytes": sizes[name]} for name, file in files.items()])
+    for name, file in files.items():
+        print(f"{formatting.size(sizes[name]):>9}  {file}")
+    say(f"Wrote {formatting.files(len(files))}, {formatting.size(sum(sizes.values()))}.")
+    return None
+
+
+def add_to(commands: Commands) -> None:
+    """Add the commands of this module."""
+    commands.add("status", status, "--json", shared, as_json, of_sources)
+    made = commands.add("rejects", rejects, "--reason 'not valid JSON'", shared, as_json)
+    made.add_argument("--file", default="", metavar="WORDS", help="only files whose path contains these words")
+    made.add_argument("--reason", default="", metavar="WORDS", help="only reasons that contain these words")
+    commands.add("check", check, "--warehouse duckdb:///sparkify.duckdb", shared, as_json)
+    made = commands.add("query", query, "'select level, count(*) from users group by 1'", shared)
+    made.add_argument("sql", metavar="SQL", help="one SELECT, run read-only unless a superuser of PostgreSQL asks")
+    made.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    made = commands.add("describe", describe, "songplays", as_json)
+    made.add_argument("table", nargs="?", metavar="TABLE", help="a table or view (default: list them)")
+    made.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+    made = commands.add("export", export, "--format csv --out exported --table daily_listeners", shared, as_json)
+    made.add_argument("--out", type=path, required=True, metavar="DIR", help="folder of the files, one per table")
+    made.add_argument("--format", choices=("parquet", "csv"), default="parquet", help="default: parquet")
+    made.add_argument(
+        "--table", action="append", metavar="NAME", help="only this one; can be repeated (default: all tables)"
+    )
+    made.add_argument("--force", action="store_true", help="replace existing files")

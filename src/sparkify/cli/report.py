@@ -1,0 +1,90 @@
+"""The commands that show what listeners do: report and dashboard."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sparkify import formatting
+from sparkify.cli.options import Commands, as_json, configuration, day, open_warehouse, path, shared
+from sparkify.cli.output import print_json, say
+from sparkify.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sparkify.sql.selection import Selection
+    from sparkify.warehouse.base import Warehouse
+
+
+def report(options: argparse.Namespace) -> None:
+    """Write what the listeners do to a page that needs no network."""
+    _require("report", "jinja2", "vl_convert")
+    from sparkify.report import page
+
+    selection = _selection(options)
+    with open_warehouse(options) as warehouse:
+        _require_data(warehouse, selection)
+        gathered = page.gather(warehouse, selection)
+    size = page.write(gathered, options.out)
+    if options.json:
+        return print_json({"path": str(options.out), "bytes": size})
+    say(f"Wrote {options.out}, {formatting.size(size)}. Open it in a browser.")
+    return None
+
+
+def dashboard(options: argparse.Namespace) -> None:
+    """Serve the report on this machine, live."""
+    _require("dashboard", "jinja2", "vl_convert", "starlette", "uvicorn")
+    from sparkify.report import dashboard
+
+    with open_warehouse(options):  # what is wrong with it is told before anybody looks
+        pass
+    with suppress(KeyboardInterrupt):  # which is how it ends
+        dashboard.serve(configuration(options), options.port, say)
+
+
+def _selection(options: argparse.Namespace) -> Selection:
+    from sparkify.sql.selection import Selection
+
+    if options.since and options.until and options.since > options.until:
+        raise ConfigError(f"--since {options.since} is after --until {options.until}. Give them the other way round.")
+    return Selection(options.since, options.until, options.artist, options.user)
+
+
+def _require_data(warehouse: Warehouse, selection: Selection) -> None:
+    """Raise ConfigError for days that lie before or after all data: a page of them would be empty."""
+    [(first, last)] = warehouse.rows("select cast(min(start_time) as date), cast(max(start_time) as date) from time")
+    if first and selection.since and selection.since > last:
+        days = f"--since {selection.since}"
+    elif first and selection.until and selection.until < first:
+        days = f"--until {selection.until}"
+    else:
+        return
+    raise ConfigError(f"{days}: there is nothing in these days. The data goes from {first} to {last}.")
+
+
+def _require(extra: str, *modules: str) -> None:
+    """Raise ConfigError where a package of an extra is not installed."""
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing:
+        raise ConfigError(
+            f"sparkify {extra}: needs {' and '.join(missing)}, not installed here."
+            f" Run `pip install 'sparkify-warehouse[{extra}]'`."
+        )
+
+
+def add_to(commands: Commands) -> None:
+    """Add the commands of this module."""
+    made = commands.add("report", report, "--out report.html --since 2018-11-01", shared, as_json)
+    made.add_argument("--out", type=path, default=Path("report.html"), metavar="FILE", help="default: report.html")
+    made.add_argument("--since", type=day, metavar="DAY", help="the first day, such as 2018-11-01, in UTC")
+    made.add_argument("--until", type=day, metavar="DAY", help="the last day, itself included")
+    made.add_argument("--artist", metavar="NAME", help="only plays of this artist, as the app names them")
+    made.add_argument("--user", metavar="USER_ID", help="the review of this user instead")
+
+    made = commands.add("dashboard", dashboard, "--port 8080", shared)
+    made.add_argument(
+        "--port", type=int, default=8080, metavar="N", help="on 127.0.0.1 (default: 8080; 0: any free one)"
+    )

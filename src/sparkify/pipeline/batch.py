@@ -1,0 +1,142 @@
+"""Load one batch of files: publish all of it, or nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from sparkify.errors import CommitUnknown, SourceError, Transient
+from sparkify.pipeline import checks, ledger
+from sparkify.pipeline.ledger import Counts
+from sparkify.pipeline.progress import Progress
+from sparkify.pipeline.transform import Changed, transform
+from sparkify.sources.listing import SourceFile
+from sparkify.staging.reader import stage
+from sparkify.staging.session import Findings
+from sparkify.warehouse.base import Warehouse
+from sparkify.warehouse.embedded import translate_errors
+
+PAUSES = (1, 5, 25)
+"""Seconds before each retry of a batch that failed for a passing reason: a cluster needs some to restart."""
+
+
+def load_with_retries(
+    warehouse: Warehouse, batch: Sequence[SourceFile], known: ledger.Known, progress: Progress
+) -> bool:
+    """Load a batch as `load_batch` does; retry it where the reason of the failure can pass."""
+    for pause in PAUSES:
+        try:
+            return load_batch(warehouse, batch, known, progress)
+        except Transient as error:
+            progress.narrator.say(f"{error} Nothing of the batch is published. Trying again in {pause} s.")
+            time.sleep(pause)
+            warehouse.reconnect()
+    return load_batch(warehouse, batch, known, progress)
+
+
+def load_batch(warehouse: Warehouse, batch: Sequence[SourceFile], known: ledger.Known, progress: Progress) -> bool:
+    """Publish what a batch changes, or nothing at all.
+
+    `known` is the ledger as read before. Return False if another run has loaded some of the files since.
+    """
+    findings = _stage(warehouse, batch, known, progress)
+    if findings.skipped and all(file.path in findings.skipped for file in batch):  # there is nothing to publish
+        progress.add_findings(findings)
+        return True
+    try:
+        for other in warehouse.other_runs():
+            progress.narrator.say(f"Waiting for another run: {other}.")
+        with warehouse.transaction():
+            may_have_changed = warehouse.lock_ledger()
+            if may_have_changed and ledger.versions(ledger.loaded(warehouse), batch) != ledger.versions(known, batch):
+                return False
+            warehouse.copy()
+            _refuse_too_many(warehouse, progress)
+            changed = transform(warehouse)
+            run = progress.run.plus(_count(warehouse, changed))
+            ledger.record(warehouse, run)
+            checks.set_period(warehouse, _PERIOD)
+            checks.run_all(warehouse)
+    except CommitUnknown:
+        warehouse.reconnect()
+        if not ledger.has(warehouse, run):
+            raise
+        progress.narrator.say("The connection was lost while committing. The ledger says that the batch is published.")
+    progress.add_batch(run, changed)
+    progress.add_findings(findings)
+    return True
+
+
+def _stage(warehouse: Warehouse, batch: Sequence[SourceFile], known: ledger.Known, progress: Progress) -> Findings:
+    """Read a batch into the staging tables of the embedded database, where every fault of a file shows."""
+    with translate_errors(warehouse.label):
+        return stage(
+            warehouse.embedded,
+            batch,
+            frozenset(file for file in batch if (file.kind, file.path) in known),
+            progress.narrator.advance,
+            aws=progress.aws,
+            json_paths=progress.json_paths,
+            skip_bad_files=progress.options.skip_bad_files,
+        )
+
+
+# All of time if songs came, since they can change any play; otherwise the period of the batch.
+_PERIOD = """
+select
+    case when songs > 0 then timestamp '0001-01-01' else first_time end as first_time,
+    case when songs > 0 then timestamp '9999-12-31 23:59:59.999' else last_time end as last_time
+from (select min(start_time) as first_time, max(start_time) as last_time from staged_events) as events
+cross join (select count(*) as songs from staging_songs where not duplicate) as songs
+"""
+
+
+def _count(warehouse: Warehouse, changed: Changed) -> Counts:
+    """Count the records read, and what each of them became."""
+    files = {
+        source: (number, size, read)
+        for source, number, size, read in warehouse.rows(
+            "select source, count(*), sum(size), sum(read) from staging_files group by source"
+        )
+    }
+    rejected: dict[str, int] = dict(
+        warehouse.rows(
+            "select f.source, count(*) from staging_rejects as r join staging_files as f on f.file_id = r.file_id"
+            " group by f.source"
+        )
+    )
+    return Counts(
+        files=sum(number for number, _, _ in files.values()),
+        bytes=int(sum(size for _, size, _ in files.values())),
+        events_read=int(files.get("events", (0, 0, 0))[2]),
+        songplays=changed["songplays"],
+        page_views=changed["page_views"],
+        events_duplicate=warehouse.value("select count(*) from staging_events where duplicate"),
+        events_rejected=rejected.get("events", 0),
+        songs_read=int(files.get("songs", (0, 0, 0))[2]),
+        songs=changed["songs"],
+        songs_duplicate=warehouse.value("select count(*) from staging_songs where duplicate"),
+        songs_rejected=rejected.get("songs", 0),
+    )
+
+
+def _refuse_too_many(warehouse: Warehouse, progress: Progress) -> None:
+    """Raise SourceError if more records have been rejected than the options allow."""
+    options = progress.options
+    if options.max_rejected is None:
+        return
+    [(read,)] = warehouse.rows("select coalesce(sum(read), 0) from staging_files")
+    rejects = warehouse.rows(
+        "select f.path, r.line, r.reason, count(*) over () from staging_rejects as r"
+        " join staging_files as f on f.file_id = r.file_id order by f.path, r.line limit 5"
+    )
+    rejected = progress.run.counts.rejected + (rejects[0][3] if rejects else 0)
+    read = progress.run.counts.read + int(read)
+    if options.max_rejected.is_exceeded(rejected, read):
+        shown = "".join(f"\n  {path}:{line}: {reason}" for path, line, reason, _ in rejects)
+        published = progress.batches and not options.full_refresh
+        earlier = " The batches before this one are published." if published else ""
+        raise SourceError(
+            f"{rejected:,} of {read:,} records were rejected, more than --max-rejected allows."
+            f" Correct them or raise the limit. Nothing of this batch was published.{earlier}{shown}"
+        )

@@ -1,0 +1,97 @@
+"""A run as it goes: its options, what it has done so far, and the summary at its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sparkify.config import Aws
+from sparkify.pipeline.ledger import Run
+from sparkify.pipeline.transform import Changed
+from sparkify.sql import model
+from sparkify.staging.jsonpaths import JsonPaths
+from sparkify.staging.session import Findings
+
+BATCH_SIZE = 1 << 30
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How many records may be rejected: a number, or a share of those read."""
+
+    number: float
+    is_share: bool = False
+
+    def is_exceeded(self, rejected: int, read: int) -> bool:
+        """Return whether more records were rejected than allowed."""
+        return rejected > (self.number * read if self.is_share else self.number)
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of a run."""
+
+    full_refresh: bool = False
+    max_rejected: Limit | None = None
+    skip_bad_files: bool = False
+    batch_size: int = BATCH_SIZE  # bytes of files in one transaction
+    keep_staging: bool = False
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The result of a run."""
+
+    run: Run
+    warehouse: str
+    files_listed: int
+    batches: int
+    changed: dict[str, int]  # table → rows added or changed
+    rows: dict[str, int]  # table → rows it has now
+    skipped: dict[str, str]  # path of a file that could not be read → why
+    unknown_keys: dict[str, list[str]]  # kind of record → keys outside its contract
+    seconds: float
+    star: tuple[str, ...] = (*model.FACTS, *model.DIMENSIONS)
+
+
+class Narrator(Protocol):
+    """Receives the events of a run while it goes."""
+
+    def say(self, line: str) -> None:
+        """Receive a line about something that happened."""
+
+    def start(self, files: int, size: int) -> None:
+        """Receive the number of files to read, and their size in bytes."""
+
+    def advance(self, size: int, records: int) -> None:
+        """Receive the number of further bytes and records that have been read."""
+
+
+@dataclass
+class Progress:
+    """A run: what its batches share, and what they have done so far."""
+
+    options: Options
+    narrator: Narrator
+    aws: Aws = Aws()
+    json_paths: JsonPaths | None = None  # of the logs
+    run: Run = field(default_factory=Run)
+    batches: int = 0
+    changed: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    unknown_keys: dict[str, set[str]] = field(default_factory=dict)
+
+    def add_batch(self, run: Run, changed: Changed) -> None:
+        """Add a batch that has been published."""
+        self.run = run
+        self.batches += 1
+        for table, rows in changed.items():
+            self.changed[table] = self.changed.get(table, 0) + rows
+
+    def add_findings(self, findings: Findings) -> None:
+        """Add what was found while reading a batch, and report the skipped files."""
+        for path, reason in findings.skipped.items():
+            self.narrator.say(f"Skipped: {reason}")
+            self.skipped[path] = reason
+        for kind, keys in findings.unknown_keys.items():
+            self.unknown_keys.setdefault(kind, set()).update(keys)

@@ -1,0 +1,102 @@
+"""The pipeline, top to bottom: list, read, publish, check, record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sparkify.config import Config
+from sparkify.errors import SourceError
+from sparkify.pipeline import ledger
+from sparkify.pipeline.batch import load_with_retries
+from sparkify.pipeline.progress import Narrator, Options, Progress, Summary
+from sparkify.sources import listing
+from sparkify.sources.listing import Kind, SourceFile
+from sparkify.sql import model
+from sparkify.staging import jsonpaths
+from sparkify.warehouse import install
+from sparkify.warehouse.base import Warehouse, now
+from sparkify.warehouse.connect import may_exist, open_warehouse
+
+
+def list_sources(config: Config, narrator: Narrator) -> list[SourceFile]:
+    """List the files of the catalogue and the logs, in the order in which they are loaded."""
+    files: list[SourceFile] = []
+    roots: tuple[tuple[Kind, str], ...] = (("songs", config.song_data), ("events", config.log_data))
+    for kind, root in roots:
+        found = listing.list_files(kind, root, config.aws)
+        if not found:
+            narrator.say(f"{root}: holds no .json or .json.gz file")
+        files += found
+    return files
+
+
+def plan(config: Config, options: Options, narrator: Narrator) -> list[SourceFile]:
+    """Return the files that a run would load. Changes nothing, and makes no warehouse where there is none."""
+    jsonpaths.load(config)
+    files = list_sources(config, narrator)
+    if options.full_refresh or not may_exist(config.warehouse_url):
+        return files
+    with open_warehouse(config.warehouse_url, config, read_only=True) as warehouse:
+        return ledger.pending(files, ledger.loaded(warehouse))
+
+
+def etl(config: Config, options: Options, narrator: Narrator) -> Summary:
+    """Load what has not been loaded yet: stage it, transform it, check it, and publish it with its ledger."""
+    may_exist(config.warehouse_url)  # raises for an invalid URL before anything is done
+    progress = Progress(options, narrator, config.aws, jsonpaths.load(config))
+    files = list_sources(config, narrator)  # raises for a missing folder before a warehouse is created
+    with open_warehouse(config.warehouse_url, config) as warehouse:
+        warehouse.require_stage()
+        install.create_missing_tables(warehouse)
+        if options.full_refresh:
+            _rebuild(warehouse, files, config, progress)
+        else:
+            _load_all(warehouse, files, progress)
+        return _summary(warehouse, len(files), progress)
+
+
+def _rebuild(warehouse: Warehouse, files: Sequence[SourceFile], config: Config, progress: Progress) -> None:
+    """Load all files into an empty warehouse, which then replaces this one."""
+    before = ledger.kinds(warehouse)
+    _refuse_to_empty(warehouse, before - {file.kind for file in files}, ".json or .json.gz file", config)
+    with warehouse.rebuild() as fresh:
+        fresh.add_tables(model.ALL)
+        _load_all(fresh, files, progress)
+        _refuse_to_empty(warehouse, before - ledger.kinds(fresh), "file that can be read", config)
+    install.write_comments(warehouse)  # the new tables may have none
+
+
+def _refuse_to_empty(warehouse: Warehouse, lost: set[str], what_is_there: str, config: Config) -> None:
+    """Raise SourceError where a rebuild would lose all that the warehouse has of a kind, songs or events."""
+    roots: dict[Kind, str] = {"songs": config.song_data, "events": config.log_data}
+    for kind in (kind for kind in roots if kind in lost):
+        raise SourceError(
+            f"{roots[kind]}: holds no {what_is_there}, so a full refresh would drop the {kind} that {warehouse.label} has."
+            " Name a folder that does; to drop all, run `sparkify create-tables`."
+        )
+
+
+def _load_all(warehouse: Warehouse, files: Sequence[SourceFile], progress: Progress) -> None:
+    known = ledger.loaded(warehouse)
+    pending = ledger.pending(files, known)
+    progress.narrator.start(len(pending), sum(file.size for file in pending))
+    for batch in listing.batches(pending, progress.options.batch_size):
+        # Asked for every batch, since another run may have loaded files of later batches too.
+        while (left := ledger.pending(batch, known)) and not load_with_retries(warehouse, left, known, progress):
+            known = ledger.loaded(warehouse)
+    if progress.options.keep_staging and progress.batches:
+        warehouse.keep_staging()
+
+
+def _summary(warehouse: Warehouse, listed: int, progress: Progress) -> Summary:
+    return Summary(
+        run=progress.run,
+        warehouse=warehouse.label,
+        files_listed=listed,
+        batches=progress.batches,
+        changed=progress.changed,
+        rows=install.count_rows(warehouse),
+        skipped=progress.skipped,
+        unknown_keys={kind: sorted(keys) for kind, keys in progress.unknown_keys.items() if keys},
+        seconds=(now() - progress.run.started_at).total_seconds(),
+    )

@@ -1,0 +1,1 @@
+"""A synthetic catalogue and event logs, reproducible by seed."""

@@ -1,0 +1,1 @@
+"""All SQL, and what is known about it without a connection: tables, views, their text and columns."""

@@ -1,0 +1,7 @@
+-- decided_rows: one row per staged event with a contested key, in the form of staging_events.
+select
+    artist, auth, firstName, gender, itemInSession, lastName, length, level, location, method, page, registration,
+    sessionId, song, status, ts, userAgent, userId,
+    -- @redshift length_text,
+    file_id, duplicate
+from decided_events

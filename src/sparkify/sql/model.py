@@ -1,0 +1,70 @@
+"""Which tables and views there are, and how they hang together."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+FACTS = ("songplays", "page_views")
+DIMENSIONS = ("users", "songs", "artists", "time", "tracks")
+RUNS = "etl_runs"
+OPERATIONS = ("catalogue", "etl_files", RUNS, "rejected_records")
+ALL = (*FACTS, *DIMENSIONS, *OPERATIONS)
+
+VIEWS = (
+    "events",
+    "sessions",
+    "daily_listeners",
+    "weekly_retention",
+    "level_history",
+    "daily_levels",
+    "weekly_churn",
+    "upgrade_funnel",
+    "top_tracks",
+    "top_artists",
+    "listening_by_hour",
+    "listening_by_region",
+    "listening_by_device",
+    "page_errors",
+    "match_rate",
+    "freshness",
+)
+"""The views, each after those that it reads."""
+
+KEYS = {
+    "songplays": "songplay_id",
+    "page_views": "page_view_id",
+    "users": "user_id",
+    "songs": "song_id",
+    "artists": "artist_id",
+    "time": "start_time",
+    "tracks": "track_id",
+    "catalogue": "song_id",
+}
+
+
+class Reference(NamedTuple):
+    """A column whose values are keys of another table: one that a check holds, since no engine does."""
+
+    table: str
+    column: str
+    to: str
+    may_be_null: bool = False
+
+
+REFERENCES = (
+    Reference("songplays", "user_id", "users"),
+    Reference("songplays", "start_time", "time"),
+    Reference("songplays", "track_id", "tracks"),
+    Reference("songplays", "song_id", "songs", may_be_null=True),
+    Reference("songplays", "artist_id", "artists", may_be_null=True),
+    Reference("page_views", "user_id", "users", may_be_null=True),
+    Reference("page_views", "start_time", "time"),
+    Reference("tracks", "song_id", "songs", may_be_null=True),
+    Reference("tracks", "artist_id", "artists", may_be_null=True),
+    Reference("songs", "artist_id", "artists"),
+)
+
+STAGING = ("staging_events", "staging_songs", "staging_files", "staging_rejects")
+
+ORDER = ("catalogue", "songs", "artists", "users", "tracks", "songplays", "page_views", "time")
+"""The tables in the order in which a batch goes into them, each from the star file of its name."""

@@ -1,0 +1,107 @@
+"""The views that answer what analysts ask: made in the warehouse, and asked over a part of it.
+
+A view's file in ``sql/views`` is its definition, wherever it is used: `create_missing` makes it in the warehouse, and
+`select` puts the same text before a question about a period, an artist or a user.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+
+from sparkify.sql import loader, model
+
+WHEN = {
+    "sessions": "started_at",
+    "daily_listeners": "day",
+    "weekly_retention": "cohort_week",
+    "level_history": "valid_from",
+    "daily_levels": "day",
+    "weekly_churn": "week",
+    "page_errors": "day",
+    "match_rate": "day",
+    "session_lengths": "day",  # of the report
+}
+"""The views whose rows have their time: of a period, they are the rows that begin in it. Of the others, a period is a
+matter of the plays and page views that are counted."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The part of the warehouse that a question is about; None stands for all."""
+
+    since: date | None = None  # the first day, in UTC
+    until: date | None = None  # the last day, itself included
+    artist: str | None = None  # as the app credits them; page views have none, and drop out
+    user: str | None = None  # a user_id
+
+
+EVERYTHING = Selection()
+
+
+def reads(sql: str) -> list[str]:
+    """Return the tables and views that a statement reads, in the order of their names in it."""
+    known = {*model.ALL, *model.VIEWS}
+    code = re.sub(r"--.*", "", sql)
+    return list(dict.fromkeys(name for name in re.findall(r"\b(?:from|join)\s+(\w+)", code) if name in known))
+
+
+def select(engine: str, name: str, selection: Selection = EVERYTHING, rest: str = "") -> tuple[str, list[Any]]:
+    """Return the SELECT of a view, or of another file named ``folder/name``, over a selection, and the values to bind.
+
+    `engine` is the name of the engine that it is for; `rest` is what follows ``select * from <view>``: an ``order by``,
+    a ``limit``.
+    """
+    view = name.rpartition("/")[2]
+    files = _with_what_it_reads(engine, name)
+    when = WHEN.get(view)
+    counted = replace(selection, since=None, until=None) if when else selection
+    ctes, values = [], []
+    for fact in model.FACTS:
+        if conditions := _conditions(counted, fact):
+            ctes.append(f"{fact} as (select * from {fact} where {' and '.join(conditions)})")
+            values += _values(conditions)
+    ctes += [f"{each} as (\n{sql}\n)" for each, sql in files.items()]
+    rows = _period(selection, when) if when else {}
+    where = f"where {' and '.join(rows)} " if rows else ""
+    return f"with {', '.join(ctes)}\nselect * from {view} {where}{rest}", values + _values(rows)
+
+
+def _with_what_it_reads(engine: str, name: str) -> dict[str, str]:
+    """Return the SQL of a file after that of the views that it reads, by name."""
+    files = {name.rpartition("/")[2]: loader.read(name if "/" in name else f"views/{name}", engine)}
+    for earlier in reversed(model.VIEWS):
+        if earlier not in files and any(earlier in reads(sql) for sql in files.values()):
+            files = {earlier: loader.read(f"views/{earlier}", engine), **files}
+    return files
+
+
+Conditions = dict[str, list[Any]]
+"""Conditions, each with the values to bind."""
+
+
+def _conditions(selection: Selection, fact: str) -> Conditions:
+    conditions = _period(selection, "start_time")
+    if selection.user is not None:
+        conditions["user_id = ?"] = [selection.user]
+    if selection.artist is not None:
+        if fact == "songplays":
+            conditions["track_id in (select track_id from tracks where artist_name = ?)"] = [selection.artist]
+        else:
+            conditions["1 = 0"] = []
+    return conditions
+
+
+def _period(selection: Selection, column: str) -> Conditions:
+    conditions: Conditions = {}
+    if selection.since:
+        conditions[f"{column} >= cast(? as date)"] = [selection.since]
+    if selection.until and selection.until < date.max:  # which has no day after it
+        conditions[f"{column} < cast(? as date)"] = [selection.until + timedelta(days=1)]
+    return conditions
+
+
+def _values(conditions: Conditions) -> list[Any]:
+    return [value for values in conditions.values() for value in values]

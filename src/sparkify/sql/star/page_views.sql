@@ -1,6 +1,0 @@
--- page_views: one row per event of the batch that is not a play and was not known.
-select
-    event_id as page_view_id, start_time, userId as user_id, level, page, auth, method, status,
-    sessionId as session_id, location, userAgent as user_agent
-from staged_events
-where not is_play and not duplicate

@@ -1,8 +1,0 @@
--- songplays: one row per play of the batch that was not known, with what the catalogue knows of its track.
-select
-    e.event_id as songplay_id, e.start_time, e.userId as user_id, e.level, t.song_id, t.artist_id,
-    e.sessionId as session_id, e.location, e.userAgent as user_agent, t.track_id
-from staged_events as e
-join tracks as t
-    on t.title = e.song and t.artist_name = e.artist and coalesce(t.duration, -1) = coalesce(e.length, -1)
-where e.is_play and not e.duplicate

@@ -1,0 +1,54 @@
+"""Open a warehouse: the scheme of its URL chooses the class."""
+
+from __future__ import annotations
+
+from sparkify.config import SCHEMES, Config
+from sparkify.errors import ConfigError, WarehouseError
+from sparkify.warehouse.base import Warehouse
+
+
+def open_warehouse(url: str, config: Config | None = None, *, read_only: bool = False) -> Warehouse:
+    """Open the warehouse that a URL names, such as ``duckdb:///sparkify.duckdb``; a schema of it on a server.
+
+    The rest of the configuration says how: the schema, the keys to AWS, where to stage.
+
+    Raise ConfigError for a URL that names none, WarehouseError for one that cannot be opened.
+    """
+    return warehouse_class(url)(url, config or Config(), read_only=read_only)
+
+
+def open_filled(config: Config) -> Warehouse:
+    """Open the configured warehouse, read-only; raise WarehouseError if it has never been filled."""
+    warehouse = open_warehouse(config.warehouse_url, config, read_only=True)
+    if not warehouse.has_tables():
+        warehouse.close()
+        raise WarehouseError(f"{warehouse.label}: has no Sparkify tables. Run `sparkify etl` first.")
+    return warehouse
+
+
+def may_exist(url: str) -> bool:
+    """Return whether there may be a warehouse at a URL. Opening a missing one can create it; asking does not."""
+    return warehouse_class(url).may_exist(url)
+
+
+def warehouse_class(url: str) -> type[Warehouse]:
+    """Return the class of the warehouse that a URL names; raise ConfigError for a URL that names none."""
+    scheme = url.partition(":")[0].lower()
+    if scheme == "duckdb":
+        from sparkify.warehouse.duckdb import DuckDB  # loaded by the commands that need it
+
+        return DuckDB
+    if scheme in ("postgresql", "postgres"):
+        from sparkify.warehouse.postgres import Postgres
+
+        return Postgres
+    if scheme == "redshift":
+        from sparkify.warehouse.redshift.engine import Redshift
+
+        return Redshift
+    # The URL itself is not repeated, since it can contain a password.
+    what = f"{scheme!r} is not a supported warehouse" if "://" in url else "not a URL"
+    known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+    raise ConfigError(
+        f"[WAREHOUSE] URL or --warehouse: {what}. Write it like duckdb:///sparkify.duckdb (known: {known})."
+    )

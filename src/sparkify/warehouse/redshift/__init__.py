@@ -1,0 +1,1 @@
+"""Amazon Redshift: connection, login, COPY through S3, and errors."""

@@ -1,0 +1,98 @@
+"""Write staging tables to files for COPY, and quarantine each row that COPY refuses."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sparkify.sql.quoting import literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+SLICES_UNKNOWN = 8
+"""Assumed slices of a Serverless workgroup, which does not show them."""
+
+LOAD_ERRORS = """
+select trim(file_name), line_number, trim(column_name), trim(error_message), trim(column_length)
+from sys_load_error_detail
+where query_id = pg_last_copy_id()
+order by file_name, line_number
+"""
+"""The SELECT of the rows that the last COPY refused."""
+
+LoadError = tuple[str, int, str, str, str | None]
+"""A row of LOAD_ERRORS: file, line, column, message, length of the column."""
+
+_ROWS_PER_FILE = 500_000  # about 20 MB compressed; 1 MB to 1 GB is advised ("Loading data files", the guide)
+_ROWS_WORTH_SPLITTING = 10_000
+_LONGEST_RECORD = 16_000  # characters kept of a rejected record: at four bytes each, they fit varchar(65535)
+_COLUMNS = {
+    "staging_events": "*, cast(length as varchar) as length_text",
+    "staging_rejects": (
+        f"* replace (case when strlen(record) > {4 * _LONGEST_RECORD} then left(record, {_LONGEST_RECORD})"
+        " || ' … (' || strlen(record) || ' bytes in all)' else record end as record)"
+    ),
+}
+_RECORD_TABLES = ("staging_events", "staging_songs")
+_ADDED = ("file_id", "position", "duplicate", "length_text")  # columns of staging that no source record has
+
+
+def count_rows(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    """Return the number of rows of a table of the embedded database."""
+    [rows] = connection.execute(f"select count(*) from {table}").fetchone() or [0]
+    return int(rows)
+
+
+def write_parts(connection: duckdb.DuckDBPyConnection, table: str, folder: Path, slices: int) -> list[Path]:
+    """Write a staging table to compressed files of even size, as many as a multiple of the cluster's slices."""
+    rows = count_rows(connection, table)
+    number = slices * -(-rows // (slices * _ROWS_PER_FILE)) if rows >= _ROWS_WORTH_SPLITTING else 1
+    parts = [folder / f"{table}.{part}.json.gz" for part in range(number if rows else 0)]
+    for part, path in enumerate(parts):
+        connection.execute(
+            f"copy (select {_COLUMNS.get(table, '*')} from {table} where rowid % {number} = {part})"
+            f" to {literal(str(path))} (format json, compression gzip)"
+        )
+    return parts
+
+
+def can_quarantine(table: str, refused: int, errors: Sequence[LoadError], named: Mapping[str, Path]) -> bool:
+    """Return whether every refused row is known by its file and line, and is a record."""
+    return table in _RECORD_TABLES and len(errors) == refused and all(file in named for file, *_ in errors)
+
+
+def quarantine(connection: duckdb.DuckDBPyConnection, errors: Sequence[LoadError], named: Mapping[str, Path]) -> None:
+    """Add the rows that COPY refused to the staged rejects: the row as staged, its file, and COPY's reason.
+
+    `named` maps the file names that COPY reports to the files written here.
+    """
+    for file, line, column, message, length in errors:
+        row = _row(named[file], line)
+        field = next((key for key in row if key.lower() == column.lower()), column)
+        record = {key: value for key, value in row.items() if key not in _ADDED}
+        connection.execute(
+            "insert into staging_rejects values (?, null, ?, ?)",
+            [row["file_id"], f"{field}: {_reason(message, length)}"[:200], json.dumps(record, ensure_ascii=False)],
+        )
+
+
+def _reason(message: str, length: str | None) -> str:
+    """Translate a message of COPY into the words of the contract ("Load error reference", the guide)."""
+    if "exceeds DDL length" in message:
+        return f"longer than {length} bytes"
+    if "Invalid digit" in message:
+        return "not a whole number"
+    if "Overflow" in message:
+        return "out of range"
+    return message
+
+
+def _row(path: Path, line: int) -> dict[str, Any]:
+    with gzip.open(path, "rt", encoding="utf-8") as rows:
+        row: dict[str, Any] = json.loads(next(islice(rows, line - 1, None)))
+        return row
