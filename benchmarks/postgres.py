@@ -22,7 +22,7 @@ from pathlib import Path
 import duckdb
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tests.postgres import Server, server
+from tests.support.postgres import Server, server
 
 RIVAL = """
 import sys, psycopg

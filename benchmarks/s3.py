@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tests.s3 import CREDENTIALS
+from tests.support.s3 import CREDENTIALS
 
 from sparkify.config import Aws
 from sparkify.sources import listing
@@ -41,7 +41,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="sparkify-bench-") as folder:
         for number in range(options.objects):
             (Path(folder) / f"{number:06}.json").write_text(RECORD.format(number, "x" * 160))
-        serve = [sys.executable, "-m", "tests.s3", "--folder", folder, "--latency", str(options.latency)]
+        serve = [sys.executable, "-m", "tests.support.s3", "--folder", folder, "--latency", str(options.latency)]
         with subprocess.Popen(serve, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdin
             assert server.stdout

@@ -6,125 +6,37 @@ import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from tests import browser, deliveries
-from tests.postgres import MISSING, Server, is_missing, server
-from tests.realdata import real_data
-from tests.redshift import Standin, standin
-from tests.s3 import CREDENTIALS, S3, serving
+from tests.promises import deliveries
+from tests.support import browser
+from tests.support.postgres import MISSING, Server, is_missing, server
+from tests.support.realdata import real_data
+from tests.support.redshift import Standin, standin
+from tests.support.s3 import CREDENTIALS, S3, serving
+from tests.support.sandbox import Sandbox
 
-from sparkify import config
 from sparkify.aws.s3 import bucket
-from sparkify.pipeline import checks
-from sparkify.pipeline.progress import Options, Summary
-from sparkify.pipeline.run import etl
-from sparkify.sql import model
-from sparkify.warehouse.base import Warehouse
 from sparkify.warehouse.connect import open_warehouse
 from sparkify.warehouse.install import create_missing_tables
 
 if TYPE_CHECKING:  # loaded by the tests that need a browser, or an account
     from playwright.sync_api import Browser
-    from tests.cloud import Cloud
-    from tests.cloud.commands import Cluster
+    from tests.support.cloud import Cloud
+    from tests.support.cloud.commands import Cluster
 
 ENGINES = ("duckdb", "postgresql", "redshift")
 
 NO_REAL_DATA = "the tests of the real data, which is not here: put it into ../shared/data, or set SPARKIFY_REAL_DATA"
-
-Row = tuple[Any, ...]
-
 
 ON_REDSHIFT = {
     "SPARKIFY_S3_STAGE": "s3://stage/area",
     "SPARKIFY_IAM_ROLE_ARN": "arn:aws:iam::123456789012:role/dwhRole",
 }
 """What a run on Redshift needs to be told."""
-
-
-class Silent:
-    """A narrator that only remembers what it was told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, line: str) -> None:
-        """Remember a line."""
-        self.lines.append(line)
-
-    def start(self, files: int, size: int) -> None:
-        """Take no notice."""
-
-    def advance(self, size: int, records: int) -> None:
-        """Take no notice."""
-
-
-class Sandbox:
-    """A warehouse under test, and the two folders that it is filled from."""
-
-    def __init__(self, url: str, folder: Path) -> None:
-        self.url = url
-        self.environ: dict[str, str] = {}
-        self.log_data = folder / "log_data"
-        self.song_data = folder / "song_data"
-        self.log_data.mkdir(parents=True)
-        self.song_data.mkdir()
-        self.said: list[str] = []
-
-    def etl(self, log_data: Path | str | None = None, song_data: Path | str | None = None, **options: Any) -> Summary:
-        """Run the pipeline over the two folders; keyword arguments are those of `Options`."""
-        settings = config.load(
-            environ=self.environ,
-            log_data=str(log_data or self.log_data),
-            song_data=str(song_data or self.song_data),
-            warehouse=self.url,
-        )
-        narrator = Silent()
-        try:
-            return etl(settings, Options(**options), narrator)
-        finally:
-            self.said = narrator.lines
-
-    @contextmanager
-    def reading(self) -> Iterator[Warehouse]:
-        """Open the warehouse as configured, to read what it holds."""
-        with open_warehouse(self.url, config.load(environ=self.environ), read_only=True) as engine:
-            if engine.engine == "redshift":
-                engine.execute("set extra_float_digits to 2")  # or it shows 15 digits of a number
-            yield engine
-
-    def query(self, sql: str) -> list[Row]:
-        """Run a SELECT."""
-        with self.reading() as engine:
-            return engine.rows(sql)
-
-    def execute(self, sql: str) -> int:
-        """Change the warehouse behind the pipeline's back."""
-        with open_warehouse(self.url) as engine:
-            return engine.execute(sql)
-
-    def contents(self) -> dict[str, list[Row]]:
-        """Return every row of every table that does not depend on when or how often the files were loaded."""
-        selects = {table: f"select * from {table}" for table in model.ALL if table != "etl_runs"}
-        selects["etl_files"] = "select source, path from etl_files"
-        selects["rejected_records"] = "select source, file, line, reason, record from rejected_records"
-        with self.reading() as engine:
-            return {table: sorted(engine.rows(select), key=repr) for table, select in selects.items()}
-
-    def kept(self, record: str) -> str:
-        """Return what is kept of a record that was refused: all of it, but on Redshift no more than a column takes."""
-        is_cut = self.url.startswith("redshift:") and len(record.encode()) > 64_000
-        return f"{record[:16_000]} … ({len(record.encode())} bytes in all)" if is_cut else record
-
-    def failed_checks(self) -> list[str]:
-        """Return the names of the checks that fail on the whole warehouse."""
-        with self.reading() as engine:
-            checks.set_period(engine)
-            return list(checks.offences(engine))
 
 
 def _left_out() -> dict[str, str]:
@@ -293,7 +205,7 @@ def delivered(warehouse: Sandbox) -> Sandbox:
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """Give an AWS account, which boto3 finds by itself and in which nobody waits."""
     from botocore.loaders import JSONFileLoader
-    from tests.cloud import Cloud, read_once
+    from tests.support.cloud import Cloud, read_once
 
     from sparkify.aws import account
 
@@ -312,7 +224,7 @@ def cluster(
     cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Cluster:
     """Give the commands of `sparkify cluster`, run in a folder of their own against an account."""
-    from tests.cloud.commands import Cluster
+    from tests.support.cloud.commands import Cluster
 
     monkeypatch.chdir(tmp_path)
     return Cluster(cloud, monkeypatch, capsys)

@@ -12,7 +12,7 @@ from benchmarks import report, run
 from benchmarks.cases import CASES, Bench, Case, Pair
 from benchmarks.data import Delivery
 from benchmarks.measure import Failed, _Sampler, measure
-from tests.realdata import REPOSITORY
+from tests.support.realdata import REPOSITORY
 
 
 def cost(seconds: float, peak: int = 200_000_000) -> dict[str, float]:

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.conftest import Sandbox
-from tests.listening import deliver
-from tests.postgres import Server, login
-from tests.realdata import REPOSITORY
+from tests.support.listening import deliver
+from tests.support.postgres import Server, login
+from tests.support.realdata import REPOSITORY
+from tests.support.sandbox import Sandbox
 
 from sparkify import config
 from sparkify.cli.main import main

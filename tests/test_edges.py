@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests import deliveries
-from tests.conftest import Sandbox
-from tests.postgres import Server
-from tests.records import misread
+from tests.promises import deliveries
+from tests.promises.records import misread
+from tests.support.postgres import Server
+from tests.support.sandbox import Sandbox
 
 from sparkify.cli.main import main
 from sparkify.config import Config

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from tests.conftest import Row
-from tests.deliveries import HEARD, LATE, play, song, view, write
-from tests.realdata import REPOSITORY
+from tests.promises.deliveries import HEARD, LATE, play, song, view, write
+from tests.support.realdata import REPOSITORY
+from tests.support.sandbox import Row
 
 from sparkify.sql import model
 from sparkify.warehouse.connect import open_warehouse

@@ -1,0 +1,125 @@
+"""What the command line shows on a terminal is the command line's: no name, key or record takes the terminal over."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from tests.promises import deliveries
+from tests.promises.deliveries import view, write
+from tests.support.sandbox import Sandbox
+from tests.support.terminal import on_terminal
+
+from sparkify.cli.main import main
+
+RED = "\x1b[31mred\x9b2J"
+AS_ESCAPES = r"\x1b[31mred\x9b2J"
+
+pytestmark = pytest.mark.parametrize("make_warehouse", ["duckdb"], indirect=True)  # the command line is one for all
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(warehouse: Sandbox, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return the command line on a warehouse: what it says, on stdout and on stderr."""
+
+    def run(command: str, *words: str) -> str:
+        main([command, *words, "--warehouse", warehouse.url])
+        printed = capsys.readouterr()
+        return printed.out + printed.err
+
+    return run
+
+
+@pytest.fixture
+def sources(warehouse: Sandbox) -> list[str]:
+    """Return the options that name the folders of the warehouse."""
+    return ["--log-data", str(warehouse.log_data), "--song-data", str(warehouse.song_data)]
+
+
+def steers(shown: str) -> list[str]:
+    """Return the characters that a terminal would not show, but do."""
+    return [character for character in shown if not character.isprintable() and character != "\n"]
+
+
+def test_name_of_a_file_does_not_steer_the_terminal(run: Run, warehouse: Sandbox, sources: list[str]) -> None:
+    """A file whose name holds escapes is named by them, as one that waits, that cannot be read, and of a reject."""
+    bad = warehouse.log_data / f"{RED}.json.gz"
+    bad.write_bytes(gzip.compress(b"{}")[:-4])
+    (warehouse.log_data / f"{RED}.json").write_text("{")
+    for shown in (
+        run("etl", *sources, "--dry-run"),
+        run("etl", *sources),
+        run("etl", *sources, "--skip-bad-files"),
+        run("rejects"),
+    ):
+        assert f"/{AS_ESCAPES}.json" in shown
+        assert steers(shown) == []
+
+
+def test_refused_record_does_not_steer_the_terminal(run: Run, warehouse: Sandbox) -> None:
+    """What is shown of a record has its control characters as escapes; --json has them as JSON does."""
+    (warehouse.log_data / "a.json").write_text(f"{{{RED}")
+    warehouse.etl()
+    shown = run("rejects")
+    assert f"\n    {{{AS_ESCAPES}\n" in shown
+    assert steers(shown) == []
+    [reject] = json.loads(run("rejects", "--json"))
+    assert reject["record"] == f"{{{RED}"
+
+
+def test_unknown_keys_are_shown_up_to_twenty_and_do_not_steer_the_terminal(
+    run: Run, warehouse: Sandbox, sources: list[str]
+) -> None:
+    """Of very many keys that the contract does not know, twenty are named, and the others counted."""
+    keys = [f"key {number:04}" for number in range(1024)]
+    said: dict[str, Any] = dict.fromkeys([RED, *keys], 1)
+    write(warehouse.log_data / "a.json", view(1, **said))
+    shown = run("etl", *sources)
+    ignored = f"Ignored keys that no event has by contract: {AS_ESCAPES}, {', '.join(keys[:19])} and 1,005 more\n"
+    assert ignored in shown
+    assert steers(shown) == []
+
+
+def test_as_many_keys_as_are_named_are_all(run: Run, warehouse: Sandbox, sources: list[str]) -> None:
+    """Where twenty keys are not known, all are named, and none is counted beside them."""
+    keys = [f"key {number:04}" for number in range(20)]
+    said: dict[str, Any] = dict.fromkeys(keys, 1)
+    write(warehouse.log_data / "a.json", view(1, **said))
+    assert f"by contract: {', '.join(keys)}\n" in run("etl", *sources)
+
+
+def test_progress_is_shown_on_stderr(warehouse: Sandbox, sources: list[str], tmp_path: Path) -> None:
+    """Who watches a run on a terminal sees it move, while stdout holds the data alone."""
+    write(warehouse.log_data / "a.json", *(view(second) for second in range(5)))
+    out = tmp_path / "out.json"
+    code, shown = on_terminal("etl", *sources, "--json", "--warehouse", warehouse.url, stdout=out)
+    assert code == 0
+    assert "Loading" in shown
+    assert "5 records" in shown
+    assert json.loads(out.read_text())["events"]["read"] == 5
+
+
+def test_question_that_is_interrupted_changes_nothing_and_says_so(
+    run: Run, warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C at the question whether all may be dropped is a no."""
+
+    def interrupt() -> str:
+        raise KeyboardInterrupt
+
+    deliveries.first(warehouse.log_data, warehouse.song_data)
+    warehouse.etl()
+    before = warehouse.contents()
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True, readline=interrupt))
+    shown = run("create-tables")
+    assert "Drop all? [y/N]" in shown
+    assert shown.endswith("sparkify: interrupted. Nothing was changed.\n")
+    assert warehouse.contents() == before

@@ -1,0 +1,201 @@
+"""The checks: each finds the row that it is there to find, and says nothing of a warehouse that is in order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+from tests.promises import deliveries
+from tests.support.sandbox import Sandbox
+
+from sparkify.cli.main import main
+from sparkify.errors import CheckFailed
+from sparkify.pipeline import checks
+from sparkify.sql import loader
+from sparkify.warehouse.base import Warehouse
+from sparkify.warehouse.connect import open_warehouse
+
+
+class Case(NamedTuple):
+    """One offending row, and what reports it."""
+
+    check: str
+    planted: str  # the statement that makes it
+    also: tuple[str, ...] = ()  # other checks that see the same row
+
+
+PLAY = "songplay_id = (select min(songplay_id) from songplays where song_id is not null)"
+VIEW = "page_view_id = (select min(page_view_id) from page_views)"
+TRACK_DIFFERS = ("every_play_says_what_its_track_says",)
+
+CASES = [
+    Case("artist_ids_are_unique", "insert into artists select * from artists where artist_id = 'ARKNOWN'"),
+    Case("artist_ids_are_unique", "insert into artists (name) values ('nobody')"),
+    Case("catalogue_song_ids_are_unique", "insert into catalogue select * from catalogue where song_id = 'SOHEARD'"),
+    Case("catalogue_song_ids_are_unique", "insert into catalogue (title) values ('untitled')"),
+    Case("files_are_in_the_ledger_once", "insert into etl_files select * from etl_files limit 1"),
+    Case("every_page_view_has_its_time", f"update page_views set start_time = '2018-01-01' where {VIEW}"),
+    Case("every_page_view_has_its_time", f"update page_views set start_time = null where {VIEW}"),
+    Case("every_page_view_has_its_user", f"update page_views set user_id = 'ghost' where {VIEW}"),
+    Case("every_play_has_its_artist", f"update songplays set artist_id = 'ghost' where {PLAY}", TRACK_DIFFERS),
+    Case("every_play_has_its_song", f"update songplays set song_id = 'ghost' where {PLAY}", TRACK_DIFFERS),
+    Case("every_play_has_its_time", f"update songplays set start_time = '2018-01-01' where {PLAY}"),
+    Case("every_play_has_its_time", f"update songplays set start_time = null where {PLAY}"),
+    Case("every_play_has_its_track", f"update songplays set track_id = 'ghost' where {PLAY}"),
+    Case("every_play_has_its_track", f"update songplays set track_id = null where {PLAY}"),
+    Case("every_play_has_its_user", f"update songplays set user_id = 'ghost' where {PLAY}"),
+    Case("every_play_has_its_user", f"update songplays set user_id = null where {PLAY}"),
+    Case("every_play_says_what_its_track_says", f"update songplays set song_id = null where {PLAY}"),
+    Case("every_play_says_what_its_track_says", f"update songplays set artist_id = null where {PLAY}"),
+    Case("every_song_has_its_artist", "insert into songs (song_id, artist_id) values ('SONEW', 'ghost')"),
+    Case("every_track_has_its_artist", "insert into tracks (track_id, artist_id) values ('new', 'ghost')"),
+    Case("every_track_has_its_song", "insert into tracks (track_id, song_id) values ('new', 'ghost')"),
+    Case("files_balance", "update etl_files set read = read + 1 where path = (select min(path) from etl_files)"),
+    Case("files_balance", "update etl_files set rejected = 9 where path = (select max(path) from etl_files)"),
+    Case("levels_are_known", f"update songplays set level = 'gold' where {PLAY}"),
+    Case("levels_are_known", f"update page_views set level = 'Paid' where {VIEW}"),
+    Case("levels_are_known", "update users set level = '' where user_id = '1'"),
+    Case("page_view_ids_are_unique", f"insert into page_views select * from page_views where {VIEW}"),
+    Case("page_view_ids_are_unique", f"update page_views set page_view_id = null where {VIEW}"),
+    Case("runs_balance", "insert into etl_runs select * replace (songplays + 1 as songplays) from etl_runs limit 1"),
+    Case("runs_balance", "insert into etl_runs select * replace (songs_read + 1 as songs_read) from etl_runs limit 1"),
+    Case("song_ids_are_unique", "insert into songs select * from songs where song_id = 'SOHEARD'"),
+    Case("song_ids_are_unique", "insert into songs (title) values ('untitled')"),
+    Case("songplay_ids_are_unique", f"insert into songplays select * from songplays where {PLAY}"),
+    Case("songplay_ids_are_unique", f"update songplays set songplay_id = null where {PLAY}"),
+    Case("start_times_are_unique", "insert into time select * from time limit 1"),
+    Case("start_times_are_unique", "insert into time (hour) values (0)"),
+    Case("track_ids_are_unique", "insert into tracks select * from tracks where title = 'Heard'"),
+    Case("track_ids_are_unique", "insert into tracks (title) values ('unknown')"),
+    Case("user_ids_are_unique", "insert into users select * from users where user_id = '1'"),
+    Case("user_ids_are_unique", "insert into users (level) values ('free')"),
+]
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+    """Return a warehouse that holds both deliveries: no test of this file may change it."""
+    folder = tmp_path_factory.mktemp("checks")
+    warehouse = Sandbox(f"duckdb:///{folder / 'sparkify.duckdb'}", folder)
+    for deliver in (deliveries.first, deliveries.second):
+        deliver(warehouse.log_data, warehouse.song_data)
+        warehouse.etl()
+    return warehouse
+
+
+@pytest.fixture
+def engine(loaded: Sandbox) -> Iterator[Warehouse]:
+    """Open the warehouse, and take back at the end whatever the test did to it."""
+    with open_warehouse(loaded.url) as engine:
+        engine.execute("begin")
+        yield engine
+        engine.execute("rollback")
+
+
+def test_every_check_has_its_case() -> None:
+    """No check is there of which nobody has seen that it finds anything."""
+    assert {case.check for case in CASES} == set(loader.names("checks"))
+
+
+def test_warehouse_in_order_passes_every_check(engine: Warehouse) -> None:
+    """Nothing is wrong with what a run has loaded."""
+    checks.set_period(engine)
+    assert checks.offences(engine) == {}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.check}: {case.planted.partition(' where ')[0]}")
+def test_check_finds_its_row_and_nothing_else_does(engine: Warehouse, case: Case) -> None:
+    """One row that must not be there is one row of the check that is about it, and of no other check."""
+    engine.execute(case.planted)
+    checks.set_period(engine)
+    found = checks.offences(engine)
+    assert set(found) == {case.check, *case.also}
+    assert len(found[case.check][1]) == 1
+
+
+def test_message_names_the_check_and_its_rows(engine: Warehouse) -> None:
+    """What a failed check says is its sentence, then each row with the names of its columns."""
+    engine.execute("insert into tracks (track_id, song_id) values ('new', 'ghost')")
+    checks.set_period(engine)
+    with pytest.raises(CheckFailed) as failed:
+        checks.run_all(engine)
+    first, *rows, advice = str(failed.value).splitlines()
+    assert "every track has its song" in first
+    assert rows == ["  track_id = new, song_id = ghost"]
+    assert "Correct those records" in advice
+
+
+def test_message_shows_ten_rows_and_counts_the_others(engine: Warehouse) -> None:
+    """A check that fails on very many rows does not fill the screen."""
+    engine.execute("insert into tracks (track_id, song_id) select 'new' || n, 'ghost' from range(1234) as r(n)")
+    checks.set_period(engine)
+    with pytest.raises(CheckFailed) as failed:
+        checks.run_all(engine)
+    first, *rows, last, _ = str(failed.value).splitlines()
+    assert "1234" in first.replace(",", "")
+    assert len(rows) == 10
+    assert "1224" in last.replace(",", "")
+
+
+@pytest.mark.parametrize("planted", ["update users set level = 'gold'", "insert into songs (title) values ('x')"])
+def test_run_stumbles_over_what_was_wrong_before(warehouse: Sandbox, planted: str) -> None:
+    """A row that somebody spoilt in a dimension stops the next run, which changes nothing."""
+    deliveries.first(warehouse.log_data, warehouse.song_data)
+    warehouse.etl()
+    warehouse.execute(planted)
+    deliveries.write(warehouse.log_data / "9.json", deliveries.view(200, user="9"))
+    with pytest.raises(CheckFailed):
+        warehouse.etl()
+    assert warehouse.query("select count(*) from page_views where user_id = '9'") == [(0,)]
+
+
+@pytest.mark.parametrize("spoilt", ["min", "max"])
+@pytest.mark.parametrize("events", [True, False])
+def test_run_that_brings_songs_checks_the_plays_of_all_time(warehouse: Sandbox, spoilt: str, *, events: bool) -> None:
+    """A song may change any play: what is wrong with one before or after all that the run brings is found."""
+    deliveries.first(warehouse.log_data, warehouse.song_data)
+    warehouse.etl()
+    warehouse.execute(
+        f"update songplays set user_id = 'ghost' where start_time = (select {spoilt}(start_time) from songplays)"
+    )
+    deliveries.write(warehouse.song_data / "late.json", deliveries.song("SOLATE", deliveries.LATE, "ARTARDY"))
+    if events:
+        deliveries.write(warehouse.log_data / "9.json", deliveries.view(60, user="9"))
+    before = warehouse.contents()
+    with pytest.raises(CheckFailed, match="every play has its user"):
+        warehouse.etl()
+    assert warehouse.contents() == before
+
+
+def test_check_command_says_of_every_check_how_it_went(warehouse: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """`sparkify check` lists all checks, shows the offending rows on stderr, and ends with exit code 3."""
+    deliveries.first(warehouse.log_data, warehouse.song_data)
+    warehouse.etl()
+    assert main(["check", "--warehouse", warehouse.url]) == 0
+    capsys.readouterr()
+    warehouse.execute("update users set level = 'gold' where user_id = '2'")
+    assert main(["check", "--warehouse", warehouse.url]) == 3
+    said = capsys.readouterr()
+    names = [name.replace("_", " ") for name in loader.names("checks")]
+    found = [line.split(maxsplit=1) for line in said.out.splitlines()]
+    assert found == [["FAILED" if name == "levels are known" else "ok", name] for name in names]
+    assert "found_in = users, found_at = 2, level = gold" in said.err
+
+
+def test_check_command_tells_machines_the_same(loaded: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """`check --json` has every check, whether it passed, and how many rows do not comply."""
+    assert main(["check", "--json", "--warehouse", loaded.url]) == 0
+    assert json.loads(capsys.readouterr().out) == [
+        {"check": name, "passed": True, "offending_rows": 0} for name in loader.names("checks")
+    ]
+
+
+def test_check_command_is_json_for_a_failure_too(warehouse: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """A failed check is told on stdout as JSON, on stderr for people, and by exit code 3."""
+    warehouse.etl()
+    warehouse.execute("insert into users (user_id, level) values ('1', 'gold'), ('2', 'gold')")
+    assert main(["check", "--json", "--warehouse", warehouse.url]) == 3
+    failed = [told for told in json.loads(capsys.readouterr().out) if not told["passed"]]
+    assert failed == [{"check": "levels_are_known", "passed": False, "offending_rows": 2}]

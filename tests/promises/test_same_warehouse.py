@@ -1,0 +1,79 @@
+"""Promise 1: same files in, same warehouse out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from tests.promises import oracle
+from tests.promises.oracle import Delivered
+from tests.promises.strategies import histories, lay_out, rearrangements
+from tests.support.sandbox import Row, Sandbox
+
+History = Sequence[Sequence[Delivered]]
+
+thorough = settings(
+    max_examples=20 if os.environ.get("CI") else 5,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking a case takes minutes here
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
+)
+
+COMPARED = {
+    "songplays": """
+        select p.songplay_id, p.start_time, p.user_id, p.level, p.song_id, p.artist_id, p.session_id,
+            p.item_in_session, p.location, p.user_agent, t.title, t.artist_name, t.duration
+        from songplays as p join tracks as t on t.track_id = p.track_id""",
+    "page_views": "select * from page_views",
+    "users": "select * from users",
+    "songs": "select * from songs",
+    "artists": "select * from artists",
+    "time": "select * from time",
+    "tracks": "select title, artist_name, duration, song_id, artist_id from tracks",
+}
+
+
+def load(warehouse: Sandbox, history: History, **options: Any) -> None:
+    """Deliver the files of each run and load them."""
+    for run in history:
+        lay_out(run, warehouse.log_data, warehouse.song_data)
+        warehouse.etl(**options)
+
+
+def expected(history: History) -> dict[str, list[Row]]:
+    """Return what the oracle says, with the parts of a track as columns of their own."""
+    tables = oracle.warehouse(history)
+    tables["songplays"] = [(*row[:-1], *row[-1]) for row in tables["songplays"]]
+    return tables
+
+
+@thorough
+@given(history=histories(), size=st.sampled_from([1, 700, 1 << 30]))
+def test_warehouse_equals_an_independent_computation(
+    make_warehouse: Callable[[], Sandbox], history: History, size: int
+) -> None:
+    """Whatever is delivered, however it is split, the tables are those that plain Python computes from the contract."""
+    warehouse = make_warehouse()
+    load(warehouse, history, batch_size=size)
+    wanted = expected(history)
+    for table, select in COMPARED.items():
+        assert sorted(warehouse.query(select), key=repr) == sorted(wanted[table], key=repr), table
+    assert warehouse.failed_checks() == []
+
+
+@thorough
+@given(pair=rearrangements(), sizes=st.tuples(st.sampled_from([1, 700, 1 << 30]), st.sampled_from([1, 700, 1 << 30])))
+def test_order_batches_and_repetitions_do_not_matter(
+    make_warehouse: Callable[[], Sandbox], pair: tuple[History, History], sizes: tuple[int, int]
+) -> None:
+    """The same records in other files, runs, batches and orders give the same tables, contradictions included."""
+    loaded = []
+    for history, size in zip(pair, sizes, strict=True):
+        warehouse = make_warehouse()
+        load(warehouse, history, batch_size=size)
+        contents = warehouse.contents()
+        loaded.append({table: contents[table] for table in COMPARED})
+    assert loaded[0] == loaded[1]

@@ -1,0 +1,244 @@
+"""The report in a real browser: drawn in full, silent, readable in every theme and width."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.promises.deliveries import play, write
+from tests.support.browser import look
+from tests.support.listening import deliver
+from tests.support.sandbox import Sandbox
+
+from sparkify.report import page
+from sparkify.sample_data.generate import generate
+from sparkify.sql.selection import EVERYTHING, Selection
+from sparkify.warehouse.connect import open_warehouse
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+WIDTHS = (1200, 390)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the report of a month of thirty users, with some bad records."""
+    folder = tmp_path_factory.mktemp("report")
+    warehouse = Sandbox(f"duckdb:///{folder / 'sparkify.duckdb'}", folder / "folders")
+    made = generate(folder / "data", users=30, days=30, songs=100, seed=5, dirty=0.01)
+    warehouse.etl(made.log_data, made.song_data)
+    with open_warehouse(warehouse.url, read_only=True) as engine:
+        gathered = page.gather(engine, EVERYTHING)
+    page.write(gathered, folder / "report.html")
+    return folder / "report.html"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("dark", [False, True])
+def test_page_is_silent_and_asks_for_nothing(chromium: Browser, report: Path, width: int, dark: bool) -> None:
+    """No error on the console, no request beyond the file itself."""
+    with look(chromium, report.as_uri(), width=width, dark=dark) as seen:
+        assert seen.said == []
+        assert seen.asked == [report.as_uri()]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_chart_is_drawn_and_fits(chromium: Browser, report: Path, width: int) -> None:
+    """Each figure shows one drawing with marks and text in it, and the page has nothing to scroll sideways for."""
+    with look(chromium, report.as_uri(), width=width) as seen:
+        figures = seen.page.locator("figure").all()
+        assert len(figures) == 14
+        for figure in figures:
+            shown = [chart for chart in figure.locator("svg").all() if chart.is_visible()]
+            name = figure.get_attribute("id")
+            assert len(shown) == 1, name
+            box = shown[0].bounding_box()
+            assert box, name
+            assert (box["width"] > 250, box["height"] > 100) == (True, True), name
+            assert shown[0].locator("path[d], rect, line").count() > 3, name
+            assert shown[0].locator("text").count() > 1, name
+            assert shown[0].get_attribute("aria-label"), name
+        assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_long_words_do_not_widen_the_page(chromium: Browser, tmp_path: Path, width: int) -> None:
+    """A name of 250 letters without a blank, of an artist, a title or a user, is broken into lines, in tables too."""
+    warehouse = Sandbox(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+    long = "W" * 250
+    write(warehouse.log_data / "events.json", play(0, artist=long, song=long, firstName=long, location=f"X, {long}"))
+    warehouse.etl()
+    for selection in (EVERYTHING, Selection(artist=long), Selection(user="1")):
+        with open_warehouse(warehouse.url, read_only=True) as engine:
+            gathered = page.gather(engine, selection)
+        page.write(gathered, tmp_path / "report.html")
+        with look(chromium, (tmp_path / "report.html").as_uri(), width=width) as seen:
+            seen.page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+            assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
+            cells = "[...document.querySelectorAll('td')].map(cell => cell.getBoundingClientRect().width)"
+            assert max(seen.page.evaluate(cells)) < 500
+
+
+def test_every_chart_offers_its_data_as_a_table(chromium: Browser, report: Path) -> None:
+    """By keyboard alone, the table under a chart opens, with a header and a row for each of its rows."""
+    with look(chromium, report.as_uri()) as seen:
+        for figure in seen.page.locator("figure").all():
+            table = figure.locator("table")
+            assert not table.is_visible()
+            figure.locator("summary").focus()
+            seen.page.keyboard.press("Enter")
+            assert table.is_visible()
+            assert table.locator("th[scope=col]").count() > 1
+            assert table.locator("tbody tr").count() > 0
+
+
+# WCAG 2.2, success criterion 1.4.3 and 1.4.11 (www.w3.org/TR/WCAG22): contrast of text, and of what has to be seen.
+LOOKS = """
+const parts = colour => colour.match(/[\\d.]+/g).slice(0, 3).map(Number);
+const light = colour => {
+  const [red, green, blue] = colour.map(c => c / 255).map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+};
+const contrast = (...colours) => {
+  const [one, other] = colours.map(light).sort((a, b) => b - a);
+  return (one + 0.05) / (other + 0.05);
+};
+"""
+CONTRAST = f"""
+names => {{
+  {LOOKS}
+  return contrast(...names.map(name => {{
+    const probe = document.createElement("i");
+    probe.style.color = getComputedStyle(document.documentElement).getPropertyValue(name);
+    document.body.append(probe);
+    const colour = parts(getComputedStyle(probe).color);
+    probe.remove();
+    return colour;
+  }}));
+}}
+"""
+CELLS = f"""
+() => {{
+  {LOOKS}
+  const card = parts(getComputedStyle(document.body).backgroundColor);
+  const chart = document.querySelector("#weekly_retention .wide svg");
+  const texts = [...chart.querySelectorAll(".mark-text.layer_1_marks text")];
+  return [...chart.querySelectorAll(".mark-rect path")].map((cell, place) => {{
+    const look = getComputedStyle(cell);
+    const ground = parts(look.fill).map((c, i) => c * look.fillOpacity + card[i] * (1 - look.fillOpacity));
+    return contrast(ground, parts(getComputedStyle(texts[place]).fill));
+  }});
+}}
+"""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize(
+    ("colour", "least"), [("--ink", 4.5), ("--soft", 4.5), ("--first", 4.5), ("--second", 3), ("--third", 3)]
+)
+def test_colours_stand_out(chromium: Browser, report: Path, colour: str, least: float, dark: bool) -> None:
+    """Text has a contrast of 4.5 to 1, lines and areas of 3 to 1, in both themes."""
+    with look(chromium, report.as_uri(), dark=dark) as seen:
+        assert seen.page.evaluate(CONTRAST, [colour, "--card"]) >= least
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_text_in_cells_stands_out(chromium: Browser, report: Path, dark: bool) -> None:
+    """What is written into a cell has a contrast of 4.5 to 1 to it, however strong the cell is."""
+    with look(chromium, report.as_uri(), dark=dark) as seen:
+        contrasts = seen.page.evaluate(CELLS)
+        assert len(contrasts) > 5
+        assert min(contrasts) >= 4.5
+
+
+def test_theme_is_the_readers_until_they_choose(chromium: Browser, report: Path) -> None:
+    """The page begins in the system's theme, and the button turns it round."""
+    background = "getComputedStyle(document.body).backgroundColor"
+    with look(chromium, report.as_uri(), dark=True) as seen:
+        dark = seen.page.evaluate(background)
+        seen.page.get_by_role("button", name="Light").click()
+        light = seen.page.evaluate(background)
+        assert dark != light
+        seen.page.get_by_role("button", name="Dark").click()
+        assert seen.page.evaluate(background) == dark
+
+
+def test_page_reads_without_scripts(chromium: Browser, report: Path) -> None:
+    """Without JavaScript every chart and every number is there."""
+    context = chromium.new_context(java_script_enabled=False)
+    try:
+        opened = context.new_page()
+        opened.goto(report.as_uri())
+        assert opened.locator("figure svg:visible").count() == 14
+        assert not opened.locator("#theme").is_visible()
+    finally:
+        context.close()
+
+
+def test_print_is_light_and_without_controls(chromium: Browser, report: Path) -> None:
+    """On paper the page is dark on white whatever the theme, without buttons."""
+    with look(chromium, report.as_uri(), dark=True) as seen:
+        seen.page.emulate_media(media="print", color_scheme="dark")
+        assert seen.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert not seen.page.locator("#theme").is_visible()
+        assert not seen.page.locator("summary").first.is_visible()
+
+
+# A PDF says of a link, in plain text, on which sheet it is and where; so each figure is given one at either end.
+LINK_BOTH_ENDS = """
+() => {
+  const figures = [...document.querySelectorAll("figure, .figures > div")];
+  figures.forEach((figure, number) => ["top", "bottom"].forEach(end => {
+    figure.style.position = "relative";
+    const link = document.createElement("a");
+    link.href = `end:${number}`;
+    link.style.cssText = `position: absolute; left: 0; right: 0; height: 1px; ${end}: 0`;
+    figure.append(link);
+  }));
+  return figures.length;
+}
+"""
+A4, MARGIN = 595, 38  # points; 14 mm, rounded as a browser rounds
+Place = tuple[int, float, float]
+"""A sheet, and from where to where across it, in points."""
+
+
+def links(pdf: bytes) -> dict[str, list[Place]]:
+    """Return where the links of a PDF are, by their address."""
+    objects = dict(re.findall(rb"^(\d+) 0 obj\n(.*?)\nendobj", pdf, re.DOTALL | re.MULTILINE))
+    sheets = [text for text in objects.values() if text.startswith(b"<</Type /Page\n")]
+    found: dict[str, list[Place]] = {}
+    for sheet, text in enumerate(sheets):
+        for listed in re.findall(rb"/Annots \[(.*?)\]", text):
+            for number in re.findall(rb"(\d+) 0 R", listed):
+                left, right = re.findall(rb"/Rect \[(\S+) \S+ (\S+) ", objects[number])[0]
+                [address] = re.findall(rb"/URI \((.*?)\)", objects[number])
+                found.setdefault(address.decode(), []).append((sheet, float(left), float(right)))
+    return found
+
+
+def test_print_cuts_no_figure(chromium: Browser, report: Path) -> None:
+    """Printed on several sheets of A4, every figure ends on the sheet on which it begins, and within its margins."""
+    with look(chromium, report.as_uri()) as seen:
+        figures = seen.page.evaluate(LINK_BOTH_ENDS)
+        printed = seen.page.pdf(format="A4")
+    found = links(printed)
+    assert found.keys() == {f"end:{number}" for number in range(figures)}
+    for address, ends in found.items():
+        assert [sheet for sheet, _, _ in ends] == [ends[0][0]] * 2, address
+        assert all(left > MARGIN and right < A4 - MARGIN for _, left, right in ends), address
+    assert len({ends[0][0] for ends in found.values()}) > 1
+
+
+def test_page_of_the_fortnight_is_drawn_too(chromium: Browser, warehouse: Sandbox, tmp_path: Path) -> None:
+    """From either engine, next to no data makes a page without an error."""
+    deliver(warehouse)
+    with open_warehouse(warehouse.url, read_only=True) as engine:
+        gathered = page.gather(engine, EVERYTHING)
+    page.write(gathered, tmp_path / "report.html")
+    with look(chromium, (tmp_path / "report.html").as_uri()) as seen:
+        assert seen.said == []
+        assert seen.page.locator("figure svg:visible").count() == 14

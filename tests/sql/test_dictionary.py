@@ -1,0 +1,132 @@
+"""One description of every table and column: in the warehouse's comments, in the docs, on the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+import pytest
+from tests.support.listening import deliver
+from tests.support.postgres import Server
+from tests.support.sandbox import Sandbox
+from tools import write_docs
+
+from sparkify.cli.main import main
+from sparkify.sql import dictionary, model
+from sparkify.warehouse import install
+from sparkify.warehouse.connect import open_warehouse
+
+
+def comments(warehouse: Sandbox) -> dict[tuple[str, str], str]:
+    """Return the comments that stand in a warehouse."""
+    with open_warehouse(warehouse.url, read_only=True) as engine:
+        return engine.comments()
+
+
+def test_list_of_tables_says_what_each_has_a_row_for() -> None:
+    """Under "one row per" stands a noun, for what has one row alone too."""
+    rows = {entry.name: entry.row for entry in dictionary.entries()}
+    assert rows["songplays"] == "NextSong event"
+    assert rows["freshness"].startswith("warehouse: from when to when")
+    assert [name for name, row in rows.items() if row.lower().startswith("one ")] == []
+
+
+def test_every_table_view_and_column_has_its_comment(warehouse: Sandbox) -> None:
+    """After a run, the engine itself says of each table, view and column of a table what the dictionary says."""
+    deliver(warehouse)
+    found = comments(warehouse)
+    said = dictionary.texts()
+    for name in (*model.ALL, *model.VIEWS):
+        assert found[name, ""].startswith(said[name, ""]), name
+        for column in dictionary.entry(name).columns:
+            assert found[name, column.name] == said[name, column.name], (name, column)
+
+
+def test_staging_is_described_where_it_lasts(postgres: Server, tmp_path: Path) -> None:
+    """On a server, where staging tables stay, they have their comments, however the server spells their columns."""
+    with postgres.database() as url:
+        warehouse = Sandbox(url, tmp_path / "warehouse")
+        deliver(warehouse)
+        found = comments(warehouse)
+    assert found["staging_events", "firstname"] == "Given name."
+    assert {text for (table, _), text in found.items() if table.startswith("staging_")} >= {
+        text for (table, _), text in dictionary.texts().items() if table.startswith("staging_")
+    }
+
+
+def test_comment_that_is_lost_or_old_is_written_anew(warehouse: Sandbox) -> None:
+    """A run writes the comments that say something else, and no others."""
+    deliver(warehouse)
+    before = comments(warehouse)
+    with open_warehouse(warehouse.url) as engine:
+        assert install.write_comments(engine) == 0
+        engine.execute("comment on column users.level is 'old'")
+        engine.execute("comment on table songs is null")
+        assert install.write_comments(engine) == 2
+    assert comments(warehouse) == before
+
+
+def test_comments_stand_after_a_full_refresh(warehouse: Sandbox) -> None:
+    """The tables that a rebuild puts in place have their comments too."""
+    deliver(warehouse)
+    before = comments(warehouse)
+    warehouse.etl(full_refresh=True)
+    assert comments(warehouse) == before
+
+
+def test_docs_are_what_the_code_says() -> None:
+    """The dictionary, the diagrams and dbt's sources in the docs are those that the code writes."""
+    assert [str(path) for path, _ in write_docs.stale()] == []
+
+
+def test_describe_lists_tables_and_tells_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """`sparkify describe` needs no warehouse: it lists every table and view, or the columns of one."""
+    assert main(["describe"]) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in (*model.ALL, *model.VIEWS))
+    assert main(["describe", "Sessions"]) == 0
+    told = capsys.readouterr().out
+    assert "One row per session of a user." in told
+    assert "Songs played." in told
+    assert main(["describe", "sessions", "--json"]) == 0
+    [entry] = json.loads(capsys.readouterr().out)
+    assert [column["name"] for column in entry["columns"]][:2] == ["session_id", "user_id"]
+
+
+@pytest.mark.parametrize("name", ["weekly_churn", "songplays"])
+def test_describe_fits_a_terminal(name: str) -> None:
+    """On a terminal of 80 columns no line is longer: what a column is goes on below itself."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    command = [sys.executable, "-m", "sparkify", "describe", name]
+    environ = {key: value for key, value in os.environ.items() if key != "COLUMNS"} | {"TERM": "dumb"}
+    with (
+        os.fdopen(ours, "rb", buffering=0) as terminal,
+        subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environ),
+    ):
+        os.close(theirs)
+        said = b"".join(_until_hung_up(terminal)).decode()
+    lines = [re.sub(r"\x1b\[\d*m", "", line) for line in said.splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith(" " * 20) for line in lines)
+
+
+def _until_hung_up(terminal: IO[bytes]) -> Iterator[bytes]:
+    with suppress(OSError):  # how Linux says that nobody has the other end any more
+        while part := terminal.read(4096):
+            yield part
+
+
+def test_describe_of_an_unknown_table_names_the_known(capsys: pytest.CaptureFixture[str]) -> None:
+    """A misspelt name is told, with those that there are."""
+    assert main(["describe", "sesions"]) == 2
+    assert "sessions" in capsys.readouterr().err

@@ -1,0 +1,166 @@
+"""The views over the public sample, held against a second computation from the log files, in plain Python."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.realdata import catalogue_records
+from tests.support.sandbox import Row, Sandbox
+
+Event = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def loaded(real: Path, tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+    """Return a warehouse of the sample with 71 of its songs: no test of this file changes it."""
+    folder = tmp_path_factory.mktemp("real")
+    warehouse = Sandbox(f"duckdb:///{folder / 'sparkify.duckdb'}", folder)
+    warehouse.etl(real / "log_data", real / "song_data")
+    return warehouse
+
+
+@pytest.fixture(scope="module")
+def events(real: Path) -> list[Event]:
+    """Return the events of the log files, in the order of time."""
+    found = [
+        json.loads(line) | {"file": path.name}
+        for path in sorted((real / "log_data").rglob("*.json"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+    return sorted(found, key=lambda event: (event["ts"], event["itemInSession"]))
+
+
+def day(event: Event) -> date:
+    """Return the day of an event, in UTC."""
+    return datetime.fromtimestamp(event["ts"] / 1000, UTC).date()
+
+
+def plays(events: list[Event]) -> Iterator[Event]:
+    """Yield the plays."""
+    return (event for event in events if event["page"] == "NextSong")
+
+
+def test_known_numbers(warehouse: Sandbox, real: Path) -> None:
+    """97 users, 22 of them paid at the end; 6,820 plays, 327 of a known song; the top track was played 37 times."""
+    for name, content in catalogue_records(real):
+        (warehouse.song_data / name).write_bytes(content)
+    warehouse.etl(real / "log_data")
+    ask = warehouse.query
+    assert ask("select users, paid_users from daily_levels order by day desc limit 1") == [(97, 22)]
+    assert ask("select sum(plays), sum(song_plays), sum(artist_plays) from match_rate") == [(6820, 327, 4451)]
+    assert ask("select title, plays from top_tracks where place = 1") == [("You're The One", 37)]
+
+
+def test_listeners_of_every_window(loaded: Sandbox, events: list[Event]) -> None:
+    """The listeners of a day, of 7 days and of 30 days are those in the sets of the logs."""
+    heard: defaultdict[date, set[str]] = defaultdict(set)
+    for event in plays(events):
+        heard[day(event)].add(event["userId"])
+    wanted = {
+        last: tuple(
+            len(set().union(*(heard.get(last - timedelta(days=back), set()) for back in range(width))))
+            for width in (1, 7, 30)
+        )
+        for last in heard
+    }
+    found = loaded.query("select day, listeners, listeners_7d, listeners_30d from daily_listeners")
+    assert {row[0]: row[1:] for row in found} == wanted
+
+
+def test_level_history_of_every_user(loaded: Sandbox, events: list[Event]) -> None:
+    """Who was free and paid, from when on: as one reads it off the logs; user 15 goes paid, free, paid."""
+    wanted: defaultdict[str, list[str]] = defaultdict(list)
+    for event in events:
+        levels = wanted[event["userId"]]
+        if event["userId"] and levels[-1:] != [event["level"]]:
+            levels.append(event["level"])
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for user, level in loaded.query("select user_id, level from level_history order by user_id, valid_from, valid_to"):
+        found[user].append(level)
+    del wanted[""]
+    assert found == wanted
+    assert found["15"] == ["paid", "free", "paid"]
+    assert loaded.query("select count(*) from level_history where valid_to is null and level = 'paid'") == [(22,)]
+
+
+def test_sessions_of_every_user(loaded: Sandbox, events: list[Event]) -> None:
+    """There are as many sessions, plays and pages in them as the logs have of users who are logged in."""
+    known = [event for event in events if event["userId"]]
+    pages = Counter(event["page"] == "NextSong" for event in known)
+    sessions = len({(event["sessionId"], event["userId"]) for event in known})
+    found = loaded.query("select count(*), sum(plays), sum(page_views) from sessions")
+    assert found == [(sessions, pages[True], pages[False])]
+
+
+def test_rankings(loaded: Sandbox, events: list[Event]) -> None:
+    """States, weekdays with hours, and artists have the plays that a count of the logs gives."""
+
+    def states(event: Event) -> list[str]:
+        return str(event["location"]).rpartition(", ")[2].split("-")
+
+    def hour(event: Event) -> tuple[int, int]:
+        moment = datetime.fromtimestamp(event["ts"] / 1000, UTC)
+        return moment.isoweekday() % 7, moment.hour
+
+    counts: dict[str, Callable[[Event], list[Any]]] = {
+        "select state, plays from listening_by_region": states,
+        "select weekday, hour, plays from listening_by_hour": lambda event: [hour(event)],
+    }
+    for question, names in counts.items():
+        wanted = Counter(name for event in plays(events) for name in names(event))
+        found: list[Row] = loaded.query(question)
+        assert {row[:-1] if len(row) > 2 else row[0]: row[-1] for row in found} == wanted
+    top = Counter(event["artist"] for event in plays(events)).most_common(1)[0]
+    assert loaded.query("select artist_name, plays from top_artists where place = 1") == [top]
+
+
+def test_funnel_and_errors(loaded: Sandbox, events: list[Event]) -> None:
+    """Of those who were free, as many saw the page, sent the form and became paid as the logs show in this order."""
+    steps: dict[int, set[str]] = {1: set(), 2: set(), 3: set(), 4: set()}
+    for event in events:
+        user, free = event["userId"], event["level"] == "free"
+        if user and free:
+            steps[1].add(user)
+        if user and free and event["page"] == "Upgrade":
+            steps[2].add(user)
+        if user in steps[2] and event["page"] == "Submit Upgrade":
+            steps[3].add(user)
+        if user in steps[3] and not free:
+            steps[4].add(user)
+    found = loaded.query("select step, users from upgrade_funnel")
+    assert dict(found) == {step: len(users) for step, users in steps.items()}
+    errors = sum(event["status"] >= 400 for event in events if event["page"] != "NextSong")
+    assert loaded.query("select sum(errors), sum(page_views) from page_errors") == [(errors, 1236)]
+
+
+def test_weekly_cohorts_and_churn(loaded: Sandbox, events: list[Event]) -> None:
+    """Who came back, and who did not, is what the sets of each week's listeners say."""
+    weeks: defaultdict[date, set[str]] = defaultdict(set)
+    for event in plays(events):
+        weeks[day(event) - timedelta(days=day(event).weekday())].add(event["userId"])
+    first = {user: min(week for week, users in weeks.items() if user in users) for user in set().union(*weeks.values())}
+    cohorts = {
+        (cohort, (week - cohort).days // 7): len({user for user in weeks[week] if first[user] == cohort})
+        for cohort in set(first.values())
+        for week in weeks
+        if week >= cohort
+    }
+    found = loaded.query("select cohort_week, weeks_since, active_listeners from weekly_retention")
+    assert {row[:2]: row[2] for row in found} == cohorts
+    lost = {week: len(weeks.get(week - timedelta(days=7), set()) - users) for week, users in weeks.items()}
+    assert dict(loaded.query("select week, lost_listeners from weekly_churn")) == lost
+
+
+def test_every_agent_of_the_sample_has_a_device_and_a_browser(loaded: Sandbox) -> None:
+    """The rule for devices and browsers leaves none of the sample's 40 agents unnamed."""
+    named = loaded.query("select distinct device, browser from listening_by_device")
+    assert {word for pair in named for word in pair} == {
+        *("iPhone", "Windows", "Mac", "Linux"),
+        *("Chrome", "Firefox", "Safari", "Internet Explorer"),
+    }

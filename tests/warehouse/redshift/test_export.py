@@ -1,0 +1,109 @@
+"""What Redshift's UNLOAD writes: fetched in full or not at all, and gone from the staging area afterwards."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from tests.support.redshift import Standin
+from tests.support.s3 import S3
+from tests.support.sandbox import Sandbox
+
+from sparkify.errors import WarehouseError
+from sparkify.sql import model
+from sparkify.warehouse import export
+
+on_redshift = pytest.mark.parametrize("make_warehouse", ["redshift"], indirect=True)
+
+
+def _exported(warehouse: Sandbox, folder: Path, *names: str) -> dict[str, Path]:
+    with warehouse.reading() as engine:
+        return export.export_tables(engine, folder, "parquet", names or model.ALL)
+
+
+def _area(stage: S3) -> list[str]:
+    """Return what is in the staging areas."""
+    keys = stage.buckets["stage"].keys()
+    return [key for key in keys if key.startswith("area/")]
+
+
+@on_redshift
+def test_export_leaves_nothing_in_the_area(delivered: Sandbox, stage: S3, tmp_path: Path) -> None:
+    """What the cluster has written there is gone when the files are here."""
+    delivered.etl()
+    _exported(delivered, tmp_path / "out")
+    assert _area(stage) == []
+
+
+@on_redshift
+def test_unload_that_fails_leaves_no_file_here_or_there(
+    delivered: Sandbox, redshift: Standin, stage: S3, tmp_path: Path
+) -> None:
+    """Refused, or stopped between two files, an UNLOAD is told as an error, and half a table is nowhere."""
+    delivered.etl()
+    redshift.faults.fail("unload", "permission denied for relation users", "42501")
+    with pytest.raises(WarehouseError, match="permission denied"):
+        _exported(delivered, tmp_path, "users")
+
+    def refuse_the_next() -> None:
+        stage.refuse("PutObject", status=403, code="AccessDenied", times=1)
+
+    stage.when("PutObject", None, refuse_the_next)
+    with pytest.raises(WarehouseError, match="AccessDenied"):
+        _exported(delivered, tmp_path, "users")
+    assert _area(stage) == []
+    assert list(tmp_path.glob("**/users*")) == []
+
+
+@on_redshift
+def test_file_that_is_missing_in_the_area_fails_the_export(delivered: Sandbox, stage: S3, tmp_path: Path) -> None:
+    """Where fewer rows are found than the cluster says that it wrote, there is an error, and no file."""
+    delivered.etl()
+
+    def lose() -> None:
+        stage.remove(f"s3://stage/{_area(stage)[0]}")
+
+    stage.when("PutObject", None, lambda: stage.when("ListObjectsV2", None, lose))  # once it is written, and sought
+    with pytest.raises(WarehouseError, match=r"UNLOAD wrote 3 rows of users, and \d are in s3://stage/area/"):
+        _exported(delivered, tmp_path, "users")
+    assert list(tmp_path.glob("**/users*")) == []
+
+
+@on_redshift
+def test_what_a_killed_export_left_goes_after_a_day(delivered: Sandbox, stage: S3, tmp_path: Path) -> None:
+    """The files of an export that was killed are removed by one on the next day; a younger one may be at work."""
+    delivered.etl()
+    begin = len(stage.asked("PutObject"))
+    _exported(delivered, tmp_path / "one", "users")
+    ours = stage.asked("PutObject")[begin].split("/_sparkify-")[1].partition("/")[0]
+    old, young = (f"area/_sparkify-{ours}/{int(time.time()) - age}-0123/left.parquet" for age in (90_000, 1_000))
+    for key in (old, young):
+        stage.put(f"s3://stage/{key}", b"left")
+    _exported(delivered, tmp_path / "two", "users")
+    kept = set(stage.buckets["stage"].keys())
+    assert (old in kept, young in kept) == (False, True)
+    stage.remove(f"s3://stage/{young}")
+
+
+@on_redshift
+def test_export_and_run_leave_each_other_s_files_alone(delivered: Sandbox, stage: S3, tmp_path: Path) -> None:
+    """An export removes nothing that a run has staged, and writes nothing where a run clears."""
+    delivered.etl()
+    of_run = stage.asked("PutObject")[-1].rpartition("/")[0].rpartition("/")[0]
+    stage.put(f"s3://stage/{of_run}/0123/staged.json.gz", b"staged")
+    begin = len(stage.asked("PutObject"))
+    _exported(delivered, tmp_path / "out", "users")
+    unloaded = stage.asked("PutObject")[begin:]
+    assert unloaded
+    assert not any(key.startswith(f"{of_run}/") for key in unloaded)
+    assert _area(stage) == [f"{of_run}/0123/staged.json.gz"]
+    stage.remove(f"s3://stage/{of_run}/0123/staged.json.gz")
+
+
+@on_redshift
+def test_unload_may_write_where_a_name_has_quotes_and_backslashes(delivered: Sandbox, tmp_path: Path) -> None:
+    """What [S3] STAGE is called is text in the statement, whatever is in it."""
+    delivered.environ = {**delivered.environ, "SPARKIFY_S3_STAGE": "s3://stage/it's\\area"}
+    delivered.etl()
+    assert _exported(delivered, tmp_path, "users")["users"].exists()
