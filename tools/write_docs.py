@@ -21,32 +21,6 @@ from sparkify.sql import dictionary, loader, model
 DOCS = Path(__file__).resolve().parent.parent
 
 
-def tables_diagram() -> str:
-    """Return the facts and dimensions with their columns and how they refer to each other, for Mermaid."""
-    return _mermaid(["erDiagram", *_references(), *_columns()])
-
-
-def references_diagram() -> str:
-    """Return how facts and dimensions refer to each other, without their columns."""
-    return _mermaid(["erDiagram", *_references()])
-
-
-def _references() -> Iterator[str]:
-    for reference in model.REFERENCES:
-        end = "o|" if reference.may_be_null else "||"
-        yield f"    {reference.table} }}o--{end} {reference.to} : {reference.column}"
-
-
-def _columns() -> Iterator[str]:
-    keys = {(reference.table, reference.column) for reference in model.REFERENCES}
-    for name in (*model.FACTS, *model.DIMENSIONS):
-        yield f"    {name} {{"
-        for column in dictionary.entry(name).columns:
-            mark = " PK" if model.KEYS[name] == column.name else " FK" if (name, column.name) in keys else ""
-            yield f"        {column.type} {column.name}{mark}"
-        yield "    }"
-
-
 def flow_diagram() -> str:
     """Return how a batch becomes the star: which table is made of which, as the statements in sql/star read them."""
     lines = [
@@ -130,9 +104,12 @@ def _yaml(text: str) -> str:
 
 
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
-    "README.md": {"references": references_diagram},
-    "docs/architecture.md": {"flow": flow_diagram, "views": views_diagram, "tables": tables_diagram},
-    "docs/data-dictionary.md": {"dictionary": data_dictionary},
+    "docs/architecture.md": {"flow": flow_diagram},
+    "docs/data-dictionary.md": {
+        "references": references_diagram,
+        "views": views_diagram,
+        "dictionary": data_dictionary,
+    },
 }
 WHOLE: dict[str, Callable[[], str]] = {"docs/bi/dbt/models/sources.yml": dbt_sources}
 
