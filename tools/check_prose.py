@@ -1,7 +1,7 @@
 """Check that comments, docstrings, messages and pages are plain technical English: `make lint` runs it.
 
-Each rule is a phrase that reads like a translation, and what to write instead. A Python file is searched in its comments
-and strings, a SQL file in its comments, any other file as a whole.
+Each rule is a phrase that reads like a translation, and what to write instead. The check searches the comments and
+strings of Python files, the comments of SQL files, and all of other files.
 """
 
 from __future__ import annotations
@@ -60,8 +60,9 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
 
 def openings(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the line and first word of each docstring of a Python file."""
+    documented = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and (text := ast.get_docstring(node)):
+        if isinstance(node, documented) and (text := ast.get_docstring(node)):
             yield node.body[0].lineno, text.split(maxsplit=1)[0]
 
 

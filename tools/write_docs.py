@@ -21,6 +21,15 @@ from sparkify.sql import dictionary, loader, model
 DOCS = Path(__file__).resolve().parent.parent
 
 
+def references_diagram() -> str:
+    """Return the references between facts and dimensions, for Mermaid."""
+    lines = ["erDiagram"]
+    for reference in model.REFERENCES:
+        end = "o|" if reference.may_be_null else "||"
+        lines.append(f"    {reference.table} }}o--{end} {reference.to} : {reference.column}")
+    return _mermaid(lines)
+
+
 def flow_diagram() -> str:
     """Return how a batch becomes the star: which table is made of which, as the statements in sql/star read them."""
     lines = [
