@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-# Packages from outside must not stand in for pinned ones.
+# Packages from these paths must not replace the pinned ones.
 unexport PYTHONPATH PYTHONHOME
 
 TOP_SONGS := select t.title, t.artist_name, count(*) as plays \
@@ -12,35 +12,35 @@ TOP_SONGS := select t.title, t.artist_name, count(*) as plays \
 .DEFAULT_GOAL := help
 .PHONY: help install run test lint types bench clean
 
-help: ## Show this list
+help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-install: $(INSTALLED) ## Make .venv with pinned dependencies and the sparkify command
+install: $(INSTALLED) ## Create .venv with the pinned dependencies and sparkify
 	@echo "Ready: $(BIN)/sparkify --help"
 
-run: $(INSTALLED) ## Sample data, tables, ETL, the five top songs, and the report
+run: $(INSTALLED) ## Generate data, load it, show the top songs, write the report
 	@if [ -z "$$(find -L data -type f ! -name '.*' -print 2>/dev/null | head -n 1)" ]; then \
 		echo "==> Generating sample data in data/"; \
 		$(BIN)/sparkify generate --out data --users 100 --days 30 --songs 200 --seed 1; \
 	fi
-# Only ever the file that was looked for: create-tables drops, and dwh.cfg may name another warehouse.
+# The URL is fixed, because create-tables drops tables and dwh.cfg may name another warehouse.
 	@if [ ! -e sparkify.duckdb ]; then \
 		echo "==> Creating the tables in sparkify.duckdb"; \
 		SPARKIFY_WAREHOUSE_URL=duckdb:///sparkify.duckdb $(BIN)/sparkify create-tables --yes; \
 	fi
-	@echo "==> Loading what is new"
+	@echo "==> Loading new and changed files"
 	@$(BIN)/sparkify etl
 	@echo "==> The five most played songs"
 	@$(BIN)/sparkify query "$(TOP_SONGS)"
-	@echo "==> What the listeners do"
+	@echo "==> Writing the report"
 	@$(BIN)/sparkify report --out report.html
-	@echo "==> Next"
+	@echo "==> Next steps"
 	@printf '  %-20s %s\n' \
-		'ask it anything' '$(BIN)/sparkify query "select * from users limit 5"' \
-		'the report, live' '$(BIN)/sparkify dashboard' \
-		'what is loaded' '$(BIN)/sparkify status' \
+		'run a query' '$(BIN)/sparkify query "select * from users limit 5"' \
+		'see the live report' '$(BIN)/sparkify dashboard' \
+		'see what is loaded' '$(BIN)/sparkify status' \
 		'run the tests' 'make test' \
-		'how it works' 'docs/architecture.md'
+		'see how it works' 'docs/architecture.md'
 
 test: $(INSTALLED) ## Run the tests (ARGS="-k ledger": some; CI=1: on every engine)
 	@$(BIN)/pytest $(ARGS)
@@ -57,25 +57,25 @@ lint: $(INSTALLED) ## Check style, imports, prose and workflows
 types: $(INSTALLED) ## Check types
 	@$(BIN)/mypy
 
-bench: $(INSTALLED) ## Measure against the rivals (SCALE=0.1: a tenth of the data)
+bench: $(INSTALLED) ## Compare with other tools (SCALE=0.1: a tenth of the data)
 	@$(BIN)/python -m benchmarks.run --scale $(or $(SCALE),1) --out benchmarks $(ARGS)
 
-clean: ## Remove .venv, builds and caches; data and warehouse stay
+clean: ## Remove .venv, builds and caches; keep data and warehouse
 	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# As variables, the pins also hold for the build backend, which pip installs in a place of its own
-# (pip before 25.3 reads the first there, later ones the second).
+# As variables, the pins also apply to the build backend, which pip installs in an isolated environment.
+# pip before 25.3 reads the first variable there, later versions the second.
 $(INSTALLED): export PIP_CONSTRAINT := constraints.txt
 $(INSTALLED): export PIP_BUILD_CONSTRAINT := constraints.txt
 $(INSTALLED): export PIP_DISABLE_PIP_VERSION_CHECK := 1
 $(INSTALLED): pyproject.toml constraints.txt
 	@command -v "$(PYTHON)" >/dev/null || { \
-		echo "$(PYTHON) was not found. Install Python 3.11 or newer, or name it: make PYTHON=python3.12" >&2; exit 1; }
+		echo "$(PYTHON) was not found. Install Python 3.11 or newer, or name one: make PYTHON=python3.12" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "Python 3.11 or newer is needed, and $(PYTHON) is $$("$(PYTHON)" -V 2>&1)." \
-			"Install one, or name it: make PYTHON=python3.12" >&2; exit 1; }
-	@echo "==> Making .venv and installing the pinned dependencies"
+		echo "Python 3.11 or newer is needed, but $(PYTHON) is $$("$(PYTHON)" -V 2>&1)." \
+			"Install one, or name one: make PYTHON=python3.12" >&2; exit 1; }
+	@echo "==> Creating .venv with the pinned dependencies"
 	@"$(PYTHON)" -m venv --clear .venv
 	@$(BIN)/pip install -qq --editable '.[dev]'
 	@touch $@

@@ -1,4 +1,4 @@
-"""Drop every table of the warehouse and create it anew: `sparkify create-tables`, as a script."""
+"""Run `sparkify create-tables`: drop all tables of the warehouse and create them again, empty."""
 
 import sys
 

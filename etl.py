@@ -1,4 +1,4 @@
-"""Stage what is new, then transform it: `sparkify etl`, as a script."""
+"""Run `sparkify etl`: stage new and changed files, then transform them."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Set up the warehouse in AWS: `sparkify cluster setup`, as a script."""
+"""Run `sparkify cluster setup`: create the warehouse in AWS."""
 
 import sys
 

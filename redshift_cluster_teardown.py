@@ -1,4 +1,4 @@
-"""Tear the warehouse in AWS down: `sparkify cluster teardown`, as a script."""
+"""Run `sparkify cluster teardown`: delete the warehouse in AWS."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The SQL of the configured warehouse, in the four lists of the original design: create, drop, copy, insert."""
+"""Print the SQL of the configured warehouse, in the four lists of the original project: drop, create, copy, insert."""
 
 import sys
 
@@ -17,9 +17,9 @@ try:
     copy_table_queries = statements.copy_tables(settings)
     insert_table_queries = statements.insert_tables(settings)
     if __name__ == "__main__":
-        everything = [*drop_table_queries, *create_table_queries, *copy_table_queries, *insert_table_queries]
+        queries = [*drop_table_queries, *create_table_queries, *copy_table_queries, *insert_table_queries]
         with printing():
-            print(*everything, sep=";\n\n", end=";\n")
+            print(*queries, sep=";\n\n", end=";\n")
 except SparkifyError as error:
     if __name__ != "__main__":
         raise

@@ -162,7 +162,7 @@ def test_an_empty_option_is_refused(tmp_path: Path) -> None:
     """--log-data "$UNSET" must not load what the file happens to name."""
     file = tmp_path / "dwh.cfg"
     file.touch()
-    with pytest.raises(ConfigError, match=r"^--log-data is empty\. Give it a value, or leave it out\.$"):
+    with pytest.raises(ConfigError, match=r"^--log-data is empty\. Give it a value, or omit it\.$"):
         load(file, environ={}, log_data="")
 
 
@@ -211,38 +211,38 @@ def test_a_quoted_value_arrives_as_it_was_written(value: str) -> None:
         ("[CLUSTER]\nPORT = 1", "dwh.cfg:2: [CLUSTER] has no key PORT. The nearest is DB_PORT."),
         (
             "[S3]\nLOG_DATA =\n[S3]\nlog_data = x",
-            "dwh.cfg:4: [S3] LOG_DATA is set in dwh.cfg:2 already. Remove one of them.",
+            "dwh.cfg:4: [S3] LOG_DATA is already set in dwh.cfg:2. Remove one of them.",
         ),
-        ("HOST = x\n[CLUSTER]", "dwh.cfg:1: stands before the first section. Put it under its [SECTION]."),
+        ("HOST = x\n[CLUSTER]", "dwh.cfg:1: the key is before the first section. Put it under its [SECTION]."),
         (
             "[CLUSTER]\nHOST",
-            "dwh.cfg:2: is not a [SECTION], a KEY = value or a # comment. Correct or remove it.",
+            "dwh.cfg:2: the line is not a [SECTION], a KEY = value or a # comment. Correct or remove it.",
         ),
         (
             "[CLUSTER\nHOST = x",
-            "dwh.cfg:1: is not a [SECTION], a KEY = value or a # comment. Correct or remove it.",
+            "dwh.cfg:1: the line is not a [SECTION], a KEY = value or a # comment. Correct or remove it.",
         ),
         (
             "[CLUSTER]\nHOST = a\0b",
-            "dwh.cfg:2: is not a [SECTION], a KEY = value or a # comment. Correct or remove it.",
+            "dwh.cfg:2: the line is not a [SECTION], a KEY = value or a # comment. Correct or remove it.",
         ),
         (
             "[CLUSTER]\nDB_NAME = a\n\n  DB_USER = b",
-            "dwh.cfg:4: is indented under a key. A value stands on one line, right after its key.",
+            "dwh.cfg:4: the line is indented under a key. Write the value on the line of its key.",
         ),
         (
             "[S3]\nLOG_DATA = 's3://bucket' # ours",
-            "dwh.cfg:2: [S3] LOG_DATA opens a quote that its last character does not close. Close it.",
+            "dwh.cfg:2: [S3] LOG_DATA begins with a quote and does not end with the same quote. Add or remove one.",
         ),
         (
             "[S3]\nLOG_DATA = '",
-            "dwh.cfg:2: [S3] LOG_DATA opens a quote that its last character does not close. Close it.",
+            "dwh.cfg:2: [S3] LOG_DATA begins with a quote and does not end with the same quote. Add or remove one.",
         ),
         ("[CLUSTER]\nDB_PORT = 54x9", "dwh.cfg:2: [CLUSTER] DB_PORT must be a whole number, 0 or more."),
         ("[CLUSTER]\nDB_PORT = 5²", "dwh.cfg:2: [CLUSTER] DB_PORT must be a whole number, 0 or more."),
         ("[DWH]\nDWH_NUM_NODES = -1", "dwh.cfg:2: [DWH] DWH_NUM_NODES must be a whole number, 0 or more."),
-        (b"[S3]\n# M\xfcnchen", "dwh.cfg:2: is not UTF-8. Save the file as UTF-8 text."),
-        ("[S3]\n".encode("utf-16"), "dwh.cfg:1: is not UTF-8. Save the file as UTF-8 text."),
+        (b"[S3]\n# M\xfcnchen", "dwh.cfg:2: the line is not UTF-8. Save the file as UTF-8 text."),
+        ("[S3]\n".encode("utf-16"), "dwh.cfg:1: the line is not UTF-8. Save the file as UTF-8 text."),
     ],
 )
 def test_a_mistake_is_refused_with_file_and_line(tmp_path: Path, text: str | bytes, message: str) -> None:
@@ -276,11 +276,11 @@ def test_a_named_file_must_be_readable(tmp_path: Path, monkeypatch: pytest.Monke
     """A file named by the user is never passed over; nor is a dwh.cfg that is there and cannot be read."""
     with pytest.raises(ConfigError, match=r"other\.cfg: there is no such file\. Name one that exists"):
         load(tmp_path / "other.cfg", environ={})
-    with pytest.raises(ConfigError, match=r"cannot be read \(Is a directory\)\. Name a file that can\.$"):
+    with pytest.raises(ConfigError, match=r"cannot be read \(Is a directory\)\. Name a readable file\.$"):
         load(tmp_path, environ={})
     (tmp_path / "dwh.cfg").mkdir()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match=r"^dwh\.cfg: cannot be read \(Is a directory\)"):
+    with pytest.raises(ConfigError, match=r"^dwh\.cfg: the file cannot be read \(Is a directory\)"):
         load(environ={})
 
 

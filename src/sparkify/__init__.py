@@ -1,3 +1,3 @@
-"""Song metadata and app event logs become a checked star schema: the same rows, however they arrive."""
+"""Load song metadata and app event logs into a checked star schema."""
 
 __version__ = "0.1.0"

@@ -1,10 +1,10 @@
-"""The `sparkify` command, which `python -m sparkify` is too."""
+"""The `sparkify` command, also available as `python -m sparkify`."""
 
 import sys
 
 
 def main() -> int:
-    """Run the command line; Ctrl-C ends it without a traceback even while its modules are loaded."""
+    """Run the command line; Ctrl-C ends it without a traceback, even during the imports."""
     try:
         from sparkify.cli.main import main
     except KeyboardInterrupt:

@@ -1,7 +1,7 @@
-"""Configuration: dwh.cfg, then the environment, then the command line; the last one to speak wins.
+"""Configuration from dwh.cfg, the environment and the command line; each overrides the one before it.
 
-The dataclasses below are the list of what can be set. To add a key, add one line there: the file,
-SPARKIFY_<SECTION>_<KEY> and every message follow. No message ever quotes a value, since it may be a secret.
+The dataclasses below declare every key. To add a key, add one line there: the file, SPARKIFY_<SECTION>_<KEY> and the
+messages follow. No message quotes a value, since it may be a secret.
 """
 
 import difflib
@@ -24,34 +24,34 @@ ENVIRONMENT_PREFIX = "SPARKIFY_"
 def setting(
     section: str, key: str, default: Any = "", *, secret: bool = False, parse: Callable[[str], Any] = str
 ) -> Any:
-    """Declare the section and key that fill a field; a secret stays out of every repr."""
+    """Declare the section and key of a field; a secret is left out of every repr."""
     return field(default=default, repr=not secret, metadata={"section": section, "key": key, "parse": parse})
 
 
 def whole_number(text: str) -> int:
-    """Read a count or a port."""
+    """Parse a count or a port."""
     if not (text.isascii() and text.isdigit()):
         raise ValueError("must be a whole number, 0 or more")
     return int(text)
 
 
 def size(text: str) -> int:
-    """Read a number of bytes, such as 500MB or 1GiB."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?", text.strip().upper())
-    number = float(found[1]) * (1024 if found[3] else 1000) ** " KMGT".index(found[2] or " ") if found else 0
+    """Parse a number of bytes, such as 500MB or 1GiB."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?", text.strip().upper())
+    number = float(match[1]) * (1024 if match[3] else 1000) ** " KMGT".index(match[2] or " ") if match else 0
     if not 1 <= number < 2**63:
         raise ValueError("must be a size such as 500MB or 1GB")
     return int(number)
 
 
-def place(text: str) -> str:
-    """Read a folder or file, on disk or in S3, whose scheme may be in letters of either size."""
+def location(text: str) -> str:
+    """Parse the path of a folder or file, on disk or in S3; the scheme may be in upper or lower case."""
     return f"s3://{text[5:]}" if text[:5].lower() == "s3://" else text
 
 
 @dataclass(frozen=True)
 class Aws:
-    """The keys of an AWS account, where boto3's own sources do not serve."""
+    """The access keys of an AWS account, for when boto3's own sources do not apply."""
 
     key: str = setting("AWS", "KEY", secret=True)
     secret: str = setting("AWS", "SECRET", secret=True)
@@ -91,49 +91,49 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        """The cluster as the URL of a warehouse. A secret: it may hold the password."""
+        """The URL of the cluster. A secret: it may hold the password."""
         login = ":".join(quote(part, safe="") for part in (self.db_user, self.db_password) if part)
         return f"redshift://{login}{'@' if login else ''}{self.host}:{self.db_port}/{quote(self.db_name, safe='')}"
 
 
 @dataclass(frozen=True)
 class Config:
-    """Everything a run needs to know before it looks at a file or a warehouse."""
+    """The whole configuration."""
 
-    log_data: str = setting("S3", "LOG_DATA", "data/log_data", parse=place)
-    song_data: str = setting("S3", "SONG_DATA", "data/song_data", parse=place)
-    log_jsonpath: str = setting("S3", "LOG_JSONPATH", parse=place)
-    stage: str = setting("S3", "STAGE", parse=place)
-    url: str = setting("WAREHOUSE", "URL", secret=True)  # may hold a password
+    log_data: str = setting("S3", "LOG_DATA", "data/log_data", parse=location)
+    song_data: str = setting("S3", "SONG_DATA", "data/song_data", parse=location)
+    log_jsonpath: str = setting("S3", "LOG_JSONPATH", parse=location)
+    stage: str = setting("S3", "STAGE", parse=location)
+    url: str = setting("WAREHOUSE", "URL", secret=True)  # can hold a password
     schema: str = setting("WAREHOUSE", "SCHEMA", "sparkify")
-    memory: int = setting("WAREHOUSE", "MEMORY", 1_200_000_000, parse=size)  # bytes that DuckDB may use
+    memory: int = setting("WAREHOUSE", "MEMORY", 1_200_000_000, parse=size)  # bytes, for DuckDB
     iam_role_arn: str = setting("IAM_ROLE", "ARN")
     aws: Aws = Aws()
     dwh: Dwh = Dwh()
     cluster: Cluster = Cluster()
-    path: Path | None = None  # the file that was read, if there was one
+    path: Path | None = None  # the file that was read, if any
 
     @property
     def warehouse_url(self) -> str:
-        """The warehouse: [WAREHOUSE] URL, else the cluster of [CLUSTER], else a DuckDB file here. A secret."""
+        """The URL of the warehouse: [WAREHOUSE] URL, else the cluster of [CLUSTER], else a DuckDB file. A secret."""
         return self.url or (self.cluster.url if self.cluster.host else DEFAULT_WAREHOUSE)
 
 
-KEYS: dict[str, list[str]] = {}  # every section with its keys
+KEYS: dict[str, list[str]] = {}  # section -> keys
 for _group in (Aws, Dwh, Cluster, Config):
     for _field in fields(_group):
         if _field.metadata:
             KEYS.setdefault(_field.metadata["section"], []).append(_field.metadata["key"])
 
 
-class Given(NamedTuple):
-    """A value as its author wrote it, and the place to name when it is wrong."""
+class RawValue(NamedTuple):
+    """An unparsed value, and the place that an error message names."""
 
     text: str
     where: str
 
 
-Values = dict[tuple[str, str], Given]  # by section and key
+Values = dict[tuple[str, str], RawValue]  # (section, key) -> value
 
 
 def load(
@@ -144,7 +144,7 @@ def load(
     song_data: str | None = None,
     warehouse: str | None = None,
 ) -> Config:
-    """Read the configuration; without a path, from dwh.cfg in the working directory if there is one."""
+    """Load the configuration; without a path, dwh.cfg in the working directory is read if it exists."""
     file = DEFAULT_FILE if path is None else Path(path)
     lines = read_lines(file, may_be_missing=path is None)
     values = (
@@ -164,47 +164,47 @@ def load(
 
 
 def fill(group: type[Aws | Dwh | Cluster | Config], values: Values) -> dict[str, Any]:
-    """Give a dataclass the fields that somebody set; the rest keep their defaults."""
+    """Return the arguments of a dataclass: the fields that are set. The others keep their defaults."""
     arguments = {}
     for declared in fields(group):
         if not declared.metadata:
             continue
         section, key, parse = (declared.metadata[name] for name in ("section", "key", "parse"))
-        given = values.get((section, key))
-        if given and given.text:
+        value = values.get((section, key))
+        if value and value.text:
             try:
-                arguments[declared.name] = parse(given.text)
+                arguments[declared.name] = parse(value.text)
             except ValueError as error:
-                raise ConfigError(f"{given.where}: [{section}] {key} {error}.") from None
+                raise ConfigError(f"{value.where}: [{section}] {key} {error}.") from None
     return arguments
 
 
-# The file is read by hand: configparser's errors quote the line, which may hold a password, and it takes an indented
-# key for the second line of the value above it.
+# configparser is not used: its errors quote the line, which may hold a password, and it reads an indented key as a
+# continuation of the value above.
 
 HEADER = re.compile(r"\[\s*([^\]]+?)\s*\]")
 PAIR = re.compile(r"([\w-]+)\s*[=:]\s*([^\0]*)")
 
 
 def read_lines(file: Path, *, may_be_missing: bool) -> list[str] | None:
-    """Read the file's lines, or None when it is missing and may be."""
+    """Read the lines of the file; return None for a missing file if `may_be_missing`."""
     try:
         content = file.read_bytes()
         text = content.decode("utf-8-sig")
     except FileNotFoundError:
         if may_be_missing:
             return None
-        raise ConfigError(f"{file}: there is no such file. Name one that exists, or leave --config out.") from None
+        raise ConfigError(f"{file}: there is no such file. Name one that exists, or omit --config.") from None
     except OSError as error:
-        raise ConfigError(f"{file}: cannot be read ({error.strerror}). Name a file that can.") from None
+        raise ConfigError(f"{file}: the file cannot be read ({error.strerror}). Name a readable file.") from None
     except UnicodeDecodeError as error:
         number = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{file}:{number}: is not UTF-8. Save the file as UTF-8 text.") from None
+        raise ConfigError(f"{file}:{number}: the line is not UTF-8. Save the file as UTF-8 text.") from None
     return text.split("\n")
 
 
 def from_lines(file: Path, lines: Iterable[str]) -> Values:
-    """Read sections and their keys, and refuse every line that is neither, nor a comment."""
+    """Parse sections and keys; raise ConfigError for a line that is not a section, a key or a comment."""
     values: Values = {}
     section, key_indent = "", None
     for number, line in enumerate(lines, start=1):
@@ -213,51 +213,53 @@ def from_lines(file: Path, lines: Iterable[str]) -> Values:
         if not content or content.startswith(("#", ";")):
             continue
         if key_indent is not None and indent > key_indent:
-            raise ConfigError(f"{where}: is indented under a key. A value stands on one line, right after its key.")
+            raise ConfigError(f"{where}: the line is indented under a key. Write the value on the line of its key.")
         if header := HEADER.fullmatch(content):
             section, key_indent = known_section(header[1], where), None
         elif (pair := PAIR.fullmatch(content)) and section:
             key, key_indent = known_key(section, pair[1], where), indent
             if before := values.get((section, key)):
-                raise ConfigError(f"{where}: [{section}] {key} is set in {before.where} already. Remove one of them.")
-            values[section, key] = Given(unquote(pair[2], f"{where}: [{section}] {key}"), where)
+                raise ConfigError(f"{where}: [{section}] {key} is already set in {before.where}. Remove one of them.")
+            values[section, key] = RawValue(unquote(pair[2], f"{where}: [{section}] {key}"), where)
         elif pair:
-            raise ConfigError(f"{where}: stands before the first section. Put it under its [SECTION].")
+            raise ConfigError(f"{where}: the key is before the first section. Put it under its [SECTION].")
         else:
-            raise ConfigError(f"{where}: is not a [SECTION], a KEY = value or a # comment. Correct or remove it.")
+            raise ConfigError(
+                f"{where}: the line is not a [SECTION], a KEY = value or a # comment. Correct or remove it."
+            )
     return values
 
 
-def unquote(text: str, what: str) -> str:
-    """Take a pair of quotes off a value."""
+def unquote(text: str, where: str) -> str:
+    """Remove the quotes around a value."""
     if not text.startswith(("'", '"')):
         return text
     if len(text) == 1 or text[-1] != text[0]:
-        raise ConfigError(f"{what} opens a quote that its last character does not close. Close it.")
+        raise ConfigError(f"{where} begins with a quote and does not end with the same quote. Add or remove one.")
     return text[1:-1]
 
 
 def known_section(name: str, where: str) -> str:
-    """Spell a section as it is declared, or say which one was meant."""
+    """Return a section's declared spelling; raise ConfigError for an unknown section."""
     if name.upper() not in KEYS:
         raise ConfigError(f"{where}: there is no section [{name}]. The nearest is [{nearest(name, KEYS)}].")
     return name.upper()
 
 
 def known_key(section: str, name: str, where: str) -> str:
-    """Spell a key as it is declared, or say which one was meant."""
+    """Return a key's declared spelling; raise ConfigError for an unknown key."""
     if name.upper() not in KEYS[section]:
         raise ConfigError(f"{where}: [{section}] has no key {name}. The nearest is {nearest(name, KEYS[section])}.")
     return name.upper()
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Choose the name that looks most like the given one, however little that is."""
+    """Return the name most similar to the given one, even if none is close."""
     return difflib.get_close_matches(name.upper(), list(names), n=1, cutoff=0)[0]
 
 
 def from_environment(environ: Mapping[str, str]) -> Values:
-    """Read the variables named after a section; others that begin with SPARKIFY_ are none of ours."""
+    """Read the variables named after a section; other variables that begin with SPARKIFY_ are ignored."""
     values: Values = {}
     for section, keys in KEYS.items():
         prefix = f"{ENVIRONMENT_PREFIX}{section}_"
@@ -266,15 +268,15 @@ def from_environment(environ: Mapping[str, str]) -> Values:
                 continue
             key = variable.removeprefix(prefix)
             if key not in keys:
-                meant = prefix + nearest(key, keys)
-                raise ConfigError(f"{variable}: [{section}] has no key {key}. The nearest is {meant}.")
-            if environ[variable]:  # an empty one leaves the file's value in force
-                values[section, key] = Given(environ[variable], variable)
+                suggestion = prefix + nearest(key, keys)
+                raise ConfigError(f"{variable}: [{section}] has no key {key}. The nearest is {suggestion}.")
+            if environ[variable]:  # an empty variable keeps the file's value
+                values[section, key] = RawValue(environ[variable], variable)
     return values
 
 
 def from_command_line(section: str, key: str, option: str, text: str | None) -> Values:
-    """Read an option; an empty one is a mistake (an unset shell variable), and no reason to load something else."""
+    """Read an option; raise ConfigError for an empty value, which usually comes from an unset shell variable."""
     if text == "":
-        raise ConfigError(f"{option} is empty. Give it a value, or leave it out.")
-    return {} if text is None else {(section, key): Given(text, option)}
+        raise ConfigError(f"{option} is empty. Give it a value, or omit it.")
+    return {} if text is None else {(section, key): RawValue(text, option)}

@@ -1,26 +1,27 @@
-"""What can go wrong, as one tree.
+"""The errors of sparkify form one tree.
 
-    SparkifyError         exit code 1: failed, and nothing changed
+    SparkifyError         exit code 1: the command failed, and nothing changed
     ├── ConfigError       exit code 2: wrong usage, in dwh.cfg, the environment or on the command line
-    ├── SourceError       a file or folder that cannot be listed or read
-    │   ├── BadFile            one file: a run may leave it out
-    │   ├── SourceChanged      an object that is no more what was listed: it waits for the next run
-    │   └── SourceUnreachable  S3 itself refuses or cannot be reached: no one file is at fault
-    ├── WarehouseError    a warehouse that cannot be reached, or refuses
-    │   ├── Denied        the login lacks a right
-    │   ├── StillNeeded   what was to be dropped has something of somebody else's standing on it
-    │   ├── CommitUnknown the connection was lost while committing: the ledger knows how that ended
-    │   └── Transient     nothing was published, and the reason can pass: another try may go well
-    ├── ClusterError      a cluster that cannot be set up, found or torn down
+    ├── SourceError       a file or folder cannot be listed or read
+    │   ├── BadFile            one file cannot be read: a run can skip it
+    │   ├── SourceChanged      an object changed after it was listed: the next run loads it
+    │   └── SourceUnreachable  S3 denies access or cannot be reached: skipping a file would not help
+    ├── WarehouseError    the warehouse cannot be reached, or rejects a statement
+    │   ├── Denied        the login lacks a permission
+    │   ├── StillNeeded   a table or view cannot be dropped: an object that sparkify did not create depends on it
+    │   ├── CommitUnknown the connection was lost during a commit: the ledger shows whether it succeeded
+    │   └── Transient     nothing was published, and a retry may succeed
+    ├── ClusterError      a cluster cannot be set up, found or torn down
     └── CheckFailed       exit code 3: a check found offending rows, and nothing changed
 
-A message says what, where, and what to do, in that order, and never holds a secret.
-Only `sparkify.cli.main` catches, and only SparkifyError: anything else is a bug and shows its traceback.
+A message reads `where: what is wrong. What to do.`, and never holds a secret.
+Only `sparkify.cli.main` turns a SparkifyError into a message and an exit code. Any other exception is a bug and shows its
+traceback.
 """
 
 
 class SparkifyError(Exception):
-    """Something that the user can put right."""
+    """An error that the user can correct."""
 
     exit_code = 1
 
@@ -39,37 +40,37 @@ class BadFile(SourceError):
     """One file cannot be read."""
 
     def __init__(self, problem: str, remedy: str) -> None:
-        """Say what is wrong, with the file's path before it, and what to do."""
+        """Build the message from `path: what is wrong` and a remedy, both without a full stop."""
         super().__init__(f"{problem}. {remedy}, or pass --skip-bad-files.")
-        self.of_skipped = f"{problem}. {remedy}."  # for who has passed it
+        self.of_skipped = f"{problem}. {remedy}."  # the message when --skip-bad-files is set
 
 
 class SourceChanged(SourceError):
-    """An object is no more what was listed."""
+    """An object changed after it was listed."""
 
 
 class SourceUnreachable(SourceError):
-    """S3 itself refuses or cannot be reached: to leave out a file would not help."""
+    """S3 denies access or cannot be reached, so skipping a file would not help."""
 
 
 class WarehouseError(SparkifyError):
-    """The warehouse cannot be reached, or refuses what was asked."""
+    """The warehouse cannot be reached, or rejects a statement."""
 
 
 class Denied(WarehouseError):
-    """The login lacks a right."""
+    """The login lacks a permission."""
 
 
 class StillNeeded(WarehouseError):
-    """What was to be dropped has something of somebody else's standing on it."""
+    """A table or view cannot be dropped, because an object that sparkify did not create depends on it."""
 
 
 class CommitUnknown(WarehouseError):
-    """The connection was lost while committing."""
+    """The connection was lost during a commit."""
 
 
 class Transient(WarehouseError):
-    """The warehouse refused for a reason that can pass: a conflict, a restart, a connection that was lost."""
+    """A temporary failure of the warehouse: a conflict, a restart or a lost connection."""
 
 
 class ClusterError(SparkifyError):
@@ -77,6 +78,6 @@ class ClusterError(SparkifyError):
 
 
 class CheckFailed(SparkifyError):
-    """A check found rows that must not be there."""
+    """A check found offending rows."""
 
     exit_code = 3
