@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -14,7 +14,7 @@ import pytest
 from tests.promises import deliveries
 from tests.promises.records import misread
 from tests.support.postgres import Server
-from tests.support.sandbox import Sandbox
+from tests.support.sandbox import Sandbox, Warehouses
 
 from sparkify.cli.main import main
 from sparkify.config import Config
@@ -34,7 +34,7 @@ def event(**values: object) -> str:
 @pytest.mark.parametrize("size", [1, 1 << 30])
 @pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
 def test_corrected_file_stands_in_the_order_of_files_whatever_the_batches(
-    make_warehouse: Callable[[], Sandbox], size: int, names: tuple[str, str]
+    make_warehouse: Warehouses, size: int, names: tuple[str, str]
 ) -> None:
     """A corrected file and a new one contradict each other: the batches that they come in do not decide."""
     corrected, new = names
@@ -51,7 +51,7 @@ def test_corrected_file_stands_in_the_order_of_files_whatever_the_batches(
 
 def test_many_tiny_files_are_several_batches(warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch holds so many files at most, however small they are, since each costs memory until it is published."""
-    monkeypatch.setattr("sparkify.sources.listing.MOST_FILES", 2)
+    monkeypatch.setattr("sparkify.sources.listing.MAX_BATCH_FILES", 2)
     for number in range(5):
         (warehouse.log_data / f"{number}.json").write_text(event(sessionId=number))
     summary = warehouse.etl()
@@ -83,7 +83,7 @@ def test_first_runs_of_several_at_once_do_not_collide(postgres: Server, tmp_path
 
 @pytest.mark.parametrize("size", [1, 1 << 30])
 @pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
-def test_no_value_is_taken_for_none(make_warehouse: Callable[[], Sandbox], size: int, names: tuple[str, str]) -> None:
+def test_no_value_is_taken_for_none(make_warehouse: Warehouses, size: int, names: tuple[str, str]) -> None:
     """Of two events with one key, the one without a status is the last in order, whatever status the other has."""
     warehouse = make_warehouse()
     for name, status in zip(names, (-1, None), strict=True):
@@ -94,9 +94,7 @@ def test_no_value_is_taken_for_none(make_warehouse: Callable[[], Sandbox], size:
 
 @pytest.mark.parametrize("size", [1, 1 << 30])
 @pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
-def test_song_of_a_page_view_decides_nothing(
-    make_warehouse: Callable[[], Sandbox], size: int, names: tuple[str, str]
-) -> None:
+def test_song_of_a_page_view_decides_nothing(make_warehouse: Warehouses, size: int, names: tuple[str, str]) -> None:
     """Of two page views with one key, what they say of a song, which the warehouse does not keep, is not compared."""
     warehouse = make_warehouse()
     for name, said in zip(names, ({"auth": "B", "song": "x"}, {"auth": "A"}), strict=True):
@@ -108,7 +106,7 @@ def test_song_of_a_page_view_decides_nothing(
 @pytest.mark.parametrize("size", [1, 1 << 30])
 @pytest.mark.parametrize("was_there", [True, False])
 def test_corrected_file_replaces_only_its_own_event_in_a_tie(
-    make_warehouse: Callable[[], Sandbox], size: int, *, was_there: bool
+    make_warehouse: Warehouses, size: int, *, was_there: bool
 ) -> None:
     """Where events of two sessions tie for a user's latest, a file delivered again corrects its own, not the other."""
     warehouse = make_warehouse()
@@ -126,7 +124,7 @@ def test_corrected_file_replaces_only_its_own_event_in_a_tie(
     assert warehouse.query("select level from users") == [("free",)]
 
 
-def test_zero_has_no_sign(make_warehouse: Callable[[], Sandbox]) -> None:
+def test_zero_has_no_sign(make_warehouse: Warehouses) -> None:
     """Of two numbers that are equal, it makes no difference which came first."""
     for first, second in (("-0.0", "0"), ("0", '"-0"')):
         warehouse = make_warehouse()

@@ -85,12 +85,12 @@ def told(warehouse: Sandbox, capsys: pytest.CaptureFixture[str]) -> Told:
 
 
 FAULTS: dict[str, tuple[str, Mapping[str, Any], str]] = {
-    "SlowDown": ("refuse", {"status": 503, "code": "SlowDown"}, "S3 answers 503 SlowDown"),
-    "InternalError": ("refuse", {"status": 500, "code": "InternalError"}, "S3 answers 500 InternalError"),
-    "reset": ("reset", {}, "the connection breaks off, several times over"),
-    "truncated": ("truncate", {}, "the connection breaks off, several times over"),
-    "stalled": ("stall", {}, "nothing came for 0.3 seconds, several times over"),
-    "silent": ("stall", {"sent": 0}, "nothing came for 0.3 seconds, several times over"),
+    "SlowDown": ("refuse", {"status": 503, "code": "SlowDown"}, "S3 returned 503 SlowDown"),
+    "InternalError": ("refuse", {"status": 500, "code": "InternalError"}, "S3 returned 500 InternalError"),
+    "reset": ("reset", {}, "the connection was lost on every attempt"),
+    "truncated": ("truncate", {}, "the connection was lost on every attempt"),
+    "stalled": ("stall", {}, "every attempt stalled for 0.3 seconds"),
+    "silent": ("stall", {"sent": 0}, "every attempt stalled for 0.3 seconds"),
 }
 
 
@@ -107,7 +107,7 @@ def test_fault_is_retried_and_then_fails_the_run(
     in_memory: int,
 ) -> None:
     """A fault that lasts fails the run with the object's name, --skip-bad-files or not; one that passes, not at all."""
-    monkeypatch.setattr(cache, "IN_MEMORY", in_memory)
+    monkeypatch.setattr(cache, "MAX_IN_MEMORY", in_memory)
     monkeypatch.setattr(fast_path, "MIN_SIZE", in_memory)
     getattr(server, name)("GetObject", KEY, **how)
     assert told.by("--skip-bad-files").startswith(f"s3://bucket/{KEY}: {message}")
@@ -139,13 +139,13 @@ REFUSALS: dict[str, tuple[str, int, str, str]] = {
         "ListObjectsV2",
         403,
         "AccessDenied",
-        f"{SONGS}: S3 refuses access (AccessDenied). Allow s3:ListBucket on arn:aws:s3:::bucket.",
+        f"{SONGS}: S3 denies access (AccessDenied). Allow s3:ListBucket on arn:aws:s3:::bucket.",
     ),
     "may not read": (
         "GetObject",
         403,
         "AccessDenied",
-        f"s3://bucket/{KEY}: S3 refuses access (AccessDenied). Allow s3:GetObject on arn:aws:s3:::bucket/{KEY}.",
+        f"s3://bucket/{KEY}: S3 denies access (AccessDenied). Allow s3:GetObject on arn:aws:s3:::bucket/{KEY}.",
     ),
     "expired": ("ListObjectsV2", 400, "ExpiredToken", f"{SONGS}: {EXPIRED}"),
     "expired meanwhile": ("GetObject", 400, "ExpiredToken", f"s3://bucket/{KEY}: {EXPIRED}"),
@@ -171,7 +171,7 @@ REFUSALS: dict[str, tuple[str, int, str, str]] = {
         "GetObject",
         403,
         "InvalidObjectState",
-        f"s3://bucket/{KEY}: is archived (S3 Glacier). Restore it with `aws s3api restore-object`, or pass"
+        f"s3://bucket/{KEY}: the object is archived (S3 Glacier). Restore it with `aws s3api restore-object`, or pass"
         " --skip-bad-files.",
     ),
 }
@@ -207,18 +207,18 @@ def test_bucket_that_does_not_exist_is_named(server: S3, told: Told) -> None:
     """A misspelt bucket is told as such."""
     no_bucket = "there is no such bucket. Check its name, and AWS_ENDPOINT_URL if it is set."
     assert told.by(log_data="s3://buckett/log_data") == f"s3://buckett: {no_bucket}"
-    assert told.by(log_data="s3://no_bucket!/a") == "s3://no_bucket!: is no name that a bucket can have. Correct it."
-    assert told.by(log_data="s3://") == "s3://: names no bucket. Write it like s3://bucket/folder."
+    assert told.by(log_data="s3://no_bucket!/a") == "s3://no_bucket!: this is not a valid bucket name. Correct it."
+    assert told.by(log_data="s3://") == "s3://: the URL names no bucket. Write it like s3://bucket/folder."
     assert server.asked("GetObject") == []
 
 
 def test_prefix_that_holds_nothing_is_an_error(server: S3, told: Told, warehouse: Sandbox) -> None:
     """A misspelt prefix must not pass for one where nothing is new; one that holds no JSON is told."""
-    message = "there is nothing under this prefix. Set [S3] LOG_DATA or --log-data."
+    message = "there are no objects under this prefix. Set [S3] LOG_DATA or --log-data."
     assert told.by(log_data="s3://bucket/log_dat") == f"s3://bucket/log_dat: {message}"
     server.put("s3://bucket/notes/a.txt", "")
     assert warehouse.etl("s3://bucket/notes", SONGS).files_listed == 1
-    assert warehouse.said == ["s3://bucket/notes: holds no .json or .json.gz file"]
+    assert warehouse.narration == ["s3://bucket/notes: contains no .json or .json.gz file."]
 
 
 def test_bucket_in_any_region_is_found(s3: S3, warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,8 +246,8 @@ def test_region_that_is_not_told_is_asked_for(server: S3, told: Told) -> None:
     server.refuse("HeadBucket", status=403, code="AccessDenied")
     server.refuse("ListObjectsV2", status=301, code="PermanentRedirect")
     assert told.by() == (
-        f"{SONGS}: the bucket is in another region (a redirect), which S3 does not tell us."
-        " Set AWS_DEFAULT_REGION to it."
+        f"{SONGS}: the bucket is in another region, which S3 does not name (a redirect)."
+        " Set AWS_DEFAULT_REGION to that region."
     )
 
 
@@ -271,7 +271,7 @@ def test_endpoint_that_is_no_url_is_told_without_its_password(
     """What AWS_ENDPOINT_URL holds is shown where it cannot be used, but not the login in it."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     line = told.by()
-    assert line.startswith("s3://bucket: AWS's settings cannot be used (")
+    assert line.startswith("s3://bucket: the AWS settings cannot be used (")
     assert endpoint.partition("@")[2] in line
     assert "s3cret" not in line
     assert server.requests == []
@@ -284,7 +284,7 @@ def test_no_credentials_are_told(server: S3, told: Told, monkeypatch: pytest.Mon
     """Without any credentials, the ways to give some are told."""
     for variable in CREDENTIALS:
         monkeypatch.delenv(variable)
-    assert told.by() == f"s3://bucket: there are no AWS credentials. {LOG_IN}"
+    assert told.by() == f"s3://bucket: no AWS credentials were found. {LOG_IN}"
     assert server.requests == []
 
 
@@ -292,7 +292,7 @@ def test_profile_that_does_not_exist_is_told(server: S3, told: Told, monkeypatch
     """A misspelt profile is told by its name."""
     monkeypatch.setenv("AWS_PROFILE", "prodd")
     what = "The config profile (prodd) could not be found"
-    assert told.by() == f"AWS: {what}. Set AWS_PROFILE to one of ~/.aws/config, or unset it."
+    assert told.by() == f"AWS: {what}. Set AWS_PROFILE to a profile of ~/.aws/config, or unset it."
     assert server.requests == []
 
 
@@ -327,7 +327,7 @@ def test_role_that_may_not_be_assumed_is_told(
     (tmp_path / "aws-config").write_text(role + "region = us-east-1\n" + keys_of_base)
     monkeypatch.setenv("AWS_PROFILE", "analyst")
     line = told.by()
-    assert line.startswith("s3://bucket: AWS's settings cannot be used (An error occurred")
+    assert line.startswith("s3://bucket: the AWS settings cannot be used (An error occurred")
     assert "AssumeRole" in line
     assert server.asked("HeadBucket") == []
 
@@ -354,7 +354,7 @@ def test_login_that_ends_meanwhile_is_told(
     credentials = made.get_credentials()
     server.when("HeadBucket", None, lambda: monkeypatch.setattr(credentials, "get_frozen_credentials", fails))
     monkeypatch.setattr(s3, "session", lambda _: made)
-    assert told.by() == f"{SONGS}: AWS gives no credentials any more ({reason}). Log in, then run again."
+    assert told.by() == f"{SONGS}: the AWS credentials cannot be renewed ({reason}). Log in, then run again."
 
 
 def test_certificates_of_ones_own_authority_are_trusted(
@@ -376,7 +376,7 @@ def test_certificates_that_are_missing_are_told(
 ) -> None:
     """AWS_CA_BUNDLE must name a file."""
     monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "none.pem"))
-    assert told.by().startswith("s3://bucket: AWS's settings cannot be used (")
+    assert told.by().startswith("s3://bucket: the AWS settings cannot be used (")
     assert server.asked("ListObjectsV2") == []
 
 
@@ -420,7 +420,7 @@ def test_missing_client_is_told(server: S3, told: Told, monkeypatch: pytest.Monk
         return known(name, *arguments)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    assert told.by() == "s3://bucket needs the AWS clients: pip install 'sparkify-warehouse[aws]'"
+    assert told.by() == ("s3://bucket: the AWS clients are not installed. Run `pip install 'sparkify-warehouse[aws]'`.")
     assert server.requests == []
 
 
@@ -451,7 +451,7 @@ def test_refused_write_says_what_is_missing(server: S3) -> None:
     bucket = s3.bucket("bucket", Aws())
     server.refuse("PutObject", status=403, code="AccessDenied")
     server.refuse("DeleteObjects", status=403, code="AccessDenied")
-    refused = "S3 refuses access \\(AccessDenied\\). Allow s3:{} on arn:aws:s3:::bucket/stage/a."
+    refused = "S3 denies access \\(AccessDenied\\). Allow s3:{} on arn:aws:s3:::bucket/stage/a."
     with pytest.raises(SourceError, match=refused.format("PutObject")):
         bucket.put("stage/a", b"")
     with pytest.raises(SourceError, match=refused.format("DeleteObject")):

@@ -209,7 +209,7 @@ def test_empty_value_is_a_mistake(sparkify: Sparkify, command: list[str]) -> Non
     """An unset shell variable is wrong usage; nothing is written, least of all where we are."""
     said = sparkify(*command, "")
     assert (said.code, said.out) == (2, "")
-    assert f"{command[1]}: is empty." in said.err or f"{command[1]} is empty." in said.err
+    assert f"{command[1]}: the path is empty." in said.err or f"{command[1]} is empty." in said.err
     assert list(Path().iterdir()) == []
 
 
@@ -261,7 +261,7 @@ def test_run_without_anything_new_says_so(reading: Sparkify) -> None:
     before = everything()
     said = reading("etl")
     assert said.code == 0
-    assert said.out.startswith("Nothing new: all 6 files are in sparkify.duckdb already.")
+    assert said.out.startswith("Nothing new: all 6 files are already in sparkify.duckdb.")
     assert everything() == before
 
 
@@ -341,7 +341,7 @@ def test_named_file_that_is_no_json_is_refused(sparkify: Sparkify, name: str) ->
     Path(name).write_text("[CLUSTER]\nDB_PASSWORD = hunter2\n")
     said = sparkify("etl", "--log-data", name)
     assert (said.code, said.out) == (1, "")
-    assert said.err.startswith(f"sparkify: {name}: is no .json or .json.gz file.")
+    assert said.err.startswith(f"sparkify: {name}: this is not a .json or .json.gz file.")
     assert not Path("sparkify.duckdb").exists()
 
 
@@ -407,7 +407,7 @@ def test_argument_that_is_no_text_is_wrong_usage(arguments: str) -> None:
         [sys.executable, "-m", "sparkify", *arguments.encode("latin-1").split()], capture_output=True, check=False
     )
     assert (ended.returncode, ended.stdout) == (2, b"")
-    assert ended.stderr == b"sparkify: b'\\xff': is no text in this locale. Write it in UTF-8.\n"
+    assert ended.stderr == b"sparkify: b'\\xff': the argument is not text in this locale. Write it in UTF-8.\n"
 
 
 @pytest.mark.parametrize("command", [["query", "select 1"], ["check"], ["etl"]])
@@ -422,7 +422,7 @@ def test_interrupted_command_says_what_fits_it(
     monkeypatch.setattr(connect, "warehouse_class", interrupt)
     said = reading(*command)
     assert (said.code, said.out) == (130, "")
-    what_now = " What was published before is whole; run again to go on." if command == ["etl"] else ""
+    what_now = " Batches published before are complete. Run again to load the rest." if command == ["etl"] else ""
     assert said.err == f"sparkify: interrupted.{what_now}\n"
 
 
@@ -458,7 +458,7 @@ def test_create_tables_asks_on_a_terminal(answer: str, kept: bool) -> None:
     before = everything()
     code, shown = on_terminal("create-tables", answer=answer)
     assert code == 0
-    assert f"sparkify.duckdb holds {sum(map(len, before.values()))} rows. Drop all? [y/N]" in shown
+    assert f"sparkify.duckdb holds {sum(map(len, before.values()))} rows. Drop all of them? [y/N]" in shown
     assert (everything() == before) is kept
     assert any(everything().values()) is kept
 
@@ -533,7 +533,7 @@ def test_report_of_days_without_data_leaves_the_last_one(reading: Sparkify, tmp_
     out.write_text("<!doctype html>good")
     said = reading("report", *days, "--out", str(out))
     assert (said.code, said.out) == (2, "")
-    assert f"sparkify: {' '.join(days)}: there is nothing in these days. The data goes from 2018-11-01 to " in said.err
+    assert f"sparkify: {' '.join(days)}: there is no data in this period. Choose days from 2018-11-01 to " in said.err
     assert out.read_text() == "<!doctype html>good"
 
 

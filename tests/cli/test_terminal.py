@@ -83,7 +83,7 @@ def test_unknown_keys_are_shown_up_to_twenty_and_do_not_steer_the_terminal(
     said: dict[str, Any] = dict.fromkeys([RED, *keys], 1)
     write(warehouse.log_data / "a.json", view(1, **said))
     shown = run("etl", *sources)
-    ignored = f"Ignored keys that no event has by contract: {AS_ESCAPES}, {', '.join(keys[:19])} and 1,005 more\n"
+    ignored = f"Ignored unknown keys in events: {AS_ESCAPES}, {', '.join(keys[:19])} and 1,005 more\n"
     assert ignored in shown
     assert steers(shown) == []
 
@@ -93,7 +93,7 @@ def test_as_many_keys_as_are_named_are_all(run: Run, warehouse: Sandbox, sources
     keys = [f"key {number:04}" for number in range(20)]
     said: dict[str, Any] = dict.fromkeys(keys, 1)
     write(warehouse.log_data / "a.json", view(1, **said))
-    assert f"by contract: {', '.join(keys)}\n" in run("etl", *sources)
+    assert f"in events: {', '.join(keys)}\n" in run("etl", *sources)
 
 
 def test_progress_is_shown_on_stderr(warehouse: Sandbox, sources: list[str], tmp_path: Path) -> None:
@@ -120,6 +120,6 @@ def test_question_that_is_interrupted_changes_nothing_and_says_so(
     before = warehouse.contents()
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True, readline=interrupt))
     shown = run("create-tables")
-    assert "Drop all? [y/N]" in shown
+    assert "Drop all of them? [y/N]" in shown
     assert shown.endswith("sparkify: interrupted. Nothing was changed.\n")
     assert warehouse.contents() == before

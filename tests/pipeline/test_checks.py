@@ -28,7 +28,7 @@ class Case(NamedTuple):
 
 PLAY = "songplay_id = (select min(songplay_id) from songplays where song_id is not null)"
 VIEW = "page_view_id = (select min(page_view_id) from page_views)"
-TRACK_DIFFERS = ("every_play_says_what_its_track_says",)
+TRACK_DIFFERS = ("every_play_agrees_with_its_track",)
 
 CASES = [
     Case("artist_ids_are_unique", "insert into artists select * from artists where artist_id = 'ARKNOWN'"),
@@ -47,8 +47,8 @@ CASES = [
     Case("every_play_has_its_track", f"update songplays set track_id = null where {PLAY}"),
     Case("every_play_has_its_user", f"update songplays set user_id = 'ghost' where {PLAY}"),
     Case("every_play_has_its_user", f"update songplays set user_id = null where {PLAY}"),
-    Case("every_play_says_what_its_track_says", f"update songplays set song_id = null where {PLAY}"),
-    Case("every_play_says_what_its_track_says", f"update songplays set artist_id = null where {PLAY}"),
+    Case("every_play_agrees_with_its_track", f"update songplays set song_id = null where {PLAY}"),
+    Case("every_play_agrees_with_its_track", f"update songplays set artist_id = null where {PLAY}"),
     Case("every_song_has_its_artist", "insert into songs (song_id, artist_id) values ('SONEW', 'ghost')"),
     Case("every_track_has_its_artist", "insert into tracks (track_id, artist_id) values ('new', 'ghost')"),
     Case("every_track_has_its_song", "insert into tracks (track_id, song_id) values ('new', 'ghost')"),
@@ -124,7 +124,7 @@ def test_message_names_the_check_and_its_rows(engine: Warehouse) -> None:
     first, *rows, advice = str(failed.value).splitlines()
     assert "every track has its song" in first
     assert rows == ["  track_id = new, song_id = ghost"]
-    assert "Correct those records" in advice
+    assert "Correct these records" in advice
 
 
 def test_message_shows_ten_rows_and_counts_the_others(engine: Warehouse) -> None:

@@ -1,7 +1,7 @@
-"""The warehouse computed a second time: from the contract, with dictionaries and loops, without the product's code.
+"""The warehouse computed a second time, from the rules alone, with dictionaries and loops and without product code.
 
-`warehouse(runs)` takes what each run finds and returns the rows that must then stand in every table. It raises
-`Conflict` where two records contradict each other and the contract leaves the winner open.
+`warehouse(runs)` takes the files that each run finds, and returns the rows that every table must then hold. It raises
+`Conflict` where two records contradict each other and the rules do not name a winner.
 """
 
 import gzip
@@ -19,7 +19,6 @@ Row = tuple[Any, ...]
 Pairs = list[tuple[str, Any]]
 Values = dict[str, Any]
 
-# Text columns, and how many bytes of UTF-8 each takes after the repair; whole numbers; other numbers; required columns.
 WIDTHS: dict[Kind, dict[str, int]] = {
     "events": {
         "artist": 512,
@@ -37,6 +36,8 @@ WIDTHS: dict[Kind, dict[str, int]] = {
     },
     "songs": {"artist_id": 64, "artist_location": 512, "artist_name": 512, "song_id": 64, "title": 512},
 }
+"""Text column → how many bytes of UTF-8 it takes, after the text repair."""
+
 WHOLE: dict[Kind, tuple[str, ...]] = {
     "events": ("ts", "sessionId", "itemInSession", "status", "registration"),
     "songs": ("num_songs", "year"),
@@ -54,7 +55,7 @@ REPAIRED = {"song", "artist", "location", "firstName", "lastName", "title", "art
 PUNCTUATION = str.maketrans("\x13\x14\x18\x19\x1c\x1d", "\u2013\u2014\u2018\u2019\u201c\u201d")
 
 EPOCH = datetime.fromtimestamp(0, UTC).replace(tzinfo=None)
-LAST_MILLISECOND = 253_402_300_799_999  # of the year 9999
+LAST_MILLISECOND = 253_402_300_799_999  # the last one of the year 9999
 LONGEST_RECORD = 4_194_304  # bytes
 LONGEST_DURATION = 1e15  # seconds
 
@@ -63,11 +64,11 @@ WHITESPACE = " \t\r\n"
 BLANK = re.compile(r"[ \t\r\n]*")
 NUMERIC = re.compile(r"\s*-?([0-9]+\.?|[0-9]*\.[0-9]+)([eE][+-]?[0-9]+)?\s*", re.ASCII)
 STRING_OR_BRACE = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[{}"]')
-NOT_UTF8 = re.compile("[\udc80-\udcff]")  # what the error handler "surrogateescape" makes of bytes that are not UTF-8
+NOT_UTF8 = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8, as the error handler "surrogateescape" reads them
 
 
 class Conflict(Exception):
-    """Two records contradict each other, and the contract does not say which one wins."""
+    """Two records contradict each other, and the rules do not name a winner."""
 
 
 class Rejected(ValueError):
@@ -76,7 +77,7 @@ class Rejected(ValueError):
 
 @dataclass(frozen=True)
 class Delivered:
-    """One file as a run finds it; the same path with the same content as before counts as already loaded."""
+    """One file as a run finds it. The same path with the same content as before counts as already loaded."""
 
     kind: Kind
     path: str  # below the folder of its kind
@@ -84,21 +85,21 @@ class Delivered:
 
 
 class Number(str):
-    """A JSON number, as it is written."""
+    """A JSON number, as written."""
 
 
 class Event(NamedTuple):
-    """One accepted event: its fact, and what it says of its user."""
+    """One accepted event: its fact, and its values of the user."""
 
     table: str
     key: str
-    fact: Row  # a play carries its track in the last place, and not yet its song and artist
+    fact: Row  # a play's last value is its track; song and artist are added later
     user: Row | None
     recency: tuple[int, int]
 
 
 class Song(NamedTuple):
-    """One accepted record of the catalogue; the first six are the columns of `songs`."""
+    """One accepted record of the catalogue; the first six values are the columns of `songs`."""
 
     song_id: str
     title: str | None
@@ -114,8 +115,11 @@ class Song(NamedTuple):
 def warehouse(runs: Iterable[Sequence[Delivered]]) -> dict[str, list[Row]]:
     """Return the sorted rows of every table after these runs.
 
-    In `songplays` the track itself (title, artist_name, duration) stands in place of track_id, and `tracks` has no
-    track_id. `rejected` holds (kind, path, line) once for each rejected record.
+    `songplays` has the track itself (title, artist_name, duration) in place of track_id, and `tracks` has no track_id.
+    `rejected` holds (kind, path, line) for each rejected record.
+
+    Files are taken in order of their paths, by code point. A new song record replaces an earlier one with its song_id.
+    Events of a file that was loaded before replace the events with their keys; other events must not contradict them.
     """
     loaded: dict[tuple[Kind, str], bytes] = {}
     events: dict[tuple[str, str], Event] = {}
@@ -147,14 +151,14 @@ def warehouse(runs: Iterable[Sequence[Delivered]]) -> dict[str, list[Row]]:
 
 
 def add(event: Event, events: dict[tuple[str, str], Event]) -> None:
-    """Take an event in; a second one with its key must say the same."""
+    """Add an event. A second event with its key must be equal."""
     known = events.setdefault((event.table, event.key), event)
     if known != event:
         raise Conflict(f"{event.table} {event.key}: {known} and {event}")
 
 
 def replace(events: dict[tuple[str, str], Event], changed: dict[tuple[str, str], Event]) -> None:
-    """Let the events of changed files take the place of those with the same key."""
+    """Replace events by those of changed files. An event must not move from one fact table to the other."""
     for table, key in changed:
         other = ("page_views" if table == "songplays" else "songplays", key)
         if other in events and other not in changed:
@@ -166,7 +170,7 @@ def replace(events: dict[tuple[str, str], Event], changed: dict[tuple[str, str],
 
 
 def is_skipped(path: str) -> bool:
-    """Tell whether a file is none of ours: by its ending, or by a file or folder name that begins with . or _."""
+    """Return whether a file is not read: by its suffix, or because a name in its path begins with . or _."""
     hidden = any(name.startswith((".", "_")) for name in path.split("/"))
     return hidden or not path.endswith((".json", ".json.gz"))
 
@@ -187,7 +191,12 @@ def records(file: Delivered) -> Iterator[tuple[int, Pairs | None]]:
 
 
 def next_piece(text: str, start: int) -> tuple[Pairs | None, int]:
-    """Read one object from `start`, or else find where the broken piece ends that begins there."""
+    """Read the object at `start`, or find the end of the broken piece there.
+
+    A piece that does not begin with a brace ends with its line, and one that begins with a bracket at the next line
+    that begins with a brace. A broken object ends at its closing brace, else with its line if that ends with a brace,
+    else at the next line that begins with a brace.
+    """
     line_end = find(text, "\n", start)
     line = text[start:line_end].rstrip(WHITESPACE)
     next_object = find(text, "\n{", start)
@@ -203,7 +212,7 @@ def next_piece(text: str, start: int) -> tuple[Pairs | None, int]:
         pairs, end = None, closed
     rest = text[end:line_end].strip(WHITESPACE)
     if rest and line.endswith("}") and begins_its_line and not rest.startswith("{"):
-        return None, line_end  # one candidate, and not an object: {"page": "Home"}}
+        return None, line_end  # The line is one piece, and not an object, such as {"page": "Home"}}.
     record = text[start:end]
     if NOT_UTF8.search(record) or len(record.encode("utf-8", "surrogateescape")) > LONGEST_RECORD:
         pairs = None
@@ -211,11 +220,11 @@ def next_piece(text: str, start: int) -> tuple[Pairs | None, int]:
 
 
 def closing_brace(text: str, start: int, stop: int) -> int | None:
-    """Return where the object ends whose brace opens at `start`, by its braces outside of strings."""
+    """Return where the object that opens at `start` ends, counting braces outside strings; else None."""
     depth = 0
     for token in STRING_OR_BRACE.finditer(text, start, stop):
         if token[0] == '"':
-            return None  # a string that its line does not close
+            return None  # The line ends inside a string.
         depth += {"{": 1, "}": -1}.get(token[0], 0)
         if depth == 0:
             return token.end()
@@ -223,24 +232,24 @@ def closing_brace(text: str, start: int, stop: int) -> int | None:
 
 
 def find(text: str, wanted: str, start: int) -> int:
-    """Return where `wanted` is next, or the end of the text."""
+    """Return where `wanted` occurs next, or the end of the text."""
     found = text.find(wanted, start)
     return len(text) if found < 0 else found
 
 
 def skip_blank(text: str, start: int) -> int:
-    """Return where the next text begins that is not whitespace."""
+    """Return where the next character that is not whitespace is."""
     blank = BLANK.match(text, start)
     return blank.end() if blank else start
 
 
-def refuse_constant(name: str) -> None:
-    """Refuse NaN, Infinity and -Infinity, which are not JSON."""
+def reject_constant(name: str) -> None:
+    """Reject NaN, Infinity and -Infinity, which are not JSON."""
     raise ValueError(name)
 
 
 JSON = json.JSONDecoder(
-    object_pairs_hook=list, parse_int=Number, parse_float=Number, parse_constant=refuse_constant, strict=True
+    object_pairs_hook=list, parse_int=Number, parse_float=Number, parse_constant=reject_constant, strict=True
 )
 
 
@@ -263,7 +272,7 @@ def accepted(kind: Kind, pairs: Pairs | None) -> Values:
 
 
 def known_keys(kind: Kind, pairs: Pairs) -> Values:
-    """Pick the known keys, ignoring case and preferring the exact name."""
+    """Return the values of the known keys. Keys match in any case, and the exact name takes precedence."""
     spellings: dict[str, list[str]] = {}
     for key, _ in pairs:
         spellings.setdefault(key.lower(), []).append(key)
@@ -280,7 +289,7 @@ def known_keys(kind: Kind, pairs: Pairs) -> Values:
 
 
 def as_text(name: str, value: object, width: int) -> str | None:
-    """Return text: a string without blanks at its end, a number as it is written, floats in their shortest form."""
+    """Return text without trailing blanks: a string, a whole number as written, or the shortest form of a float."""
     if value is None or value == "":
         return None
     if not isinstance(value, str):
@@ -327,11 +336,11 @@ def as_number(name: str, value: object) -> float | None:
     number = finite(name, value)
     if name in ("length", "duration") and not 0 <= number < LONGEST_DURATION:
         raise Rejected(f"{name} is out of range")
-    return number + 0.0  # makes -0.0 into 0.0
+    return number + 0.0  # -0.0 becomes 0.0.
 
 
 def finite(name: str, value: str) -> float:
-    """Return a float that is not too large to be one."""
+    """Return a float, or raise Rejected if it is not finite."""
     number = float(value)
     if not math.isfinite(number):
         raise Rejected(f"{name} is too large")
@@ -339,7 +348,7 @@ def finite(name: str, value: str) -> float:
 
 
 def repair(text: str) -> str:
-    """Undo UTF-8 that was read as Latin-1, and punctuation that was cut to its low byte."""
+    """Undo UTF-8 read as Latin-1, at most three times, and restore punctuation truncated to its low byte."""
     for _ in range(3):
         try:
             text = text.encode("latin-1").decode("utf-8")
@@ -357,7 +366,7 @@ def moment(milliseconds: int | None) -> datetime | None:
 
 
 def event_of(values: Values) -> Event:
-    """Turn the values of an event into its fact and its sighting of a user."""
+    """Return the fact of an event and its values of the user."""
     ts, session, item = values["ts"], values["sessionId"], values["itemInSession"]
     user_id, level, page = values["userId"], values["level"], values["page"]
     key = f"{ts}-{session}-{item}-{user_id or ''}"
@@ -374,7 +383,7 @@ def event_of(values: Values) -> Event:
 
 
 def song_of(values: Values) -> Song:
-    """Turn the values of a catalogue record into a song."""
+    """Return the song of a catalogue record. The year 0 becomes null."""
     return Song(
         values["song_id"],
         values["title"],
@@ -389,7 +398,7 @@ def song_of(values: Values) -> Song:
 
 
 def tables(events: list[Event], songs: list[Song], rejected: list[Row]) -> dict[str, list[Row]]:
-    """Derive every table from the events and the songs in force."""
+    """Return every table, derived from the events and the songs in force."""
     plays = [event.fact for event in events if event.table == "songplays"]
     tracks = resolved(plays, songs)
     rows: dict[str, Iterable[Row]] = {
@@ -406,7 +415,11 @@ def tables(events: list[Event], songs: list[Song], rejected: list[Row]) -> dict[
 
 
 def resolved(plays: list[Row], songs: list[Song]) -> dict[Row, Row]:
-    """Give every track that was played its song_id and artist_id, where the catalogue knows them."""
+    """Return each played track with its song_id and artist_id, or nulls.
+
+    A track's song is the one of equal title, artist and duration with the smallest song_id. Without such a song, its
+    artist is the one credited with exactly that name, with the smallest artist_id.
+    """
     recordings: dict[Row, Song] = {}
     artist_ids: dict[str, str] = {}
     for song in sorted(songs, key=lambda song: song.song_id):
@@ -424,7 +437,7 @@ def resolved(plays: list[Row], songs: list[Song]) -> dict[Row, Row]:
 
 
 def users(events: list[Event]) -> list[Row]:
-    """Return each user as their latest event shows them."""
+    """Return each user as of the latest event, by time and then by item."""
     latest: dict[str, Event] = {}
     for event in events:
         if event.user is not None:
@@ -440,7 +453,7 @@ def users(events: list[Event]) -> list[Row]:
 
 
 def artists(songs: list[Song]) -> list[Row]:
-    """Return each artist with the shortest name credited and the most complete place."""
+    """Return each artist with the shortest name credited, then the smallest, and the most complete place."""
     by_artist: dict[str, list[Song]] = {}
     for song in songs:
         by_artist.setdefault(song.artist_id, []).append(song)
@@ -453,13 +466,13 @@ def artists(songs: list[Song]) -> list[Row]:
 
 
 def completeness(place: Row) -> Row:
-    """Order places: coordinates known, then location known, then by location, latitude, longitude."""
+    """Return a key that orders places: with both coordinates first, then with a location, then by the values."""
     location, latitude, longitude = place
     return (latitude is None or longitude is None, location is None, nulls_last(place))
 
 
 def calendar(start_time: datetime) -> Row:
-    """Return the row of `time` for a moment."""
+    """Return the row of `time` for a moment: ISO week, and weekdays from Sunday (0)."""
     return (
         start_time,
         start_time.hour,
@@ -472,5 +485,5 @@ def calendar(start_time: datetime) -> Row:
 
 
 def nulls_last(row: Row) -> Row:
-    """Return a key that orders rows by their columns, null after everything else."""
+    """Return a key that orders rows by their columns, with null after every value."""
     return tuple((value is None, value) for value in row)

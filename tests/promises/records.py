@@ -36,7 +36,7 @@ SONG: dict[str, object] = {
     "year": 1999,
 }
 ABSENT = object()
-"""In the place of a value: the record lacks the key."""
+"""In place of a value: the record lacks the key."""
 
 KINDS: tuple[Kind, ...] = ("events", "songs")
 
@@ -76,7 +76,7 @@ def keys(kind: Kind, *numbers: int) -> list[str]:
 
 
 def folder(warehouse: Sandbox, kind: Kind) -> Path:
-    """Return the folder that a kind of record is read from."""
+    """Return the folder of a kind of record."""
     return warehouse.log_data if kind == "events" else warehouse.song_data
 
 
@@ -88,7 +88,7 @@ def loaded(warehouse: Sandbox, kind: Kind) -> list[str]:
 
 
 def misread(text: str, times: int = 1) -> str:
-    """Return text as it looks after its UTF-8 was read as Latin-1."""
+    """Return text whose UTF-8 was read as Latin-1."""
     for _ in range(times):
         text = text.encode().decode("latin-1")
     return text
@@ -101,12 +101,12 @@ GOOD: dict[Kind, tuple[str, str]] = {
 
 
 class Bad(NamedTuple):
-    """A record that must be refused."""
+    """A record that must be rejected."""
 
     kind: Kind
     record: bytes
     reason: str
-    shown: str  # its text, as it is kept
+    shown: str  # the text that is kept in the quarantine
 
 
 def _bad(record: str | bytes, reason: str, kind: Kind = "events") -> Bad:
@@ -116,13 +116,13 @@ def _bad(record: str | bytes, reason: str, kind: Kind = "events") -> Bad:
 
 
 def _in_song(text: str | bytes) -> bytes:
-    """Return a play whose song holds this, as it stands: not escaped."""
+    """Return a play whose song contains this text without escapes."""
     raw = text if isinstance(text, bytes) else text.encode()
     return play().encode().replace(b"Intro", b"In" + raw + b"tro")
 
 
 BAD: dict[str, Bad] = {
-    # What is not JSON
+    # Not JSON
     "missing comma": _bad(play().replace(", ", " ", 1), NOT_JSON),
     "missing colon": _bad('{"page" "Home"}', NOT_JSON),
     "missing value": _bad('{"page": }', NOT_JSON),
@@ -151,7 +151,7 @@ BAD: dict[str, Bad] = {
     "opening brace": _bad("{", NOT_JSON),
     "two braces too many": _bad(play() + "}}", NOT_JSON),
     "two objects and a comma": _bad(f"{play()},{play()}", NOT_JSON),
-    # What is not an object
+    # Not an object
     "array of an event": _bad(f"[{play()}]", NOT_OBJECT),
     "array of a song": _bad(f"[{song()}]", NOT_OBJECT, "songs"),
     "array of numbers": _bad("[1, 2, 3]", NOT_OBJECT),
@@ -165,13 +165,13 @@ BAD: dict[str, Bad] = {
     "comment": _bad("// the end", NOT_OBJECT),
     "NUL bytes": _bad(b"\0\0\0", NOT_OBJECT),
     "byte order mark within the file": _bad("\ufeff" + play(), NOT_OBJECT),
-    # What is not UTF-8
+    # Not UTF-8
     "byte FF": _bad(_in_song(b"\xff"), NOT_UTF8),
     "Latin-1": _bad(_in_song("ö".encode("latin-1")), NOT_UTF8),
     "encoded surrogate": _bad(_in_song(b"\xed\xa0\x80"), NOT_UTF8),
     "overlong encoding": _bad(_in_song(b"\xc0\x80"), NOT_UTF8),
     "byte FF in an unknown key": _bad(play(extra="?").encode().replace(b"?", b"\xff"), NOT_UTF8),
-    # What breaks the contract
+    # JSON objects that break the contract
     "empty object": _bad("{}", "itemInSession: missing"),
     "key given twice": _bad(play()[:-1] + ', "song": "Outro"}', "a key is given twice"),
     "key given twice, once escaped": _bad(play()[:-1] + r', "s\u006fng": "Outro"}', "a key is given twice"),

@@ -1,7 +1,8 @@
-"""One warehouse, whatever it stands on and wherever its files lie: row for row, keys included."""
+"""Promise 1: the same files give the same warehouse on every engine, from disk and from S3."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,42 +21,47 @@ from sparkify.errors import WarehouseError
 from sparkify.sample_data.generate import generate
 
 ROLE = "arn:aws:iam::123456789012:role/dwhRole"
-Three = dict[str, Sandbox]
+ByEngine = dict[str, Sandbox]
 
 
 @pytest.fixture
-def three(postgres: Server, redshift: Standin, s3: S3, tmp_path: Path) -> Iterator[Three]:
-    """Make an empty warehouse on each engine."""
+def warehouses(request: pytest.FixtureRequest, postgres: Server, s3: S3, tmp_path: Path) -> Iterator[ByEngine]:
+    """Create an empty warehouse on each engine; without CI, on DuckDB and PostgreSQL only."""
     s3.add_bucket("stage")
-    with ExitStack() as made:
+    with ExitStack() as created:
         urls = {
             "duckdb": f"duckdb:///{tmp_path / 'duckdb' / 'sparkify.duckdb'}",
-            "postgresql": made.enter_context(postgres.database()),
-            "redshift": made.enter_context(redshift.database()),
+            "postgresql": created.enter_context(postgres.database()),
         }
+        if os.environ.get("CI"):
+            redshift: Standin = request.getfixturevalue("redshift")
+            urls["redshift"] = created.enter_context(redshift.database())
         warehouses = {name: Sandbox(url, tmp_path / name) for name, url in urls.items()}
-        warehouses["redshift"].environ = {"SPARKIFY_S3_STAGE": "s3://stage", "SPARKIFY_IAM_ROLE_ARN": ROLE}
+        if "redshift" in warehouses:
+            warehouses["redshift"].environ = {"SPARKIFY_S3_STAGE": "s3://stage", "SPARKIFY_IAM_ROLE_ARN": ROLE}
         yield warehouses
 
 
-def compare(three: Three, log_data: Path | str, song_data: Path | str) -> dict[str, list[Row]]:
+def compare(warehouses: ByEngine, log_data: Path | str, song_data: Path | str) -> dict[str, list[Row]]:
     """Load the same files on each engine and compare every table; return the tables."""
     found = {}
-    for name, warehouse in three.items():
+    for name, warehouse in warehouses.items():
         warehouse.etl(log_data, song_data)
         found[name] = warehouse.contents()
         assert warehouse.failed_checks() == []
     for name, tables in found.items():
         for table, rows in found["duckdb"].items():
             if table == "rejected_records":
-                rows = [(*row[:-1], three[name].kept(row[-1])) for row in rows]  # noqa: PLW2901
+                rows = [(*row[:-1], warehouses[name].quarantined(row[-1])) for row in rows]  # noqa: PLW2901
             assert tables[table] == rows, (name, table)
     return found["duckdb"]
 
 
-@pytest.mark.parametrize("place", ["disk", "s3"])
-def test_real_data_with_the_whole_catalogue(three: Three, real: Path, tmp_path: Path, s3: S3, place: str) -> None:
-    """The public sample with all of its 14,896 songs is the same warehouse on each engine, from disk and from S3."""
+@pytest.mark.parametrize("place", ["disk", pytest.param("s3", marks=pytest.mark.ci)])
+def test_real_data_with_the_whole_catalogue(
+    warehouses: ByEngine, real: Path, tmp_path: Path, s3: S3, place: str
+) -> None:
+    """The public sample with its 14,896 songs gives the same warehouse on each engine, from disk and from S3."""
     songs = tmp_path / "song_data"
     songs.mkdir()
     for name, content in catalogue_records(real):
@@ -65,7 +71,7 @@ def test_real_data_with_the_whole_catalogue(three: Three, real: Path, tmp_path: 
         s3.add_folder("s3://source/logs", real / "log_data")
         s3.add_folder("s3://source/songs", songs)
         log_data, song_data = "s3://source/logs", "s3://source/songs"
-    tables = compare(three, log_data, song_data)
+    tables = compare(warehouses, log_data, song_data)
     assert {
         table: len(tables[table]) for table in ("songplays", "page_views", "users", "songs", "artists", "time")
     } == {
@@ -83,10 +89,10 @@ def test_real_data_with_the_whole_catalogue(three: Three, real: Path, tmp_path: 
     ]
 
 
-def test_dirty_data(three: Three, tmp_path: Path) -> None:
-    """Every kind of dirt gives the same star and the same rejected records, text included, on each engine."""
+def test_dirty_data(warehouses: ByEngine, tmp_path: Path) -> None:
+    """Every kind of dirty data gives the same star schema and the same rejected records on each engine."""
     made = generate(tmp_path / "data", users=40, days=8, songs=60, seed=7, dirty=0.2)
-    tables = compare(three, str(made.log_data), str(made.song_data))
+    tables = compare(warehouses, str(made.log_data), str(made.song_data))
     assert len(tables["rejected_records"]) > 50
 
 
@@ -102,7 +108,7 @@ SETTINGS = {
 def test_settings_of_a_client_of_postgresql_change_nothing(
     postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
-    """Text, keys and exported moments are the same, however who loads has set up PostgreSQL's clients or login."""
+    """Text, keys and exported times do not depend on the client settings of PostgreSQL."""
     track: Track = {"song": "Jóga", "artist": "Björk", "length": 0.3}
     logs, songs = tmp_path / "logs", tmp_path / "songs"
     write(songs / "1.json", song("SO1", track, "AR1"))
@@ -123,7 +129,7 @@ def test_settings_of_a_client_of_postgresql_change_nothing(
 
 
 def test_database_that_cannot_hold_all_text_is_refused(postgres: Server, tmp_path: Path) -> None:
-    """A database in another encoding than UTF-8 would lose or mangle names: it is refused before anything is made."""
+    """A database in another encoding than UTF-8 is refused before anything is created."""
     with postgres.database() as url:
         name = f"{url.rpartition('/')[2]}_latin1"
         with psycopg.connect(url, autocommit=True) as connection:

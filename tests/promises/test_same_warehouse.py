@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.promises import oracle
+from tests.promises.histories import histories, lay_out, rearrangements
 from tests.promises.oracle import Delivered
-from tests.promises.strategies import histories, lay_out, rearrangements
-from tests.support.sandbox import Row, Sandbox
+from tests.support.sandbox import Row, Sandbox, Warehouses
 
 History = Sequence[Sequence[Delivered]]
 
 thorough = settings(
-    max_examples=20 if os.environ.get("CI") else 5,
+    max_examples=20 if os.environ.get("CI") else 4,
     deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking a case takes minutes here
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # Shrinking an example would take minutes.
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
 )
 
@@ -37,14 +37,14 @@ COMPARED = {
 
 
 def load(warehouse: Sandbox, history: History, **options: Any) -> None:
-    """Deliver the files of each run and load them."""
+    """Deliver and load the files of each run."""
     for run in history:
         lay_out(run, warehouse.log_data, warehouse.song_data)
         warehouse.etl(**options)
 
 
 def expected(history: History) -> dict[str, list[Row]]:
-    """Return what the oracle says, with the parts of a track as columns of their own."""
+    """Return the tables that the oracle computes, with the parts of a track as columns."""
     tables = oracle.warehouse(history)
     tables["songplays"] = [(*row[:-1], *row[-1]) for row in tables["songplays"]]
     return tables
@@ -52,24 +52,22 @@ def expected(history: History) -> dict[str, list[Row]]:
 
 @thorough
 @given(history=histories(), size=st.sampled_from([1, 700, 1 << 30]))
-def test_warehouse_equals_an_independent_computation(
-    make_warehouse: Callable[[], Sandbox], history: History, size: int
-) -> None:
-    """Whatever is delivered, however it is split, the tables are those that plain Python computes from the contract."""
+def test_warehouse_equals_an_independent_computation(make_warehouse: Warehouses, history: History, size: int) -> None:
+    """Whatever is delivered, in whatever batches, the tables equal those that the oracle computes from the contract."""
     warehouse = make_warehouse()
     load(warehouse, history, batch_size=size)
-    wanted = expected(history)
+    computed = expected(history)
     for table, select in COMPARED.items():
-        assert sorted(warehouse.query(select), key=repr) == sorted(wanted[table], key=repr), table
+        assert sorted(warehouse.query(select), key=repr) == sorted(computed[table], key=repr), table
     assert warehouse.failed_checks() == []
 
 
 @thorough
 @given(pair=rearrangements(), sizes=st.tuples(st.sampled_from([1, 700, 1 << 30]), st.sampled_from([1, 700, 1 << 30])))
 def test_order_batches_and_repetitions_do_not_matter(
-    make_warehouse: Callable[[], Sandbox], pair: tuple[History, History], sizes: tuple[int, int]
+    make_warehouse: Warehouses, pair: tuple[History, History], sizes: tuple[int, int]
 ) -> None:
-    """The same records in other files, runs, batches and orders give the same tables, contradictions included."""
+    """The same records, contradictory or not, give the same tables in any files, runs, batches and order."""
     loaded = []
     for history, size in zip(pair, sizes, strict=True):
         warehouse = make_warehouse()

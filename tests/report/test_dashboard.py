@@ -78,7 +78,7 @@ def test_page_is_served_over_what_is_asked_for(warehouse: Sandbox) -> None:
     """The whole, a range of days, an artist, a listener: each has its page."""
     deliver(warehouse)
     with serving(warehouse) as served:
-        assert "What Sparkify’s listeners do" in served.get().text
+        assert "Listening on Sparkify" in served.get().text
         assert "9 November 2018 to 10 November 2018" in served.get(since="2018-11-09", until="2018-11-10").text
         assert "Tardy on Sparkify" in served.get(artist="Tardy").text
         assert "User 1’s listening" in served.get(user="1").text
@@ -88,7 +88,7 @@ def test_page_is_served_over_what_is_asked_for(warehouse: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ({"since": "yesterday"}, "is no day"),
+        ({"since": "yesterday"}, "is not a valid day"),
         ({"since": "2018-11-02", "until": "2018-11-01"}, "is after"),
         ({"user": "nobody"}, "no such user"),
         ({"artist": "nobody"}, "no such artist"),
@@ -261,7 +261,7 @@ def test_interrupt_ends_the_dashboard_well(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "sparkify", "dashboard", "--warehouse", warehouse.url, "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr
-        assert running.stderr.readline().endswith("Ctrl-C ends it.\n")
+        assert running.stderr.readline().endswith("Press Ctrl-C to stop it.\n")
         running.send_signal(signal.SIGINT)
         assert running.stderr.read() == ""
     assert running.returncode == 0
@@ -274,7 +274,7 @@ def test_port_that_is_taken_is_told(tmp_path: Path, capsys: pytest.CaptureFixtur
     with dashboard.listen(0) as taken:
         port = str(taken.getsockname()[1])
         assert main(["dashboard", "--warehouse", warehouse.url, "--port", port]) == 2
-    assert f"--port {port}: cannot be listened on" in capsys.readouterr().err
+    assert f"--port {port}: the port cannot be used" in capsys.readouterr().err
 
 
 def test_last_pages_are_kept_and_older_ones_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,9 +51,9 @@ def test_page_says_the_numbers_of_the_real_data(warehouse: Sandbox, real: Path) 
     warehouse.etl(real / "log_data")
     html = rendered(warehouse)
     said = text_of(html)
-    assert "22 of 97 users are paid at the end." in said
+    assert "22 of 97 users are paid on the last day." in said
     assert "“You're The One” by Dwight Yoakam: 37 plays." in said
-    assert "the catalogue knows the song of 327 (4.8%), the artist of 4,451 (65.3%)" in said
+    assert "327 match a song of the catalogue (4.8%) and 4,451 an artist (65.3%)" in said
     assert "songs played 6,820" in said
     assert "8,056" in said  # events read, in the last run's balance
     assert len(html.encode()) < BIGGEST
@@ -63,12 +63,12 @@ def test_page_says_the_numbers_of_the_fortnight(warehouse: Sandbox) -> None:
     """Figures say what was counted by hand, and the record that was refused is told with its reason."""
     deliver(warehouse)
     said = text_of(rendered(warehouse))
-    assert "1 of 5 users are paid at the end." in said
+    assert "1 of 5 users are paid on the last day." in said
     assert "1 of 4 free users became paid (25%)." in said
     assert "“Heard” by Known: 5 plays." in said
-    assert "33% of the listeners of the week before did not play in the week of 5 November 2018." in said
-    assert "1 of 6 pages ended in an error (16.7%)." in said
-    assert "read 17 records and refused 1" in said
+    assert "33% of the previous week’s listeners did not play in the week of 5 November 2018." in said
+    assert "1 of 6 page views ended in an error (16.7%)." in said
+    assert "read 17 records and rejected 1" in said
     assert "not valid JSON" in said
 
 
@@ -103,7 +103,7 @@ def test_session_counts_in_full_in_the_period_in_which_it_began(warehouse: Sandb
         assert "100% of 1 sessions last an hour or more." in text_of(rendered(warehouse, selection))
         assert "length sessions plays 2–4 h 1 4 " in text_of(rendered(warehouse, selection))
     assert "sessions 1 180 minutes on average" in text_of(rendered(warehouse, first))
-    assert "180 min 4 plays, begun on 1 November 2018" in text_of(rendered(warehouse, replace(first, user="1")))
+    assert "180 min 4 plays, started on 1 November 2018" in text_of(rendered(warehouse, replace(first, user="1")))
     assert "0% of 1 sessions last an hour or more." in text_of(rendered(warehouse, second))
     assert "longest session" not in text_of(rendered(warehouse, replace(second, user="1")))
 
@@ -123,7 +123,7 @@ def test_title_says_the_days_in_their_order(
 ) -> None:
     """A period outside the data is told as what it is, and the first and the last day there is are days."""
     deliver(warehouse)
-    assert f"What Sparkify’s listeners do {title} " in text_of(rendered(warehouse, Selection(since, until)))
+    assert f"Listening on Sparkify {title} " in text_of(rendered(warehouse, Selection(since, until)))
 
 
 def test_page_of_an_artist_and_of_a_listener(warehouse: Sandbox) -> None:
@@ -135,7 +135,7 @@ def test_page_of_an_artist_and_of_a_listener(warehouse: Sandbox) -> None:
     listener = text_of(rendered(warehouse, Selection(user="1")))
     assert "User 1’s listening" in listener
     assert "Free since 10 November 2018." in listener
-    assert "The first play on 1 November 2018, the last on 10 November 2018." in listener
+    assert "First play on 1 November 2018, last play on 10 November 2018." in listener
 
 
 def test_page_of_a_listener_and_an_artist_says_nothing_of_levels_and_sessions(warehouse: Sandbox) -> None:
@@ -192,8 +192,8 @@ def test_name_does_not_turn_its_sentence_round(name: str, shown: str, warehouse:
     write(warehouse.log_data / "events.json", play(0, song=name, artist=name, firstName=name))
     warehouse.etl()
     html = rendered(warehouse)
-    assert f'<p class="says">“{shown}” by {shown}: 1 play.</p>' in html
-    assert f'<p class="says">{shown}: 1 play by 1 listener.</p>' in html
+    assert f'<p class="finding">“{shown}” by {shown}: 1 play.</p>' in html
+    assert f'<p class="finding">{shown}: 1 play by 1 listener.</p>' in html
     assert f">{shown} · {shown}<" in html
     assert f"<h1>{shown} on Sparkify</h1>" in rendered(warehouse, Selection(artist=name))
     assert f"<h1>{shown}’s listening</h1>" in rendered(warehouse, Selection(user="1"))
@@ -257,7 +257,7 @@ def test_cohorts_that_are_not_drawn_are_counted(warehouse: Sandbox) -> None:
     html = rendered(warehouse)
     said = text_of(html)
     assert "42% of new listeners played again in the week after their first." in said
-    assert "The chart has the latest 12 cohorts, for 12 weeks." in said
+    assert "The chart shows the latest 12 cohorts, for 12 weeks." in said
     table = html[html.index('aria-label="Weekly cohorts, as a table"') :]
     assert table[: table.index("</table>")].count("<tr>") == 1 + 20 * 21 // 2
 
@@ -366,11 +366,11 @@ def test_page_of_another_hand_is_replaced(loaded: Sandbox, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        (["--since", "2018-11-31"], 2, "is no day"),
+        (["--since", "2018-11-31"], 2, "is not a valid day"),
         (["--since", "2018-11-02", "--until", "2018-11-01"], 2, "is after"),
         (["--user", "nobody"], 2, "no such user"),
         (["--artist", "nobody"], 2, "no such artist"),
-        (["--artist", "KNOWN"], 2, "Is it Known?"),
+        (["--artist", "KNOWN"], 2, "Did you mean Known?"),
         (["--out", "/nowhere/report.html"], 1, "/nowhere/report.html"),
     ],
 )
@@ -395,14 +395,17 @@ def test_missing_packages_are_named_with_what_to_do(
     found: Callable[[str], object] = lambda name: None if name == "vl_convert" else object()  # noqa: E731
     monkeypatch.setattr("sparkify.cli.report.find_spec", found)
     assert main(["report", "--warehouse", loaded.url]) == 2
-    assert "vl_convert, not installed here. Run `pip install 'sparkify-warehouse[report]'`." in capsys.readouterr().err
+    assert (
+        "packages are not installed: vl_convert. Run `pip install 'sparkify-warehouse[report]'`."
+        in capsys.readouterr().err
+    )
 
 
 def test_late_song_changes_the_match_rate(loaded: Sandbox) -> None:
     """What the page says of the catalogue is as of the last run: of three songs played as often, one more is known."""
-    known = "Of 48 plays, the catalogue knows the song of 16 (33.3%), the artist of 32 (66.7%)."
+    known = "Of 48 plays, 16 match a song of the catalogue (33.3%) and 32 an artist (66.7%)."
     assert known in text_of(rendered(loaded))
     write(loaded.song_data / "late.json", song("SOLATE", deliveries.LATE, "ARTARDY"))
     loaded.etl()
-    known = "Of 48 plays, the catalogue knows the song of 32 (66.7%), the artist of 48 (100.0%)."
+    known = "Of 48 plays, 32 match a song of the catalogue (66.7%) and 48 an artist (100.0%)."
     assert known in text_of(rendered(loaded))

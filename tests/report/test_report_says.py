@@ -103,29 +103,29 @@ class Said(NamedTuple):
 
 
 OVERVIEW = Said(
-    "What Sparkify’s listeners do",
+    "Listening on Sparkify",
     [
         Number("17", "songs played", "7 hours of music"),
         Number("4", "listeners", "3 of them in the last 7 days"),
-        Number("2", "paid users", "of 5 users at the end"),
+        Number("2", "paid users", "of 5 users on the last day"),
         Number("9", "sessions", "23 minutes on average"),
-        Number("12%", "stickiness", "of a month’s listeners come on a day, of the last 7"),  # (1/3 + 2/4) / 7
+        Number("12%", "stickiness", "of a month’s listeners on a day, mean of the last 7"),  # (1/3 + 2/4) / 7
     ],
     {
         "daily_listeners": "Most listeners on one day: 2, on 5 November 2018.",  # on the 18th as many
         "stickiness": "50% on the last day.",
         "sessions": "22% of 9 sessions last an hour or more.",
-        "listening_by_hour": "The busiest hour: Sunday from 22:00, 3 plays.",  # Monday's and Thursday's have as many
-        "daily_levels": "2 of 5 users are paid at the end.",
+        "listening_by_hour": "Busiest hour: Sunday from 22:00, 3 plays.",  # Monday's and Thursday's have as many
+        "daily_levels": "2 of 5 users are paid on the last day.",
         "upgrade_funnel": "1 of 4 free users became paid (25%).",
         "weekly_retention": "67% of new listeners played again in the week after their first.",
-        "weekly_churn": "33% of the listeners of the week before did not play in the week of 12 November 2018.",
+        "weekly_churn": "33% of the previous week’s listeners did not play in the week of 12 November 2018.",
         "top_tracks": "“Gamma” by Ben: 8 plays.",
         "top_artists": "Ann: 8 plays by 3 listeners.",  # Ben has as many
         "listening_by_region": "CA: 7 plays by 1 listener.",  # NJ has as many
         "listening_by_device": "Safari on iPhone: 41% of plays.",
-        "match_rate": "Of 17 plays, the catalogue knows the song of 5 (29.4%), the artist of 8 (47.1%).",
-        "page_errors": "1 of 7 pages ended in an error (14.3%).",
+        "match_rate": "Of 17 plays, 5 match a song of the catalogue (29.4%) and 8 an artist (47.1%).",
+        "page_errors": "1 of 7 page views ended in an error (14.3%).",
     },
 )
 ARTIST = Said(
@@ -133,13 +133,13 @@ ARTIST = Said(
     [
         Number("8", "songs played", "3 hours of music"),
         Number("3", "listeners", "2 of them in the last 7 days"),
-        Number("10%", "stickiness", "of a month’s listeners come on a day, of the last 7"),  # 2/3 / 7
+        Number("10%", "stickiness", "of a month’s listeners on a day, mean of the last 7"),  # 2/3 / 7
     ],
     {
         "daily_listeners": "Most listeners on one day: 2, on 18 November 2018.",
         "stickiness": "67% on the last day.",
         "top_tracks": "“Alpha” by Ann: 5 plays.",
-        "listening_by_hour": "The busiest hour: Sunday from 22:00, 2 plays.",
+        "listening_by_hour": "Busiest hour: Sunday from 22:00, 2 plays.",
         "listening_by_region": "CA: 4 plays by 1 listener.",
         "listening_by_device": "Safari on iPhone: 50% of plays.",
     },
@@ -147,18 +147,18 @@ ARTIST = Said(
 REVIEW = Said(
     "Ada Ames’s listening",
     [
-        Number("7", "songs played", "3 different ones"),
+        Number("7", "songs played", "3 different songs"),
         Number("3.2", "hours of music", "on 3 days"),
         Number("2", "artists", ""),
         Number("9:00", "favourite hour", "UTC, 3 plays"),  # that of 21:00 has as many
-        Number("60 min", "longest session", "2 plays, begun on 5 November 2018"),  # that of the 15th is as long
+        Number("60 min", "longest session", "2 plays, started on 5 November 2018"),  # that of the 15th is as long
     ],
     {
         "top_tracks": "“Alpha” by Ann: 3 plays.",  # Gamma has as many
         "top_artists": "Ann: 4 plays by 1 listener.",
-        "daily_plays": "The first play on 5 November 2018, the last on 15 November 2018.",
+        "daily_plays": "First play on 5 November 2018, last play on 15 November 2018.",
         "sessions": "67% of 3 sessions last an hour or more.",
-        "listening_by_hour": "The busiest hour: Thursday from 21:00, 3 plays.",
+        "listening_by_hour": "Busiest hour: Thursday from 21:00, 3 plays.",
         "level_history": "Paid since 8 November 2018.",
         "listening_by_device": "Safari on iPhone: 100% of plays.",
     },
@@ -166,15 +166,15 @@ REVIEW = Said(
 REVIEW_OF_AN_ARTIST = Said(
     "Ada Ames’s listening, Ann",
     [
-        Number("4", "songs played", "2 different ones"),
+        Number("4", "songs played", "2 different songs"),
         Number("1.7", "hours of music", "on 2 days"),
         Number("1", "artists", ""),
         Number("9:00", "favourite hour", "UTC, 3 plays"),
     ],
     {
         "top_tracks": "“Alpha” by Ann: 3 plays.",
-        "daily_plays": "The first play on 5 November 2018, the last on 8 November 2018.",
-        "listening_by_hour": "The busiest hour: Thursday from 9:00, 2 plays.",
+        "daily_plays": "First play on 5 November 2018, last play on 8 November 2018.",
+        "listening_by_hour": "Busiest hour: Thursday from 9:00, 2 plays.",
         "listening_by_device": "Safari on iPhone: 100% of plays.",
     },
 )
@@ -208,7 +208,7 @@ def told(warehouse: Sandbox, selection: Selection = EVERYTHING) -> Page:
 
 def said(shown: Page) -> Said:
     """Return what a page says."""
-    sentences = {figure.name: figure.says for section in shown.story.sections for figure in section.figures}
+    sentences = {figure.name: figure.finding for section in shown.story.sections for figure in section.figures}
     return Said(shown.story.title, shown.story.numbers, sentences)
 
 
@@ -268,7 +268,7 @@ def test_one_day_and_one_song_are_told_as_one(loaded: Sandbox) -> None:
     """The review of a day on which one song was heard speaks of 1 day, not of 1 days."""
     day = date(2018, 11, 5)
     assert said(told(loaded, Selection(day, day, user="2"))).numbers[:2] == [
-        Number("2", "songs played", "1 different one"),
+        Number("2", "songs played", "1 different song"),
         Number("1.0", "hours of music", "on 1 day"),
     ]
 
@@ -293,4 +293,4 @@ def test_class_of_lengths_begins_with_its_first_minute(warehouse: Sandbox) -> No
         *((each, 2) for each in LENGTHS[:-1]),
         (LENGTHS[-1], 1),
     ]
-    assert figure.says == "38% of 13 sessions last an hour or more."  # 5 of 13
+    assert figure.finding == "38% of 13 sessions last an hour or more."  # 5 of 13

@@ -184,13 +184,13 @@ def test_nothing_of_something_is_an_empty_part(tmp_path: Path, nothing: str) -> 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"users": -1}, r"^--users -1: .* Give 0 or more\.$"),
+        ({"users": -1}, r"^--users -1: .* Pass 0 or more\.$"),
         ({"days": -2}, r"^--days -2: "),
         ({"songs": -3}, r"^--songs -3: "),
-        ({"users": 0, "days": 2_912_444}, r"^--days 2912444: .* Give at most 2912443\.$"),
-        ({"users": 5_000_001}, r"^--users 5000001: .* Give at most 5000000\.$"),
+        ({"users": 0, "days": 2_912_444}, r"^--days 2912444: .* Pass at most 2912443\.$"),
+        ({"users": 5_000_001}, r"^--users 5000001: .* Pass at most 5000000\.$"),
         ({"songs": 5_000_001}, r"^--songs 5000001: "),
-        ({"dirty": 1.5}, r"^--dirty 1.5: .* Give a number from 0 to 1\.$"),
+        ({"dirty": 1.5}, r"^--dirty 1.5: .* Pass a number from 0 to 1\.$"),
         ({"dirty": -0.1}, r"^--dirty -0.1: "),
         ({"dirty": float("nan")}, r"^--dirty nan: "),
     ],
@@ -210,7 +210,7 @@ def test_data_that_is_there_is_not_touched(tmp_path: Path, folder: str) -> None:
     real = tmp_path / folder / "real.json"
     real.parent.mkdir()
     real.write_text("{}")
-    with pytest.raises(SourceError, match=rf"{folder} is not empty\. "):
+    with pytest.raises(SourceError, match=rf"{folder}: the folder is not empty\. "):
         generate(tmp_path, users=1, days=1, songs=1)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [real]
 
@@ -218,7 +218,7 @@ def test_data_that_is_there_is_not_touched(tmp_path: Path, folder: str) -> None:
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     """What the system says is said again, with the name, and without a traceback."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(SourceError, match=r"file.* cannot be written: .*\. Name another folder\.$"):
+    with pytest.raises(SourceError, match=r"file.*: writing failed \(.*\)\. Name another folder\.$"):
         generate(tmp_path / "file", users=1, days=1, songs=1)
 
 

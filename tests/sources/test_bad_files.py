@@ -25,7 +25,7 @@ from sparkify.pipeline.progress import Limit, Narrator
 from sparkify.sources.listing import Kind, SourceFile
 from sparkify.staging import fast_path
 
-MEND = "Mend the file, or pass --skip-bad-files."
+MEND = "Repair it, or pass --skip-bad-files."
 
 
 @contextmanager
@@ -48,10 +48,10 @@ PACKED = gzip.compress(joined(*GOOD["events"]), mtime=0)
 CHECKSUM = zlib.crc32(joined(*GOOD["events"]))
 WRONG_CHECKSUM = PACKED[:-8] + (CHECKSUM ^ 1).to_bytes(4, "little") + PACKED[-4:]
 NO_SUCH_BLOCK = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x07"  # deflate knows three types of blocks, and this is the fourth
-CUT_SHORT = "cannot be read (Compressed file ended before the end-of-stream marker was reached). " + MEND
-GONE = "has gone since it was listed. Run again, or pass --skip-bad-files."
-NO_TARGET = "is a link to a file that is not there. Remove it, or pass --skip-bad-files."
-NO_FILE = "cannot be read (not a regular file). " + MEND
+CUT_SHORT = "the file cannot be read (Compressed file ended before the end-of-stream marker was reached). " + MEND
+GONE = "the file was deleted after it was listed. Run again, or pass --skip-bad-files."
+NO_TARGET = "the target of this link does not exist. Remove the link, or pass --skip-bad-files."
+NO_FILE = "the file cannot be read (not a regular file). " + MEND
 
 Make = Callable[[Path], object]
 UNREADABLE: dict[str, tuple[str, Make, str]] = {
@@ -59,17 +59,17 @@ UNREADABLE: dict[str, tuple[str, Make, str]] = {
     "gzip with a wrong checksum": (
         "b.json.gz",
         lambda path: path.write_bytes(WRONG_CHECKSUM),
-        f"cannot be read (CRC check failed {CHECKSUM ^ 1:#x} != {CHECKSUM:#x}). {MEND}",
+        f"the file cannot be read (CRC check failed {CHECKSUM ^ 1:#x} != {CHECKSUM:#x}). {MEND}",
     ),
     "corrupt gzip": (
         "b.json.gz",
         lambda path: path.write_bytes(NO_SUCH_BLOCK),
-        f"cannot be read (Error -3 while decompressing data: invalid block type). {MEND}",
+        f"the file cannot be read (Error -3 while decompressing data: invalid block type). {MEND}",
     ),
     "no gzip": (
         "b.json.gz",
         lambda path: path.write_bytes(joined(*GOOD["events"])),
-        f"cannot be read (Not a gzipped file (b'{{\"')). {MEND}",
+        f"the file cannot be read (Not a gzipped file (b'{{\"')). {MEND}",
     ),
     "link to nothing": ("b.json", lambda path: path.symlink_to("nowhere.json"), NO_TARGET),
     "device": ("b.json", lambda path: path.symlink_to("/dev/zero"), NO_FILE),
@@ -96,7 +96,7 @@ def test_unreadable_file_fails_the_run_or_is_skipped(
         assert not any(warehouse.contents().values())
         message = message.replace(", or pass --skip-bad-files", "")
         assert warehouse.etl(skip_bad_files=True).skipped == {str(bad): message}
-        assert f"Skipped: {message}" in warehouse.said
+        assert f"Skipped: {message}" in warehouse.narration
         assert loaded(warehouse, "events") == keys("events", 0, 1)
     bad.unlink()
     bad.write_bytes(PACKED if name.endswith(".gz") else joined(*GOOD["events"]))
@@ -115,7 +115,7 @@ def test_file_that_vanishes_after_it_was_listed_fails_the_run(
         (warehouse.log_data / "b.json").unlink()
         return files
 
-    listed = list_sources
+    listed = pipeline_run.list_sources
     monkeypatch.setattr(pipeline_run, "list_sources", list_sources)
     monkeypatch.setattr(fast_path, "MIN_SIZE", direct_size)
     for name, text in zip(("a.json", "b.json"), GOOD["events"], strict=True):
@@ -194,7 +194,7 @@ def test_name_that_is_not_utf8_fails_the_run(warehouse: Sandbox, name: bytes) ->
     odd = os.path.join(os.fsencode(warehouse.log_data), name.partition(b"/")[0])  # noqa: PTH118
     with pytest.raises(SourceError) as caught:
         warehouse.etl()
-    assert str(caught.value) == f"{odd!r}: the name is not UTF-8. Rename it."
+    assert str(caught.value) == f"{odd!r}: the name is not valid UTF-8. Rename the file or folder."
 
 
 # From the command line

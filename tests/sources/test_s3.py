@@ -19,7 +19,7 @@ from tests.promises import deliveries
 from tests.promises.records import BAD, GOOD, joined, keys, loaded, play, song
 from tests.support.realdata import catalogue_records
 from tests.support.s3 import S3
-from tests.support.sandbox import Row, Sandbox
+from tests.support.sandbox import Row, Sandbox, Warehouses
 
 from sparkify.aws import event_loop
 from sparkify.cli.main import main
@@ -27,7 +27,7 @@ from sparkify.config import Aws
 from sparkify.errors import SourceError
 from sparkify.sample_data.generate import generate
 from sparkify.sources import cache, listing
-from sparkify.sources.cache import Contents
+from sparkify.sources.cache import FileCache
 from sparkify.staging import fast_path
 
 LOGS, SONGS = "s3://bucket/log_data", "s3://bucket/song_data"
@@ -44,7 +44,7 @@ def scratch(make_warehouse: object, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.fixture
-def from_s3(s3: S3, make_warehouse: Callable[[], Sandbox]) -> Sandbox:
+def from_s3(s3: S3, make_warehouse: Warehouses) -> Sandbox:
     """Make a warehouse that is filled from S3 by default, where there is one song."""
     warehouse = make_warehouse()
     warehouse.log_data, warehouse.song_data = LOGS, SONGS  # type: ignore[assignment]
@@ -92,7 +92,7 @@ def test_real_data_from_s3_is_the_warehouse_from_disk(s3: S3, real: Path, tmp_pa
 @pytest.mark.parametrize("direct_size", [0, 1 << 40])
 def test_dirty_data_from_s3_is_the_warehouse_from_disk(
     s3: S3,
-    make_warehouse: Callable[[], Sandbox],
+    make_warehouse: Warehouses,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     scratch: Path,
@@ -100,8 +100,8 @@ def test_dirty_data_from_s3_is_the_warehouse_from_disk(
 ) -> None:
     """Every kind of dirt, in objects held in memory and in copies on disk, gives the same rows and rejects."""
     monkeypatch.setattr(fast_path, "MIN_SIZE", direct_size)
-    monkeypatch.setattr(cache, "IN_MEMORY", 20_000)
-    monkeypatch.setattr(cache, "_PORTION", (50_000, 7))
+    monkeypatch.setattr(cache, "MAX_IN_MEMORY", 20_000)
+    monkeypatch.setattr(cache, "_GROUP_LIMITS", (50_000, 7))
     made = generate(tmp_path / "data", users=40, days=8, songs=60, seed=7, dirty=0.2)
     s3.add_folder("s3://bucket", tmp_path / "data")
     disk, remote = make_warehouse(), make_warehouse()
@@ -112,7 +112,7 @@ def test_dirty_data_from_s3_is_the_warehouse_from_disk(
     assert list(scratch.iterdir()) == []
 
 
-def test_deliveries_to_s3_are_loaded_once_and_replaced(s3: S3, make_warehouse: Callable[[], Sandbox]) -> None:
+def test_deliveries_to_s3_are_loaded_once_and_replaced(s3: S3, make_warehouse: Warehouses) -> None:
     """A new object is loaded, one with a new ETag is loaded again and replaces, the others are left alone."""
     disk, remote = make_warehouse(), make_warehouse()
     for deliver, expected in ((deliveries.first, 3), (deliveries.second, 4)):
@@ -126,7 +126,7 @@ def test_deliveries_to_s3_are_loaded_once_and_replaced(s3: S3, make_warehouse: C
 
 def test_rejected_record_names_its_object_and_line(s3: S3, from_s3: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is refused can be found, whether the object was held in memory or copied to disk, packed or plain."""
-    monkeypatch.setattr(cache, "IN_MEMORY", 1000)
+    monkeypatch.setattr(cache, "MAX_IN_MEMORY", 1000)
     monkeypatch.setattr(fast_path, "MIN_SIZE", 1000)
     bad = joined(*GOOD["events"], BAD["missing comma"].record, *(" " * 50 for _ in range(30)))
     s3.put(f"{LOGS}/small.json", bad[:700])
@@ -166,7 +166,7 @@ def test_key_that_cannot_be_asked_for_is_named(s3: S3, key: str) -> None:
     s3.put(f"s3://bucket/{key}", play())
     with pytest.raises(SourceError) as caught:
         listed("s3://bucket/")
-    assert str(caught.value).startswith(f"{f's3://bucket/{key}'!r}: cannot be listed.")
+    assert str(caught.value).startswith(f"{f's3://bucket/{key}'!r}: the object cannot be listed.")
 
 
 def test_prefix_is_a_folder(s3: S3) -> None:
@@ -202,7 +202,7 @@ def test_empty_object_is_loaded_as_nothing(s3: S3, from_s3: Sandbox) -> None:
     s3.put(f"{LOGS}/a.json", b"")
     assert from_s3.etl().run.counts.files == 2
     s3.put(f"{LOGS}/b.json.gz", b"")
-    with pytest.raises(SourceError, match=r"b\.json\.gz: cannot be read \(an empty file is no gzip\)"):
+    with pytest.raises(SourceError, match=r"b\.json\.gz: the file cannot be read \(an empty file is not a gzip file\)"):
         from_s3.etl()
 
 
@@ -247,13 +247,13 @@ def test_hundred_thousand_keys_are_listed_in_bounded_memory(s3: S3) -> None:
 
 def test_objects_are_given_in_order_within_a_window(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Objects come in the order asked for, and no more of them are fetched than fit the window."""
-    monkeypatch.setattr(cache, "_PORTION", (100, 3))
-    monkeypatch.setattr(cache, "_AHEAD", 2)
+    monkeypatch.setattr(cache, "_GROUP_LIMITS", (100, 3))
+    monkeypatch.setattr(cache, "_GROUPS_AHEAD", 2)
     for number in range(40):
         s3.put(f"{LOGS}/{number:02}.json", f"{number:020}")
     files = list(enumerate(listing.list_files("events", LOGS)))
-    given = Contents(tmp_path, Aws())
-    ahead = given.ahead(files)
+    given = FileCache(tmp_path, Aws())
+    ahead = given.prefetch(files)
     for number, file in ahead:
         with given.open(file) as stream:
             assert int(stream.read()) == number
@@ -263,12 +263,12 @@ def test_objects_are_given_in_order_within_a_window(s3: S3, tmp_path: Path, monk
 
 def test_copy_goes_when_it_has_been_read(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is copied to disk is removed as soon as it has been read."""
-    monkeypatch.setattr(cache, "IN_MEMORY", 5)
+    monkeypatch.setattr(cache, "MAX_IN_MEMORY", 5)
     for number in range(4):
         s3.put(f"{LOGS}/{number}.json", f"{number:010}")
-    given = Contents(tmp_path / "copies", Aws())
+    given = FileCache(tmp_path / "copies", Aws())
     (tmp_path / "copies").mkdir()
-    for number, file in given.ahead(list(enumerate(listing.list_files("events", LOGS)))):
+    for number, file in given.prefetch(list(enumerate(listing.list_files("events", LOGS)))):
         assert len(list((tmp_path / "copies").iterdir())) == 4 - number
         with given.open(file) as stream:
             assert int(stream.read()) == number
@@ -277,12 +277,12 @@ def test_copy_goes_when_it_has_been_read(s3: S3, tmp_path: Path, monkeypatch: py
 
 def test_failed_run_leaves_nothing_under_way(s3: S3, from_s3: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that fails gives up what it was fetching ahead, however the network stalls there."""
-    monkeypatch.setattr(cache, "_PORTION", (1 << 20, 1))
+    monkeypatch.setattr(cache, "_GROUP_LIMITS", (1 << 20, 1))
     for name in "abc":
         s3.put(f"{LOGS}/{name}.json", play())
     s3.refuse("GetObject", "log_data/a.json", status=404, code="NoSuchKey")
     s3.stall("GetObject", "log_data/b.json")
-    with pytest.raises(SourceError, match=r"a\.json: has gone"):
+    with pytest.raises(SourceError, match=r"a\.json: the object was deleted"):
         from_s3.etl()
     assert asyncio.all_tasks(event_loop._background().loop) == set()
 
@@ -301,13 +301,13 @@ def test_object_that_changes_after_it_was_listed_waits(
 ) -> None:
     """What changed meanwhile is left out with a notice, and loaded by the next run; the others are loaded."""
     monkeypatch.setattr(fast_path, "MIN_SIZE", direct_size)
-    monkeypatch.setattr(cache, "IN_MEMORY", direct_size)
+    monkeypatch.setattr(cache, "MAX_IN_MEMORY", direct_size)
     for name, text in zip(("a", "b"), GOOD["events"], strict=True):
         s3.put(f"{LOGS}/{name}.json", text)
     s3.when("GetObject", "log_data/b.json", lambda: s3.put(f"{LOGS}/b.json", play(itemInSession=3)))
-    notice = f"{LOGS}/b.json: changed since it was listed. It waits for the next run."
+    notice = f"{LOGS}/b.json: the object changed after it was listed. The next run loads it."
     assert from_s3.etl().skipped == {f"{LOGS}/b.json": notice}
-    assert f"Skipped: {notice}" in from_s3.said
+    assert f"Skipped: {notice}" in from_s3.narration
     assert loaded(from_s3, "events") == keys("events", 1)
     assert from_s3.failed_checks() == []
     assert from_s3.etl().skipped == {}
@@ -324,7 +324,7 @@ def test_object_that_goes_after_it_was_listed_fails_the_run(
         for name, text in zip(("a", "b"), GOOD["events"], strict=True):
             s3.put(f"{LOGS}/{name}.json", text)
         s3.when("GetObject", "log_data/b.json", lambda: s3.remove(f"{LOGS}/b.json"))
-        message = f"{LOGS}/b.json: has gone since it was listed. Run again, or pass --skip-bad-files."
+        message = f"{LOGS}/b.json: the object was deleted after it was listed. Run again, or pass --skip-bad-files."
         if skip_bad_files:
             message = message.replace(", or pass --skip-bad-files", "")
             assert from_s3.etl(skip_bad_files=True).skipped == {f"{LOGS}/b.json": message}

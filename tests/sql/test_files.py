@@ -57,7 +57,7 @@ def test_staging_columns_are_the_fields_of_the_contract(kind: Kind) -> None:
     rules = CONTRACTS[kind]
     statement = loader.read(f"tables/{rules.table}", "duckdb")
     columns = re.findall(r"^ {4}(\w+) (\w+)(?:\((\d+)\))?", statement, re.MULTILINE)
-    types = {Type.TEXT: "varchar", Type.WHOLE: "bigint", Type.MOMENT: "bigint"}
+    types = {Type.TEXT: "varchar", Type.INTEGER: "bigint", Type.TIMESTAMP: "bigint"}
     wanted = [
         (field.name, types.get(field.type, "double"), str(field.width) if field.width else "") for field in rules.fields
     ]

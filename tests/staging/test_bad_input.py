@@ -144,7 +144,7 @@ def test_width_is_counted_in_bytes_after_the_repair(warehouse: Sandbox) -> None:
 def test_line_of_20_megabytes_is_refused_and_kept_whole(warehouse: Sandbox) -> None:
     """A record that no engine takes is kept as long as it is; on Redshift, as far as a column goes."""
     long = play(song="la " * 6_666_667)
-    assert refused(warehouse, "events", long) == [(2, "longer than 4194304 bytes", warehouse.kept(long))]
+    assert refused(warehouse, "events", long) == [(2, "longer than 4194304 bytes", warehouse.quarantined(long))]
 
 
 @pytest.mark.parametrize("direct_size", [0, 1 << 40])
@@ -156,7 +156,7 @@ def test_record_as_long_as_a_record_may_be_is_taken(
     room = 4 * 1024 * 1024 - len(play(extra="").encode())
     longer = play(itemInSession=3, extra="x" * (room + 1))
     found = refused(warehouse, "events", play(extra="x" * room), longer)
-    assert found == [(3, "longer than 4194304 bytes", warehouse.kept(longer))]
+    assert found == [(3, "longer than 4194304 bytes", warehouse.quarantined(longer))]
     assert loaded(warehouse, "events") == keys("events", 0, 1, 2)
 
 

@@ -137,14 +137,14 @@ def test_file_may_lie_in_s3(s3: S3, warehouse: Sandbox, etl: Etl) -> None:
 
 LAST = f"paths for the {len(NAMES)} columns of staging_events (artist to userId)"
 MENDED = "Correct the file, or leave [S3] LOG_JSONPATH empty."
-NO_PATH = "is no path to one value, like $.user.id or $['user']['id']."
+NO_PATH = "is not a path to one value, like $.user.id or $['user']['id']."
 REFUSED = {
-    "not JSON": ("{", f"is not JSON. {MENDED}"),
-    "another key": ('{"paths": []}', f'is not an object of one list, "jsonpaths". {MENDED}'),
-    "no list": ('{"jsonpaths": "$.a"}', f'is not an object of one list, "jsonpaths". {MENDED}'),
-    "a list alone": ("[]", f'is not an object of one list, "jsonpaths". {MENDED}'),
-    "too few": ('{"jsonpaths": ["$.a"]}', f"lists 1 {LAST}. {MENDED}"),
-    "wildcard": (paths(artist="$.a.*"), f"path 1: '$.a.*' holds a character that no path may hold. {MENDED}"),
+    "not JSON": ("{", f"the file is not valid JSON. {MENDED}"),
+    "another key": ('{"paths": []}', f'the file is not an object with one list, "jsonpaths". {MENDED}'),
+    "no list": ('{"jsonpaths": "$.a"}', f'the file is not an object with one list, "jsonpaths". {MENDED}'),
+    "a list alone": ("[]", f'the file is not an object with one list, "jsonpaths". {MENDED}'),
+    "too few": ('{"jsonpaths": ["$.a"]}', f"the file lists 1 {LAST}. {MENDED}"),
+    "wildcard": (paths(artist="$.a.*"), f"path 1: '$.a.*' contains a character not allowed in a path. {MENDED}"),
     "any element": (paths(auth="$.a[*]"), f"path 2: '$.a[*]' {NO_PATH} {MENDED}"),
     "filter": (paths(artist="$.a[?(@.b)]"), f"path 1: '$.a[?(@.b)]' {NO_PATH} {MENDED}"),
     "any depth": (paths(artist="$..a"), f"path 1: '$..a' {NO_PATH} {MENDED}"),
@@ -156,7 +156,7 @@ REFUSED = {
     "no text": (paths().replace('"$.artist"', "1"), f"path 1: 1 {NO_PATH} {MENDED}"),
     "both notations": (
         paths(auth="$['auth']"),
-        "mixes dots and brackets, which Redshift refuses. Write all paths in one way.",
+        "the file mixes dots and brackets, which Redshift rejects. Use one notation.",
     ),
 }
 
@@ -165,7 +165,7 @@ REFUSED = {
 def test_paths_that_redshift_would_not_take_are_refused(content: str, message: str) -> None:
     """Whatever is no list of 18 paths to one value each is wrong usage, told by its number."""
     with pytest.raises(ConfigError) as caught:
-        jsonpaths.parsed(content.encode(), "paths.json")
+        jsonpaths.parse(content.encode(), "paths.json")
     assert str(caught.value) == f"paths.json: {message}"
 
 
@@ -176,7 +176,7 @@ def test_wrong_paths_are_told_before_anything_is_done(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SPARKIFY_S3_LOG_JSONPATH", "nowhere.json")
     assert main(["etl", "--log-data", ".", "--song-data", "."]) == 2
-    error = "sparkify: nowhere.json: cannot be read (No such file or directory). Set [S3] LOG_JSONPATH.\n"
+    error = "sparkify: nowhere.json: the file cannot be read (No such file or directory). Correct [S3] LOG_JSONPATH.\n"
     assert capsys.readouterr().err == error
     assert list(tmp_path.iterdir()) == []
 
@@ -191,7 +191,7 @@ def test_both_notations_lead_the_same_way(steps: list[str | int]) -> None:
     dots = "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
     brackets = "$" + "".join(f"[{step}]" if isinstance(step, int) else f"['{step}']" for step in steps)
     found = {
-        jsonpaths.parsed(json.dumps({"jsonpaths": [path] * len(NAMES)}).encode(), "")[0].steps
+        jsonpaths.parse(json.dumps({"jsonpaths": [path] * len(NAMES)}).encode(), "")[0].steps
         for path in (dots, brackets)
     }
     assert found == {tuple(steps)}

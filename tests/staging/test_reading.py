@@ -14,14 +14,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.promises.records import ABSENT, BAD, GOOD, folder, joined, keys, loaded, misread, play, song
-from tests.support.sandbox import Row, Sandbox
+from tests.support.sandbox import Row, Sandbox, Warehouses
 
 from sparkify.config import Aws
 from sparkify.sample_data.generate import Generated, generate
 from sparkify.sources import cache, opening
 from sparkify.sources.listing import Kind, SourceFile
 from sparkify.sources.opening import read_small
-from sparkify.sources.records import Piece, cut, cut_small
+from sparkify.sources.records import RawRecord, split_records, split_small
 from sparkify.sql import dictionary
 from sparkify.staging import exact_path, fast_path, reader, session, spool
 
@@ -38,7 +38,7 @@ def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture
-def both_ways(make_warehouse: Callable[[], Sandbox], monkeypatch: pytest.MonkeyPatch) -> Both:
+def both_ways(make_warehouse: Warehouses, monkeypatch: pytest.MonkeyPatch) -> Both:
     """Load the same two folders directly and exactly; return what is in the warehouse, and the unknown keys.
 
     Directly twice: with a sample that shows what is wrong, so that lines are read with care, and with hardly any.
@@ -48,7 +48,7 @@ def both_ways(make_warehouse: Callable[[], Sandbox], monkeypatch: pytest.MonkeyP
         found = []
         for size, sample in ((DIRECTLY, 1 << 20), (DIRECTLY, 1000), (EXACTLY, 0)):
             monkeypatch.setattr(fast_path, "MIN_SIZE", size)
-            monkeypatch.setattr(fast_path, "_SAMPLE", (sample, sample))
+            monkeypatch.setattr(fast_path, "_SAMPLE_SIZES", (sample, sample))
             warehouse = make_warehouse()
             summary = warehouse.etl(log_data, song_data)
             found.append((warehouse.contents(), summary.unknown_keys))
@@ -74,9 +74,9 @@ BYTES = st.sampled_from(
 )
 
 
-def pieces_of(content: bytes) -> list[Piece]:
+def pieces_of(content: bytes) -> list[RawRecord]:
     """Return the pieces that content is cut into."""
-    return list(cut(io.BytesIO(content)))
+    return list(split_records(io.BytesIO(content)))
 
 
 @st.composite
@@ -96,7 +96,7 @@ def test_records_are_found_however_they_are_laid_out(file: tuple[str, list[tuple
     """One a line, over several lines or one after the other: each record is one piece, with the line it begins in."""
     text, expected = file
     found = pieces_of(text.encode())
-    assert [piece.flaw for piece in found] == [None] * len(expected)
+    assert [piece.problem for piece in found] == [None] * len(expected)
     assert [(piece.line, json.loads(piece.text)) for piece in found] == expected
 
 
@@ -120,8 +120,8 @@ def test_broken_record_takes_no_good_one_with_it(broken: bytes) -> None:
     """Records on lines of their own are found, whatever stands on the lines between them."""
     content = b"\n".join([b'{"first": 1}', broken, b'{"last": {"a": "}"}}'])
     found = pieces_of(content)
-    assert found[0] == Piece(1, b'{"first": 1}')
-    assert found[-1] == Piece(content.count(b"\n") + 1, b'{"last": {"a": "}"}}')
+    assert found[0] == RawRecord(1, b'{"first": 1}')
+    assert found[-1] == RawRecord(content.count(b"\n") + 1, b'{"last": {"a": "}"}}')
 
 
 @given(st.lists(BYTES, max_size=20).map(b"".join), st.lists(BYTES, max_size=20).map(b"".join))
@@ -135,8 +135,8 @@ def test_lines_left_are_cut_as_in_their_file(
     lines = [line.removesuffix(b"\r") for line in content.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
     left = [line for line in lines if line and line != b'{"whole": 1}']
     file = SourceFile("events", str(path), "", len(content))
-    found = list(spool.pieces_left(file, cache.Contents(path.parent, Aws()), left))
-    assert found == [piece for piece in pieces_of(content) if piece != Piece(piece.line, b'{"whole": 1}')]
+    found = list(spool.records_on_lines(file, cache.FileCache(path.parent, Aws()), left))
+    assert found == [piece for piece in pieces_of(content) if piece != RawRecord(piece.line, b'{"whole": 1}')]
 
 
 @given(st.lists(BYTES, max_size=4).map(b"".join), st.sampled_from((b"", b"\n", b"\r\n", b" \x0b\n\n")))
@@ -146,9 +146,9 @@ def test_lines_left_are_cut_as_in_their_file(
 def test_small_file_is_cut_like_any_other(inside: bytes, end: bytes) -> None:
     """What is taken for a file's only record at first sight is all that there is to cut out of it."""
     content = b"{" + inside + b"}" + end
-    assert list(cut_small(content)) == pieces_of(content)
-    if spool.ONE_FLAT_RECORD.fullmatch(content):
-        assert pieces_of(content) == [Piece(1, content.rstrip())]
+    assert list(split_small(content)) == pieces_of(content)
+    if spool.FLAT_RECORD.fullmatch(content):
+        assert pieces_of(content) == [RawRecord(1, content.rstrip())]
 
 
 ARCHIVES = [
@@ -165,7 +165,7 @@ def test_archive_is_unpacked_as_python_does(content: bytes, place: int, byte: in
         plain = io.BytesIO()
         try:
             unpack(io.BytesIO(content), plain)
-        except opening.UNREADABLE:
+        except opening.READ_ERRORS:
             return None
         return plain.getvalue()
 
@@ -174,7 +174,7 @@ def test_archive_is_unpacked_as_python_does(content: bytes, place: int, byte: in
 
     place %= len(content)
     for packed in (content, content[: place + 1], content[:place] + bytes([byte]) + content[place + 1 :]):
-        assert unpacked(packed, opening.unpack) == unpacked(packed, as_python_does)
+        assert unpacked(packed, opening.decompress) == unpacked(packed, as_python_does)
 
 
 @pytest.mark.parametrize("listed", [0, 1, 7, 8, 9, 1000])
@@ -218,7 +218,7 @@ def pretty(record: str) -> str:
 
 
 @pytest.mark.parametrize("is_packed", [False, True])
-def test_layout_makes_no_difference(make_warehouse: Callable[[], Sandbox], *, is_packed: bool) -> None:
+def test_layout_makes_no_difference(make_warehouse: Warehouses, *, is_packed: bool) -> None:
     """The same records in any layout, packed or not, give the same rows."""
     plain, other = make_warehouse(), make_warehouse()
     for number, (name, layout) in enumerate(LAYOUTS.items()):
@@ -242,7 +242,7 @@ def test_layout_makes_no_difference(make_warehouse: Callable[[], Sandbox], *, is
 
 
 @pytest.mark.usefixtures("either_way")
-def test_harmless_oddities_change_nothing(make_warehouse: Callable[[], Sandbox]) -> None:
+def test_harmless_oddities_change_nothing(make_warehouse: Warehouses) -> None:
     """Odd records that keep the contract say the same as plain ones, and none is refused."""
     odd: dict[str, Callable[[str], str]] = {
         "numbers as text": lambda text: text.replace("38", '"38"').replace("1541105830796", '"1541105830796"'),
@@ -347,7 +347,7 @@ def test_folder_without_json_is_told(warehouse: Sandbox) -> None:
     (warehouse.log_data / "notes.txt").write_text(play())
     assert warehouse.etl().files_listed == 0
     folders = (warehouse.song_data, warehouse.log_data)
-    assert warehouse.said == [f"{name}: holds no .json or .json.gz file" for name in folders]
+    assert warehouse.narration == [f"{name}: contains no .json or .json.gz file." for name in folders]
 
 
 # Both ways to read
@@ -372,7 +372,7 @@ def test_clean_logs_are_read_directly(
     """What has no fault is taken as it stands or is unpacked, and gives what reading it exactly gives."""
 
     class Watched(spool.Spool):
-        def __init__(self, folder: Path, kind: Kind, left: Mapping[int, session.Left] | None = None) -> None:
+        def __init__(self, folder: Path, kind: Kind, left: Mapping[int, session.FallbackLines] | None = None) -> None:
             super().__init__(folder, kind, left)
             spooled.append(kind)
 
@@ -398,7 +398,7 @@ def test_logs_that_leave_out_keys_are_read_directly(
         (logs / path.name).write_text("".join(json.dumps(event) + "\n" for event in kept))
     directly, exactly = both_ways(logs, clean.song_data)
     assert directly == exactly
-    monkeypatch.setattr(fast_path, "_SAMPLE", (1 << 20, 1 << 20))
+    monkeypatch.setattr(fast_path, "_SAMPLE_SIZES", (1 << 20, 1 << 20))
     monkeypatch.setattr(fast_path, "MIN_SIZE", 0)
     monkeypatch.setattr(exact_path, "read", None)
     assert warehouse.etl(logs).run.counts.events_read == clean.events
@@ -543,9 +543,7 @@ def test_quarantine_holds_what_was_made_wrong(dirty: Generated, warehouse: Sandb
     assert len(rows) == len(expected) > 50
 
 
-def test_dirt_changes_nothing_in_the_star(
-    clean: Generated, dirty: Generated, make_warehouse: Callable[[], Sandbox]
-) -> None:
+def test_dirt_changes_nothing_in_the_star(clean: Generated, dirty: Generated, make_warehouse: Warehouses) -> None:
     """Beside what is refused, dirty data say what the clean data of the same seed say."""
     stars = []
     for made in (clean, dirty):

@@ -9,7 +9,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def real_data() -> Path | None:
-    """Return the folder of SPARKIFY_REAL_DATA, or ../shared/data beside the repository, or None where there is none."""
+    """Return the folder of SPARKIFY_REAL_DATA or ../shared/data; or None if it is missing or not wanted."""
+    if os.environ.get("SPARKIFY_NO_REAL_DATA") == "1":
+        return None
     named = os.environ.get("SPARKIFY_REAL_DATA")
     folder = Path(named) if named else REPOSITORY.parent / "shared" / "data"
     if folder.joinpath("log_data").is_dir():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import itertools
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sparkify import config
 from sparkify.pipeline import checks
@@ -14,25 +17,26 @@ from sparkify.pipeline.run import etl
 from sparkify.sql import model
 from sparkify.warehouse.base import Warehouse
 from sparkify.warehouse.connect import open_warehouse
+from sparkify.warehouse.install import create_missing_tables
 
 Row = tuple[Any, ...]
 
 
-class Silent:
-    """A narrator that only remembers what it was told."""
+class Recorder:
+    """A narrator that keeps its lines and shows nothing."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
 
     def say(self, line: str) -> None:
-        """Remember a line."""
+        """Keep a line."""
         self.lines.append(line)
 
     def start(self, files: int, size: int) -> None:
-        """Take no notice."""
+        """Show no progress."""
 
     def advance(self, size: int, records: int) -> None:
-        """Take no notice."""
+        """Show no progress."""
 
 
 class Sandbox:
@@ -40,12 +44,13 @@ class Sandbox:
 
     def __init__(self, url: str, folder: Path) -> None:
         self.url = url
-        self.environ: dict[str, str] = {}
+        self.folder = folder
+        self.environ: Mapping[str, str] = {}
         self.log_data = folder / "log_data"
         self.song_data = folder / "song_data"
         self.log_data.mkdir(parents=True)
         self.song_data.mkdir()
-        self.said: list[str] = []
+        self.narration: list[str] = []
 
     def etl(self, log_data: Path | str | None = None, song_data: Path | str | None = None, **options: Any) -> Summary:
         """Run the pipeline over the two folders; keyword arguments are those of `Options`."""
@@ -55,18 +60,18 @@ class Sandbox:
             song_data=str(song_data or self.song_data),
             warehouse=self.url,
         )
-        narrator = Silent()
+        narrator = Recorder()
         try:
             return etl(settings, Options(**options), narrator)
         finally:
-            self.said = narrator.lines
+            self.narration = narrator.lines
 
     @contextmanager
     def reading(self) -> Iterator[Warehouse]:
-        """Open the warehouse as configured, to read what it holds."""
+        """Open the warehouse as configured, to read its contents."""
         with open_warehouse(self.url, config.load(environ=self.environ), read_only=True) as engine:
             if engine.engine == "redshift":
-                engine.execute("set extra_float_digits to 2")  # or it shows 15 digits of a number
+                engine.execute("set extra_float_digits to 2")  # Redshift shows 15 digits of a number by default.
             yield engine
 
     def query(self, sql: str) -> list[Row]:
@@ -75,7 +80,7 @@ class Sandbox:
             return engine.rows(sql)
 
     def execute(self, sql: str) -> int:
-        """Change the warehouse behind the pipeline's back."""
+        """Change the warehouse without the pipeline."""
         with open_warehouse(self.url) as engine:
             return engine.execute(sql)
 
@@ -87,8 +92,8 @@ class Sandbox:
         with self.reading() as engine:
             return {table: sorted(engine.rows(select), key=repr) for table, select in selects.items()}
 
-    def kept(self, record: str) -> str:
-        """Return what is kept of a record that was refused: all of it, but on Redshift no more than a column takes."""
+    def quarantined(self, record: str) -> str:
+        """Return the text that is kept of a rejected record: all of it, but on Redshift no more than a column takes."""
         is_cut = self.url.startswith("redshift:") and len(record.encode()) > 64_000
         return f"{record[:16_000]} … ({len(record.encode())} bytes in all)" if is_cut else record
 
@@ -97,3 +102,104 @@ class Sandbox:
         with self.reading() as engine:
             checks.set_period(engine)
             return list(checks.offences(engine))
+
+
+class Databases(Protocol):
+    """A server on which a test creates databases: PostgreSQL, or the stand-in for Redshift."""
+
+    def database(self, copied: str | None = None) -> AbstractContextManager[str]:
+        """Create a database, empty or as a copy of the one at a URL; yield its URL; drop it."""
+
+
+def install(warehouse: Sandbox) -> None:
+    """Create the tables and views."""
+    with open_warehouse(warehouse.url, config.load(environ=warehouse.environ)) as engine:
+        create_missing_tables(engine)
+
+
+class Warehouses:
+    """The warehouses of one engine: empty ones, and copies of templates that are filled once per test process."""
+
+    def __init__(
+        self, folder: Path, server: Databases | None, environ: Mapping[str, str], templates: Templates
+    ) -> None:
+        self._folder, self._server, self._environ, self._templates = folder, server, environ, templates
+        self._numbers = itertools.count(1)
+        self._created = ExitStack()
+
+    def __call__(self, copied: Sandbox | None = None) -> Sandbox:
+        """Create a warehouse with empty tables; or copy another one, whose folders it then shares."""
+        warehouse = self._create(copied or self.shared(install))
+        if copied:
+            warehouse.log_data, warehouse.song_data = copied.log_data, copied.song_data
+        return warehouse
+
+    def absent(self) -> Sandbox:
+        """Return a warehouse without tables: an empty database, or a DuckDB file that does not exist."""
+        return self._create(None)
+
+    def filled(self, fill: Callable[[Sandbox], object]) -> Sandbox:
+        """Return a warehouse as if a function had filled it here; the function runs once per test process."""
+        template = self.shared(fill)
+        warehouse = self._create(template)
+        move(template, warehouse)
+        return warehouse
+
+    def shared(self, fill: Callable[[Sandbox], object]) -> Sandbox:
+        """Return the warehouse that a function fills, for tests that only read it."""
+        return self._templates.get(fill, self._server, self._environ)
+
+    def drop(self) -> None:
+        """Drop the databases."""
+        self._created.close()
+
+    def _create(self, template: Sandbox | None) -> Sandbox:
+        folder = self._folder / f"warehouse-{next(self._numbers)}"
+        warehouse = created(self._created, self._server, folder, template)
+        warehouse.environ = self._environ
+        return warehouse
+
+
+class Templates:
+    """Warehouses that are filled once per test process, by engine and by the function that fills them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._filled: dict[object, Sandbox] = {}
+        self._created: dict[Databases | None, ExitStack] = defaultdict(ExitStack)
+
+    def get(self, fill: Callable[[Sandbox], object], server: Databases | None, environ: Mapping[str, str]) -> Sandbox:
+        """Return the warehouse that a function fills on a server, or on DuckDB."""
+        key = (fill, server)
+        if key not in self._filled:
+            base = None if fill is install else self.get(install, server, environ)
+            warehouse = created(self._created[server], server, self._folder / str(len(self._filled)), base)
+            warehouse.environ = environ
+            fill(warehouse)
+            self._filled[key] = warehouse
+        return self._filled[key]
+
+    def drop(self, server: Databases) -> None:
+        """Drop the databases on a server that is about to stop."""
+        self._created[server].close()
+
+
+def created(stack: ExitStack, server: Databases | None, folder: Path, template: Sandbox | None) -> Sandbox:
+    """Create a warehouse, empty or as a copy of a template; the stack drops it."""
+    if server:
+        return Sandbox(stack.enter_context(server.database(template.url if template else None)), folder)
+    file = folder / "sparkify.duckdb"
+    warehouse = Sandbox(f"duckdb:///{file}", folder)
+    if template:
+        shutil.copy(template.url.removeprefix("duckdb:///"), file)
+    return warehouse
+
+
+def move(template: Sandbox, warehouse: Sandbox) -> None:
+    """Copy the files of a template into the folders of its copy, and correct their paths in the ledger."""
+    for ours, theirs in ((warehouse.log_data, template.log_data), (warehouse.song_data, template.song_data)):
+        shutil.copytree(theirs, ours, dirs_exist_ok=True)
+    with open_warehouse(warehouse.url, config.load(environ=warehouse.environ)) as engine:
+        for table, path in (("etl_files", "path"), ("rejected_records", "file")):
+            moved = f"replace({path}, '{template.folder}/', '{warehouse.folder}/')"
+            engine.execute(f"update {table} set {path} = {moved}")

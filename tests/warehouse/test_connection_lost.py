@@ -124,7 +124,7 @@ def test_commit_whose_answer_was_lost_is_found_in_the_ledger(
     """The run asks the ledger, finds its batch published, and ends well; the next one finds nothing to do."""
     through = losing_commit(Cut.AFTER)
     loaded = through.etl().run.counts
-    assert any("the ledger says that the batch is published" in line for line in through.said)
+    assert any("The ledger shows that the batch was published" in line for line in through.narration)
     assert delivered.query("select count(*) from songplays") == [(loaded.songplays,)]
     assert delivered.etl().run.counts.files == 0
 

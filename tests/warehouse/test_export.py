@@ -146,7 +146,7 @@ def test_place_that_cannot_be_written_to_is_told(warehouse: Sandbox, tmp_path: P
     """Whatever stops the writing of a file ends in an error that names the file."""
     deliver(warehouse)
     path = tmp_path / "gone" / "users.csv"
-    with warehouse.reading() as engine, pytest.raises(WarehouseError, match=f"{path}: cannot be written"):
+    with warehouse.reading() as engine, pytest.raises(WarehouseError, match=f"{path}: the file cannot be written"):
         engine.write_files({"users": path}, "csv")
 
 
@@ -213,7 +213,7 @@ def test_what_is_no_file_is_never_replaced(kind: str, tmp_path: Path) -> None:
     else:
         path.mkdir()
     before = path.stat().st_ino
-    with pytest.raises(WarehouseError, match="is a folder or device"), filesystem.write_whole(path) as beside:
+    with pytest.raises(WarehouseError, match="this is a folder or device"), filesystem.write_whole(path) as beside:
         beside.write_text("new")
     assert path.stat().st_ino == before
     assert list(tmp_path.iterdir()) == [path]

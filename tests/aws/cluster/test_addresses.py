@@ -22,8 +22,8 @@ from sparkify.errors import ClusterError, ConfigError
         ("::/0", "is IPv6"),
         ("2001:db8::1", "is IPv6"),
         ("128.0.0.0/1", "lets in 2,147,483,648 addresses"),
-        ("198.0.0.0/15", "lets in 131,072 addresses. Name a range of /16 or narrower"),
-        ("198.51.100.7/24", "198.51.100.7/24 is an address in a range, not a range. Write 198.51.100.7 for the one"),
+        ("198.0.0.0/15", "lets in 131,072 addresses. Use a range of /16 or narrower"),
+        ("198.51.100.7/24", "198.51.100.7/24 is an address in a range, not a range. Write 198.51.100.7 for the address"),
         ("10.1.2.3", "is a private address"),
         ("172.31.0.1", "is a private address"),
         ("192.168.0.0/24", "is a private address"),
@@ -31,9 +31,9 @@ from sparkify.errors import ClusterError, ConfigError
         ("100.127.0.0/16", "is a private address"),
         ("127.0.0.1", "is a private address"),
         ("169.254.169.254", "is a private address"),
-        ("everybody", "is no range of addresses"),
-        ("198.51.100.7/33", "is no range of addresses"),
-        ("198.51.100.7/32 ", "is no range of addresses"),
+        ("everybody", "the value is not a range of addresses"),
+        ("198.51.100.7/33", "the value is not a range of addresses"),
+        ("198.51.100.7/32 ", "the value is not a range of addresses"),
     ],
 )
 def test_strangers_are_not_let_in(text: str, words: str) -> None:
@@ -96,7 +96,7 @@ def test_me_is_the_address_that_the_internet_sees(echo: Callable[[str], str]) ->
 @pytest.mark.parametrize("text", ["2001:db8::1\n", "<html>", ""])
 def test_an_answer_that_is_no_address_is_not_let_in(echo: Callable[[str], str], text: str) -> None:
     """Whatever a captive portal or an IPv6 network answers, it opens no door."""
-    with pytest.raises(ClusterError, match="answered with something else than an IPv4 address"):
+    with pytest.raises(ClusterError, match="the response is not an IPv4 address"):
         addresses.mine(echo(text))
 
 
@@ -107,8 +107,8 @@ def test_dry_run_for_me_claims_only_what_is_true(
     monkeypatch.setattr(addresses.mine, "__defaults__", (echo("198.51.100.7\n"),))
     assert main(["cluster", "setup", "--dry-run", "--allow-from", "me"]) == 0
     assert capsys.readouterr().err == (
-        "Your address is 198.51.100.7/32, says https://checkip.amazonaws.com.\n"
-        "No AWS account was asked, and nothing was changed.\n"
+        "Your address is 198.51.100.7/32, according to https://checkip.amazonaws.com.\n"
+        "No AWS account was used, and nothing was changed.\n"
     )
 
 
@@ -116,5 +116,5 @@ def test_offline_me_says_what_to_write_instead() -> None:
     """Without a network the address cannot be asked for, but it can be named."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        with pytest.raises(ClusterError, match=r"cannot be asked for your address.*--allow-from ADDRESS/32"):
+        with pytest.raises(ClusterError, match=r"the request for your address failed.*--allow-from ADDRESS/32"):
             addresses.mine(f"http://127.0.0.1:{unused.getsockname()[1]}/")

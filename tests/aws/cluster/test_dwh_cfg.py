@@ -44,7 +44,7 @@ def test_role_and_stage_of_dwh_cfg_come_before_those_of_the_stack(cluster: Clust
 
 def test_missing_stack_is_told_with_what_to_run(cluster: Cluster) -> None:
     """Who loads before setting up reads what to run; who set up half a stack as well."""
-    with pytest.raises(ClusterError, match=r"sparkify: there is no stack of this name in us-east-1\. Run `sparkify cl"):
+    with pytest.raises(ClusterError, match=r"sparkify: there is no such stack in us-east-1\. Run `sparkify cl"):
         outputs(config.load())
     cluster.interrupted(3, "setup", "--yes")
     with pytest.raises(ClusterError, match=r"is not complete \(CREATE_IN_PROGRESS\)"):
@@ -116,7 +116,7 @@ def test_config_that_cannot_be_replaced_leaves_no_copy(
     with pytest.raises((ConfigError, KeyboardInterrupt)) as raised:
         dwh_cfg.write(file, {("S3", "STAGE"): "s3://b/stage"})
     if isinstance(fault, OSError):
-        assert f"{file}: cannot be replaced (Device or resource busy), and is as it was." in str(raised.value)
+        assert f"{file}: the file cannot be replaced (Device or resource busy), and is unchanged." in str(raised.value)
     assert [(path, path.read_text()) for path in tmp_path.iterdir()] == [(file, "[AWS]\nSECRET = hunter2\n")]
 
 
@@ -130,7 +130,7 @@ def test_written_config_is_emptied_by_teardown(cluster: Cluster) -> None:
     """Nothing names a warehouse that is gone, so that the next setup and the next load begin afresh."""
     Path("dwh.cfg").write_text(ORIGINAL)
     cluster.setup("--write-config")
-    assert "Took what named the warehouse out of dwh.cfg." in cluster("teardown", "--yes").err
+    assert "Removed the deleted warehouse from dwh.cfg." in cluster("teardown", "--yes").err
     loaded = config.load()
     assert (loaded.cluster.host, loaded.iam_role_arn, loaded.stage, loaded.log_data) == ("", "", "", "logs")
     cluster.setup()

@@ -203,7 +203,7 @@ def test_policy_in_words_names_every_place_of_the_policy(planned: Planned, kind:
 @pytest.mark.parametrize("url", ["s3://b*/logs", "s3://bucket/lo*gs", "s3://bucket/${aws:username}", "s3://B/x"])
 def test_folder_that_would_widen_the_policy_is_refused(planned: Planned, url: str) -> None:
     """A wildcard or a variable in a folder's name would let the role see more than one folder."""
-    with pytest.raises(ConfigError, match=r"\[S3\] LOG_DATA: is no folder that a role can be limited to"):
+    with pytest.raises(ConfigError, match=r"\[S3\] LOG_DATA: a role cannot be limited to this folder"):
         planned(S3_LOG_DATA=url)
 
 
@@ -271,39 +271,39 @@ def test_retired_nodes_are_told_with_what_there_is_today(planned: Planned, node_
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"DWH_KIND": "big"}, "[DWH] KIND: is no kind of warehouse. Write serverless or provisioned."),
-        ({"DWH_DWH_NODE_TYPE": "ra4.huge"}, "[DWH] DWH_NODE_TYPE: is no node type of Redshift."),
-        ({"DWH_DWH_CLUSTER_TYPE": "single"}, "[DWH] DWH_CLUSTER_TYPE: is no type of cluster."),
+        ({"DWH_KIND": "big"}, "[DWH] KIND: the value is not a kind of warehouse. Write serverless or provisioned."),
+        ({"DWH_DWH_NODE_TYPE": "ra4.huge"}, "[DWH] DWH_NODE_TYPE: the value is not a Redshift node type."),
+        ({"DWH_DWH_CLUSTER_TYPE": "single"}, "[DWH] DWH_CLUSTER_TYPE: the value is not a cluster type."),
         (
             {"DWH_DWH_CLUSTER_TYPE": "single-node", "DWH_DWH_NUM_NODES": "4"},
-            "[DWH] DWH_NUM_NODES: 4 does not go with single-node.",
+            "[DWH] DWH_NUM_NODES: 4 does not match single-node.",
         ),
         (
             {"DWH_DWH_CLUSTER_TYPE": "multi-node", "DWH_DWH_NUM_NODES": "1"},
-            "[DWH] DWH_NUM_NODES: 1 does not go with multi-node.",
+            "[DWH] DWH_NUM_NODES: 1 does not match multi-node.",
         ),
-        ({"DWH_DWH_NUM_NODES": "0"}, "[DWH] DWH_NUM_NODES: 0 does not go with single-node."),
-        ({"DWH_BASE_CAPACITY": "6"}, "[DWH] BASE_CAPACITY: 6 RPU cannot be had."),
-        ({"DWH_BASE_CAPACITY": "520"}, "[DWH] BASE_CAPACITY: 520 RPU cannot be had."),
-        ({"DWH_BASE_CAPACITY": "1056"}, "[DWH] BASE_CAPACITY: 1056 RPU cannot be had."),
-        ({"DWH_MONTHLY_LIMIT": "0"}, "[DWH] MONTHLY_LIMIT: 0 dollars pay for no RPU-hour at all."),
-        ({"DWH_STACK": "Mine"}, "[DWH] STACK: is no name for a stack."),
-        ({"DWH_STACK": "a--b"}, "[DWH] STACK: is no name for a stack."),
-        ({"DWH_DWH_DB": "My-DB"}, "[DWH] DWH_DB: is no name that Redshift takes."),
-        ({"DWH_DWH_DB_USER": "1st"}, "[DWH] DWH_DB_USER: is no name that Redshift takes."),
+        ({"DWH_DWH_NUM_NODES": "0"}, "[DWH] DWH_NUM_NODES: 0 does not match single-node."),
+        ({"DWH_BASE_CAPACITY": "6"}, "[DWH] BASE_CAPACITY: 6 RPU is not available."),
+        ({"DWH_BASE_CAPACITY": "520"}, "[DWH] BASE_CAPACITY: 520 RPU is not available."),
+        ({"DWH_BASE_CAPACITY": "1056"}, "[DWH] BASE_CAPACITY: 1056 RPU is not available."),
+        ({"DWH_MONTHLY_LIMIT": "0"}, "[DWH] MONTHLY_LIMIT: 0 dollars are less than the price of one RPU-hour."),
+        ({"DWH_STACK": "Mine"}, "[DWH] STACK: the value is not a valid stack name."),
+        ({"DWH_STACK": "a--b"}, "[DWH] STACK: the value is not a valid stack name."),
+        ({"DWH_DWH_DB": "My-DB"}, "[DWH] DWH_DB: the value is not a valid name in Redshift."),
+        ({"DWH_DWH_DB_USER": "1st"}, "[DWH] DWH_DB_USER: the value is not a valid name in Redshift."),
         ({"DWH_DWH_DB": "user"}, "[DWH] DWH_DB: user is reserved by Redshift."),
         ({"DWH_DWH_DB": "template1"}, "[DWH] DWH_DB: template1 is reserved by Redshift."),
         ({"DWH_DWH_DB": "padb_harvest"}, "[DWH] DWH_DB: padb_harvest is reserved by Redshift."),
         ({"DWH_DWH_DB_USER": "user"}, "[DWH] DWH_DB_USER: user is reserved by Redshift."),
         ({"DWH_DWH_DB_USER": "public"}, "[DWH] DWH_DB_USER: public is reserved by Redshift."),
-        ({"DWH_DWH_PORT": "80"}, "[DWH] DWH_PORT: 80 cannot be had."),
-        ({"DWH_DWH_IAM_ROLE_NAME": "a role"}, "[DWH] DWH_IAM_ROLE_NAME: is no name for a role."),
+        ({"DWH_DWH_PORT": "80"}, "[DWH] DWH_PORT: 80 is not available."),
+        ({"DWH_DWH_IAM_ROLE_NAME": "a role"}, "[DWH] DWH_IAM_ROLE_NAME: the value is not a valid role name."),
         (
             {"DWH_KIND": "provisioned", "DWH_DWH_CLUSTER_IDENTIFIER": "a--b"},
-            "[DWH] DWH_CLUSTER_IDENTIFIER: is no name for a cluster.",
+            "[DWH] DWH_CLUSTER_IDENTIFIER: the value is not a valid cluster name.",
         ),
-        ({"S3_STAGE": "stage"}, "[S3] STAGE: is not in S3, where COPY looks."),
-        ({"S3_STAGE": "s3://bucket"}, "[S3] STAGE: is a whole bucket."),
+        ({"S3_STAGE": "stage"}, "[S3] STAGE: the folder is not in S3, from which COPY loads."),
+        ({"S3_STAGE": "s3://bucket"}, "[S3] STAGE: the value is a whole bucket."),
         ({"DWH_PRICES": "nowhere.toml"}, "[DWH] PRICES: nowhere.toml cannot be read"),
     ],
     ids=str,
@@ -357,13 +357,13 @@ def test_prices_can_be_updated_by_the_user(planned: Planned, tmp_path: Path) -> 
 def test_file_of_another_form_is_no_prices(tmp_path: Path, text: str) -> None:
     """A file that is not of the form is refused, not half read."""
     (tmp_path / "prices.toml").write_text(text)
-    with pytest.raises(ConfigError, match="is not of the form"):
+    with pytest.raises(ConfigError, match="does not have the form"):
         prices.load("us-east-1", str(tmp_path / "prices.toml"))
 
 
 def test_missing_price_is_asked_for(planned: Planned) -> None:
     """A node type that the prices do not know is neither planned nor shown as free."""
-    with pytest.raises(ConfigError, match=r"have none for rg\.large"):
+    with pytest.raises(ConfigError, match=r"rg\.large has no price"):
         planned(DWH_DWH_NODE_TYPE="rg.large")
 
 
@@ -388,7 +388,7 @@ def test_each_type_has_its_range_of_nodes(planned: Planned, node_type: str, fewe
     assert planned(DWH_DWH_NODE_TYPE=node_type).nodes == fewest
     assert planned(DWH_DWH_NODE_TYPE=node_type, DWH_DWH_NUM_NODES=str(most)).nodes == most
     for nodes in {most + 1, fewest - 1} - {0}:
-        with pytest.raises(ConfigError, match=rf"{nodes} of {node_type} cannot be had\. .* {fewest} to {most} of them"):
+        with pytest.raises(ConfigError, match=rf"cannot have {nodes} nodes of {node_type}\. Write {fewest} to {most}\."):
             planned(DWH_DWH_NODE_TYPE=node_type, DWH_DWH_NUM_NODES=str(nodes))
 
 

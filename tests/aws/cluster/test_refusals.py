@@ -13,7 +13,7 @@ from tests.support.cloud.refused import Refused
 from tests.support.realdata import REPOSITORY
 
 from sparkify import config
-from sparkify.aws.account import what_is_missing
+from sparkify.aws.account import missing_permission
 from sparkify.aws.cluster.outputs import outputs
 from sparkify.warehouse.redshift import login
 
@@ -48,7 +48,7 @@ def test_missing_permission_is_named_with_the_line_that_grants_it(cluster: Clust
     cluster.cloud.denied[action] = "on resource: arn:aws:any:::thing because no identity-based policy allows it"
     said = cluster(command, "--yes")
     assert said.code == 1
-    assert f"You lack {action}." in said.err
+    assert f"You lack the permission {action}." in said.err
     assert f'{{"Effect": "Allow", "Action": "{action}", "Resource": "arn:aws:any:::thing"}}' in said.err
     assert "Traceback" not in said.err
     cluster.cloud.denied.clear()
@@ -66,7 +66,7 @@ def test_missing_permission_inside_the_stack_is_named_too(cluster: Cluster) -> N
     said = cluster("setup", "--yes")
     assert said.code == 1
     assert words in said.err
-    assert "You lack redshift-serverless:CreateNamespace." in said.err
+    assert "You lack the permission redshift-serverless:CreateNamespace." in said.err
     assert '"Resource": "arn:aws:redshift-serverless:us-east-1:123456789012:*"}' in said.err
 
 
@@ -80,15 +80,15 @@ def test_missing_permission_inside_the_stack_is_named_too(cluster: Cluster) -> N
         ),
         (
             "not authorized to perform: s3:Get on resource: y with an explicit deny in a service control policy",
-            "Ask who",
+            "Ask the administrator",
         ),
         ("The service is busy", ""),
     ],
 )
 def test_aws_words_are_understood(words: str, told: str) -> None:
     """With and without a resource, denied outright or not granted, or something else altogether."""
-    assert told in what_is_missing(words)
-    assert bool(what_is_missing(words)) == bool(told)
+    assert told in missing_permission(words)
+    assert bool(missing_permission(words)) == bool(told)
 
 
 def test_documented_policy_covers_every_call(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +148,7 @@ def test_keys_of_dwh_cfg_are_used_and_never_shown(cluster: Cluster, monkeypatch:
     ("code", "words"),
     [
         *((code, "your login has expired. Log in again (`aws sso login`)") for code in EXPIRED),
-        *((code, "does not know these credentials. Check AWS_PROFILE, or [AWS] KEY and SECRET.") for code in UNKNOWN),
+        *((code, "these credentials are not valid. Check AWS_PROFILE, or [AWS] KEY and SECRET.") for code in UNKNOWN),
     ],
 )
 def test_login_that_aws_does_not_take_is_told_at_once(cluster: Cluster, code: str, words: str) -> None:
@@ -186,6 +186,6 @@ def test_unreachable_aws_is_told(cluster: Cluster, monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
         said = cluster("status")
     assert said.code == 1
-    assert said.err.startswith("sparkify: AWS: cannot be asked (")
+    assert said.err.startswith("sparkify: AWS: the request failed (")
     assert place in said.err
     assert "s3cret" not in said.err

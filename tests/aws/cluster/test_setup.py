@@ -44,8 +44,8 @@ def test_setup_makes_every_resource_and_carries_the_tag(cluster: Cluster) -> Non
     assert stack.status == "CREATE_COMPLETE"
     assert {"Key": "sparkify:project", "Value": "sparkify"} in stack.tags
     for name in stack.template["Resources"]:
-        assert f"  making    {name}\n" in said.err
-        assert f"  made      {name}\n" in said.err
+        assert f"  creating  {name}\n" in said.err
+        assert f"  created   {name}\n" in said.err
     assert said.out.startswith("The warehouse sparkify is ready.")
 
 
@@ -78,7 +78,7 @@ def test_missing_limit_is_told_loudly(cluster: Cluster) -> None:
     cluster.cloud.denied["redshift-serverless:CreateUsageLimit"] = ""
     said = cluster("setup", "--yes")
     assert said.code == 1
-    assert "sparkify: stands, but nothing limits what it costs." in said.err
+    assert "sparkify: the warehouse exists, but nothing limits its cost." in said.err
     cluster.cloud.denied.clear()
     cluster.setup()
     assert len(cluster.cloud.serverless.limits) == 1
@@ -91,7 +91,7 @@ def test_changed_limit_is_asked_for(cluster: Cluster, monkeypatch: pytest.Monkey
     for answer, amount in (("n\n", 106), ("y\n", 266_666)):
         said = cluster("setup", answer=answer)
         assert said.code == 0
-        shown, _, _ = said.err.partition("Change this? [y/N]")
+        shown, _, _ = said.err.partition("Make these changes? [y/N]")
         assert "  change  UsageLimit (266,666 RPU-hours a month; now 106)" in shown
         assert [limit["amount"] for limit in cluster.cloud.serverless.limits.values()] == [amount]
 
@@ -102,7 +102,7 @@ def test_limit_that_stops_nothing_is_none(cluster: Cluster, action: str) -> None
     cluster.setup()
     (limit,) = cluster.cloud.serverless.limits.values()
     limit |= {"breachAction": action, "amount": 50}
-    assert "The limit is now 106 RPU-hours a month; it was 50, and stopped nothing." in cluster.setup().err
+    assert "The limit is now 106 RPU-hours a month; it was 50, and stopped no query." in cluster.setup().err
     assert (limit["amount"], limit["breachAction"]) == (106, "deactivate")
 
 
@@ -136,7 +136,7 @@ def test_changed_dwh_cfg_shows_its_changes_first(cluster: Cluster, monkeypatch: 
     monkeypatch.setenv("SPARKIFY_DWH_BASE_CAPACITY", "8")
     said = cluster("setup", "--allow-from", "198.51.100.7", answer="n\n")
     assert said.code == 0
-    shown, _, rest = said.err.partition("Change this? [y/N]")
+    shown, _, rest = said.err.partition("Make these changes? [y/N]")
     assert "  add     AllowedAddresses" in shown
     assert "  change  Workgroup (BaseCapacity, PubliclyAccessible)" in shown
     assert "Nothing was changed." in rest
@@ -164,7 +164,7 @@ def test_setup_asks_before_it_makes_anything(cluster: Cluster) -> None:
     assert cluster("setup", answer="n\n").code == 0
     said = cluster("setup")
     assert said.code == 2
-    assert "Set this up? Pass --yes to say so." in said.err
+    assert "Set this up? Pass --yes to confirm." in said.err
     assert cluster.cloud.everything() == before
     assert asked(cluster, "cloudformation:CreateStack") == 0
 
@@ -188,7 +188,7 @@ def test_change_that_would_lose_the_data_is_refused(
     said = cluster("setup", "--yes")
     assert said.code == 1
     assert re.search(
-        "cannot be changed without a new (cluster|namespace), and the data would go with the old one", said.err
+        "cannot be changed without a new (cluster|namespace), and the data would be deleted with the old", said.err
     )
     assert cluster.cloud.everything() == before
 
@@ -201,7 +201,7 @@ def test_change_that_may_lose_the_data_is_refused(cluster: Cluster, monkeypatch:
     monkeypatch.setenv("SPARKIFY_DWH_DWH_NUM_NODES", "2")
     said = cluster("setup", "--yes")
     assert said.code == 1
-    assert "cannot be changed without a new cluster, and the data would go with the old one" in said.err
+    assert "cannot be changed without a new cluster, and the data would be deleted with the old" in said.err
     assert asked(cluster, "cloudformation:ExecuteChangeSet") == 0
 
 
@@ -211,7 +211,7 @@ def test_other_kind_is_not_made_of_what_is_there(cluster: Cluster, monkeypatch: 
     monkeypatch.setenv("SPARKIFY_DWH_KIND", "provisioned")
     said = cluster("setup", "--yes")
     assert said.code == 1
-    assert "is serverless, and dwh.cfg now calls for provisioned" in said.err
+    assert "is serverless, but dwh.cfg now calls for provisioned" in said.err
 
 
 def test_stack_of_somebody_else_is_left_alone(cluster: Cluster) -> None:
@@ -227,7 +227,7 @@ def test_stack_of_somebody_else_is_left_alone(cluster: Cluster) -> None:
     for command in ("setup", "teardown"):
         said = cluster(command, "--yes")
         assert said.code == 1
-        assert "is a stack of somebody else's" in said.err
+        assert "so sparkify did not create it" in said.err
     assert cluster.cloud.everything() == before
 
 
@@ -275,7 +275,7 @@ def test_update_that_fails_leaves_the_warehouse_as_it_was(cluster: Cluster, monk
     monkeypatch.setenv("SPARKIFY_DWH_BASE_CAPACITY", "8")
     said = cluster("setup", "--yes", "--allow-from", "198.51.100.7")
     assert said.code == 1
-    assert "could not be changed, and is as it was before" in said.err
+    assert "the stack could not be changed, and the change was rolled back" in said.err
     assert f"Workgroup (AWS::RedshiftServerless::Workgroup): {REASON}" in said.err
     assert cluster.cloud.everything() == before
     assert cluster.cloud.serverless.workgroups["sparkify"]["baseCapacity"] == 4
@@ -291,7 +291,7 @@ def test_update_that_could_not_be_undone_is_picked_up(cluster: Cluster, monkeypa
     monkeypatch.setenv("SPARKIFY_DWH_BASE_CAPACITY", "8")
     assert "could not be rolled back (UPDATE_ROLLBACK_FAILED)" in cluster("setup", "--yes").err
     cluster.cloud.formation.fails.clear()
-    assert "could not be undone. Trying again." in cluster.setup().err
+    assert "could not be rolled back. Trying again." in cluster.setup().err
     assert cluster.cloud.serverless.workgroups["sparkify"]["baseCapacity"] == 8
 
 
@@ -312,10 +312,10 @@ def test_interrupted_setup_is_picked_up_by_the_next(cluster: Cluster, after: int
     """Ctrl-C leaves AWS at work and says so; the next setup waits for it and ends as if nothing had been."""
     said = cluster.interrupted(after, "setup", "--yes")
     assert said.code == 130
-    assert "AWS goes on with the stack sparkify" in said.err
+    assert "AWS continues with the stack sparkify" in said.err
     assert "cluster teardown" in said.err
     said = cluster.setup()
-    assert "AWS is at work on sparkify (CREATE_IN_PROGRESS)" in said.err
+    assert "AWS is working on sparkify (CREATE_IN_PROGRESS)" in said.err
     assert asked(cluster, "cloudformation:CreateStack") == 1
     before = cluster.cloud.everything()
     assert cluster.setup().out.startswith("Nothing to change")
@@ -337,7 +337,7 @@ def test_interrupted_setup_says_that_nothing_limits_the_cost(cluster: Cluster) -
     """Serverless has its limit only when a setup has ended: who stops one earlier reads so, and again."""
     for _ in range(2):
         said = cluster.interrupted(2, "setup", "--yes")
-        assert "Nothing limits what it may cost until a setup has ended: that sets the limit." in said.err
+        assert "Nothing limits its cost until a setup completes and sets the limit." in said.err
     cluster.setup()
     assert len(cluster.cloud.serverless.limits) == 1
 
@@ -356,7 +356,7 @@ def test_limit_is_set_even_if_a_change_is_declined_or_refused(
     monkeypatch.setenv("SPARKIFY_DWH_DWH_DB", "another")
     said = cluster("setup", "--yes", "--allow-from", "198.51.100.7")
     assert said.code == 1
-    assert "the data would go with the old one" in said.err
+    assert "the data would be deleted with the old one" in said.err
     assert len(cluster.cloud.serverless.limits) == 1
 
 
@@ -365,14 +365,14 @@ def test_warehouse_of_another_kind_without_a_limit_is_told(cluster: Cluster, mon
     cluster.setup()
     cluster.cloud.serverless.limits.clear()
     monkeypatch.setenv("SPARKIFY_DWH_KIND", "provisioned")
-    assert "Nothing limits what sparkify costs." in cluster("setup", "--yes").err
+    assert "Nothing limits the cost of sparkify." in cluster("setup", "--yes").err
 
 
 def test_what_to_run_after_ctrl_c_keeps_the_door_open(cluster: Cluster) -> None:
     """The command that the message gives goes on with the same setup: who was let in on the command line stays in."""
     for _ in range(2):
         said = cluster.interrupted(2, "setup", "--yes", "--allow-from", "198.51.100.7")
-        assert "Run `sparkify cluster setup --allow-from 198.51.100.7/32` to go on" in said.err
+        assert "Run `sparkify cluster setup --allow-from 198.51.100.7/32` to continue" in said.err
     assert cluster.setup("--allow-from", "198.51.100.7/32").out.startswith("The warehouse sparkify is ready.")
     assert asked(cluster, "cloudformation:ExecuteChangeSet") == 0
 
@@ -391,7 +391,7 @@ def test_failure_that_nobody_watched_is_told_by_the_next_setup(cluster: Cluster)
     cluster.interrupted(4, "setup", "--yes")
     cluster.cloud.formation.finish()
     cluster.cloud.formation.fails.clear()
-    assert "An earlier setup of sparkify failed and was rolled back. Beginning anew." in cluster.setup().err
+    assert "An earlier setup of sparkify failed and was rolled back. Starting again." in cluster.setup().err
 
 
 def test_interrupted_change_is_picked_up(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -412,12 +412,12 @@ def test_ctrl_c_on_a_real_process_says_what_to_run(cloud: Cloud, tmp_path: Path)
             time.sleep(0.05)
             assert process.poll() is None
         assert process.stderr
-        while not process.stderr.readline().startswith("  making"):
+        while not process.stderr.readline().startswith("  creating"):
             pass
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
     assert process.returncode == 130
-    assert "AWS goes on with the stack sparkify" in rest
+    assert "AWS continues with the stack sparkify" in rest
     assert "Traceback" not in rest
 
 

@@ -39,9 +39,9 @@ def test_status_shows_what_runs(cluster: Cluster, kind: str) -> None:
     assert re.search(r"database +sparkifydb, port 5439\n", said.out)
     capacity = "4 RPU, at most 106 RPU-hours a month" if kind == "serverless" else "1 x ra3.large"
     assert f"capacity   {capacity}\n" in said.out
-    assert re.search(r"made +\d{4}-\d\d-\d\d \d\d:\d\d UTC, \d+ seconds ago\n", said.out)
+    assert re.search(r"created +\d{4}-\d\d-\d\d \d\d:\d\d UTC, \d+ seconds ago\n", said.out)
     assert re.search(r"cost +0\.\d\d US dollars so far, estimated, without storage:\n", said.out)
-    assert "connects   198.51.100.0/24, over the internet\n" in said.out
+    assert "allowed    198.51.100.0/24, over the internet\n" in said.out
     assert max(len(line) for line in said.out.splitlines() if "arn:" not in line) <= 80
 
 
@@ -66,7 +66,7 @@ def test_status_sees_a_door_that_somebody_opened(cluster: Cluster) -> None:
     of_ipv6 = {"IpProtocol": "tcp", "FromPort": 5439, "ToPort": 5439, "Ipv6Ranges": [{"CidrIpv6": "2001:db8::/32"}]}
     ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[of_ipv6])
     assert json.loads(cluster("status", "--json").out)["allowed"] == ["0.0.0.0/0", "2001:db8::/32"]
-    assert "connects   0.0.0.0/0, 2001:db8::/32" in cluster("status").out
+    assert "allowed    0.0.0.0/0, 2001:db8::/32" in cluster("status").out
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_cost_so_far_grows_with_age_up_to_the_limit(
 def test_status_warns_of_serverless_without_a_limit(cluster: Cluster, kind: str) -> None:
     """A limit that is not there, or that only logs, limits nothing: status says so, and what sets it."""
     cluster.setup()
-    warning = "sparkify: nothing limits what sparkify may cost. Run `sparkify cluster setup`"
+    warning = "sparkify: nothing limits the cost of sparkify. Run `sparkify cluster setup`"
     assert warning not in cluster("status").err
     for limit in cluster.cloud.serverless.limits.values():  # as somebody may have changed it by hand
         limit["breachAction"] = "log"
@@ -113,7 +113,7 @@ def test_status_without_a_price_says_that_the_cost_is_unknown(
     said = cluster("status")
     assert said.code == 0
     assert f"warehouse  sparkify, {kind}, available\n" in said.out
-    assert "cost       unknown:\n           The prices of us-east-1 have none for" in said.out
+    assert "cost       unknown:\n           [DWH] PRICES: " in said.out
     assert json.loads(cluster("status", "--json").out)["cost_so_far"] is None
 
 
@@ -145,7 +145,7 @@ def test_cluster_at_work_on_something_else_is_left_alone(
     redshift_backends[cluster.cloud.account]["us-east-1"].clusters["sparkify"].status = "modifying"
     said = cluster(command)
     assert (said.code, said.out) == (1, "")
-    words = f"is modifying, and has to be {needed} first. Try again when it is."
+    words = f"the cluster is modifying, not {needed}. Run this again when it is {needed}."
     assert said.err == f"sparkify: sparkify: {words}\n"
 
 

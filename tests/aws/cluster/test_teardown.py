@@ -137,7 +137,7 @@ def test_nothing_is_deleted_when_the_snapshot_fails(cluster: Cluster) -> None:
     cluster.cloud.serverless.snapshot_ends = "FAILED"
     said = cluster("teardown", "--yes", "--snapshot")
     assert said.code == 1
-    assert "the snapshot could not be taken (failed). Nothing was deleted." in said.err
+    assert "the snapshot could not be taken (failed).\nNothing was deleted." in said.err
     assert [thing for thing in cluster.cloud.everything() if not thing.startswith("snapshot")] == before
 
 
@@ -197,15 +197,15 @@ def test_what_may_not_be_asked_hides_nothing_else(cluster: Cluster) -> None:
     cluster.cloud.formation.fails["delete", "Network"] = REASON
     said = cluster("teardown", "--yes")
     assert said.code == 1
-    assert "whatever is in the stage: you may not list it" in said.err
-    for words in ("You lack iam:ListRoles", "You lack s3:ListObjectVersions", f"Network (AWS::EC2::VPC): {REASON}"):
+    assert "the content of the stage, which you lack the permission to list" in said.err
+    for words in ("the permission iam:ListRoles", "the permission s3:ListObjectVersions", f"Network (AWS::EC2::VPC): {REASON}"):
         assert words in said.err
     assert "AWS::EC2::VPC vpc-" in said.out
     cluster.cloud.formation.fails.clear()
     said = cluster("teardown", "--yes")
     assert (said.code, said.out) == (
         1,
-        "Nothing is known to be left of sparkify, but not everything could be asked.\n",
+        "Nothing is known to be left of sparkify, but not everything could be checked.\n",
     )
 
 
@@ -228,7 +228,7 @@ def test_forgotten_secret_is_found(cluster: Cluster) -> None:
     cluster.cloud.formation.kept_secrets.add(arn)
     said = cluster("teardown", "--yes", "--no-snapshot")
     assert said.code == 1
-    assert f"Still there of sparkify:\n  {arn}\n" in said.out
+    assert f"Left of sparkify:\n  {arn}\n" in said.out
 
 
 @pytest.mark.parametrize("what", ["workgroup", "cluster", "role", "bucket"])
@@ -248,7 +248,7 @@ def test_whatever_still_carries_the_tag_is_listed(cluster: Cluster, what: str) -
         cloud.tagging.forget("arn:aws:s3:::lost", tags)
     said = cluster("teardown", "--yes")
     assert said.code == 1
-    assert said.out.startswith("Still there of sparkify:\n")
+    assert said.out.startswith("Left of sparkify:\n")
     assert "lost" in said.out
 
 
@@ -263,7 +263,7 @@ def test_interrupted_teardown_is_gone_on_with(cluster: Cluster, after: int) -> N
     cluster.setup()
     said = cluster.interrupted(after, "teardown", "--yes", "--no-snapshot")
     assert said.code == 130
-    assert "what is not costs on. Run `sparkify cluster teardown` again" in said.err
+    assert "the rest still costs money. Run `sparkify cluster teardown` again" in said.err
     assert cluster("teardown", "--no-snapshot")[:2] == (0, NOTHING)
     assert cluster.cloud.everything() == before
 
@@ -276,7 +276,7 @@ def test_config_is_emptied_also_of_what_aws_deleted_alone(cluster: Cluster) -> N
     cluster.cloud.formation.finish()
     said = cluster("teardown", "--yes")
     assert (said.code, said.out) == (0, NOTHING)
-    assert "Took what named the warehouse out of dwh.cfg." in said.err
+    assert "Removed the deleted warehouse from dwh.cfg." in said.err
     loaded = config.load()
     assert (loaded.cluster.host, loaded.iam_role_arn, loaded.stage) == ("", "", "")
 
@@ -310,5 +310,5 @@ def test_setup_after_an_interrupted_teardown_begins_anew(cluster: Cluster) -> No
     cluster.setup()
     cluster.interrupted(5, "teardown", "--yes")
     said = cluster.setup()
-    assert "AWS is at work on sparkify (DELETE_IN_PROGRESS)" in said.err
+    assert "AWS is working on sparkify (DELETE_IN_PROGRESS)" in said.err
     assert len(cluster.cloud.serverless.workgroups) == 1

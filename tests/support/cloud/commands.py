@@ -59,7 +59,7 @@ class Cluster:
         def say(line: str, end: str = "\n") -> None:
             nonlocal seen
             output.say(line, end)
-            seen += line.startswith(("  making", "  made", "  changing", "  changed", "  deleting", "  deleted"))
+            seen += line.startswith(("  creating", "  created", "  changing", "  changed", "  deleting", "  deleted"))
             if seen == after:
                 raise KeyboardInterrupt
 

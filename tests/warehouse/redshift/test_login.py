@@ -155,7 +155,7 @@ def test_login_that_cannot_be_asked_for_is_told_without_a_password(
         place = f"127.0.0.1:{unused.getsockname()[1]}"
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint.format(place))
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-        with pytest.raises(WarehouseError, match="AWS gives no login by IAM") as told:
+        with pytest.raises(WarehouseError, match="AWS does not grant a login by IAM") as told:
             open_warehouse(f"redshift://localhost:1/dwh?{whose}&region=eu-west-1")
     assert place in str(told.value)
     assert "s3cret" not in str(told.value)

@@ -245,7 +245,7 @@ def test_batch_is_tried_again_when_what_stopped_it_can_pass(
     else:
         redshift.faults.fail("insert into songplays", "for a while", state)
     counts = delivered.etl().run.counts
-    assert any("trying again" in line for line in delivered.said)
+    assert any("trying again" in line for line in delivered.narration)
     assert delivered.query("select count(*) from songplays") == [(counts.songplays,)]
     assert delivered.failed_checks() == []
 
@@ -256,7 +256,7 @@ def test_error_that_cannot_pass_is_not_tried_again(delivered: Sandbox, redshift:
     redshift.faults.fail("insert into songplays", "permission denied", "42501")
     with pytest.raises(WarehouseError, match="42501"):
         delivered.etl()
-    assert not any("trying again" in line for line in delivered.said)
+    assert not any("trying again" in line for line in delivered.narration)
     assert delivered.query("select count(*) from songplays") == [(0,)]
 
 
@@ -270,7 +270,7 @@ def test_rebuild_is_not_tried_again(delivered: Sandbox, redshift: Standin, monke
     redshift.faults.fail("insert into songplays", "for a while", "40001")
     with pytest.raises(WarehouseError, match="40001"):
         delivered.etl(full_refresh=True)
-    assert not any("trying again" in line for line in delivered.said)
+    assert not any("trying again" in line for line in delivered.narration)
     assert delivered.contents() == before
 
 
