@@ -15,8 +15,8 @@
     └── CheckFailed       exit code 3: a check found offending rows, and nothing changed
 
 A message reads `where: what is wrong. What to do.`, and never holds a secret.
-Only `sparkify.cli.main` turns a SparkifyError into a message and an exit code. Any other exception is a bug and shows its
-traceback.
+Only `sparkify.cli.main` turns a SparkifyError into a message and an exit code. Any other exception is a bug, and shows
+its traceback.
 """
 
 

@@ -1,35 +1,35 @@
-"""How values are written for people and for machines: text in, text out, nothing is printed here."""
+"""Text for people: sizes, counts and durations, and text that is safe in a page. Nothing is printed here."""
 
 from __future__ import annotations
 
 import re
 from unicodedata import bidirectional
 
-_UNPRINTED = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 has no character for (www.w3.org/TR/xml/#charsets)."""
+_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML 1.0 excludes (www.w3.org/TR/xml/#charsets)."""
 
-_MARKS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
-_TURNING = _MARKS | {"R", "AL", "AN"}
-
-
-def legible(text: str) -> str:
-    """Return a text for a page or a drawing: what XML has no character for stands as U+FFFD."""
-    return _UNPRINTED.sub("\ufffd", text)
+_DIRECTION_MARKS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+_NOT_LEFT_TO_RIGHT = _DIRECTION_MARKS | {"R", "AL", "AN"}
 
 
-def named(text: str) -> str:
-    """Return a name to stand in a sentence, which it does not turn round.
+def xml_text(text: str) -> str:
+    """Return a text for a page or a drawing; U+FFFD replaces each character that XML excludes."""
+    return _NOT_XML.sub("\ufffd", text)
 
-    One that runs from right to left, or asks for a direction, is set apart by isolates (unicode.org/reports/tr9); marks
-    of direction in it that could end that are left out.
+
+def isolated(name: str) -> str:
+    """Return a name that does not change the direction of the sentence around it.
+
+    Isolates (unicode.org/reports/tr9) surround a right-to-left name, or one with direction marks. The marks themselves
+    are removed, since they could end the isolate.
     """
-    if all(bidirectional(c) not in _TURNING for c in text):
-        return text
-    return f"\u2068{''.join(c for c in text if bidirectional(c) not in _MARKS)}\u2069"
+    if all(bidirectional(c) not in _NOT_LEFT_TO_RIGHT for c in name):
+        return name
+    return f"\u2068{''.join(c for c in name if bidirectional(c) not in _DIRECTION_MARKS)}\u2069"
 
 
 def size(number: float) -> str:
-    """Return a number of bytes in the unit that suits it."""
+    """Return a number of bytes in a suitable unit: 1.5 MB."""
     for unit in ("B", "kB", "MB"):
         if number < 1000:
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
@@ -38,17 +38,17 @@ def size(number: float) -> str:
 
 
 def count(number: int, thing: str) -> str:
-    """Return a number of things in words."""
+    """Return a number of things: 1 play, 2 plays."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def files(number: int) -> str:
-    """Return a number of files in words."""
+    """Return a number of files: 1 file, 2 files."""
     return count(number, "file")
 
 
-def age(seconds: float) -> str:
-    """Return a length of time in the unit that suits it."""
+def _age(seconds: float) -> str:
+    """Return a duration in a suitable unit: 3 days."""
     for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:,.0f} {unit}"
@@ -56,5 +56,5 @@ def age(seconds: float) -> str:
 
 
 def ago(seconds: float) -> str:
-    """Return how long ago something happened, or how far ahead of the clock."""
-    return f"{age(seconds)} ago" if seconds > -1 else f"{age(-seconds)} ahead of the clock"
+    """Return how long ago an event was, or how far it is ahead of the clock."""
+    return f"{_age(seconds)} ago" if seconds > -1 else f"{_age(-seconds)} ahead of the clock"

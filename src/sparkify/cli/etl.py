@@ -13,8 +13,8 @@ from sparkify.cli.options import (
     configuration,
     limit,
     number_of_bytes,
-    of_sources,
     shared,
+    source_folders,
 )
 from sparkify.cli.output import confirmed, print_json, print_table, say
 from sparkify.cli.progress import Narrator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def create_tables(options: argparse.Namespace) -> None:
-    """Drop every table and create it anew."""
+    """Drop every table and create it again, empty."""
     from sparkify.sql import model
     from sparkify.warehouse import install
     from sparkify.warehouse.connect import open_warehouse
@@ -35,22 +35,22 @@ def create_tables(options: argparse.Namespace) -> None:
     with open_warehouse(config.warehouse_url, config) as warehouse:
         install.create_missing_tables(warehouse)
         rows = sum(install.count_rows(warehouse).values())
-        held = f"{warehouse.label} holds {formatting.count(rows, 'row')}"
-        if rows and not confirmed(f"{held}. Drop all?", yes=options.yes):
+        contents = f"{warehouse.label} holds {formatting.count(rows, 'row')}"
+        if rows and not confirmed(f"{contents}. Drop all of them?", yes=options.yes):
             return
         install.create_tables(warehouse)
         say(f"Created {len(model.ALL)} empty tables in {warehouse.label}.")
 
 
 def etl(options: argparse.Namespace) -> None:
-    """Load what is new."""
+    """Load new and changed files into the warehouse."""
     from sparkify.pipeline import run
     from sparkify.pipeline.progress import Options
 
     config = configuration(options)
     if options.dry_run:
         return _dry_run(options, config)
-    chosen = Options(
+    run_options = Options(
         full_refresh=options.full_refresh,
         max_rejected=options.max_rejected,
         skip_bad_files=options.skip_bad_files,
@@ -60,15 +60,16 @@ def etl(options: argparse.Namespace) -> None:
     narrator = Narrator()
     try:
         with narrator:
-            summary = run.etl(config, chosen, narrator)
+            summary = run.etl(config, run_options, narrator)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("What was published before is whole; run again to go on.") from None
+        raise KeyboardInterrupt("Batches published before are complete. Run again to load the rest.") from None
     if options.json:
         return print_json(_summary_as_json(summary))
     _print_summary(summary)
-    if summary.run.counts.rejected:  # a URL is not repeated: it may hold a password
+    if summary.run.counts.rejected:
+        # The values are not repeated, because a URL can hold a password.
         given = " and ".join(f"--{name}" for name in ("config", "warehouse") if getattr(options, name))
-        print(f"\nSee what was rejected, and why: sparkify rejects{given and ', with the same ' + given}")
+        print(f"\nList the rejected records: sparkify rejects{given and ', with the same ' + given}")
     return None
 
 
@@ -125,12 +126,11 @@ def _summary_as_json(summary: Summary) -> dict[str, Any]:
 def _print_summary(summary: Summary) -> None:
     counts = summary.run.counts
     if summary.skipped and not summary.batches:
-        others = summary.files_listed - len(summary.skipped)
-        print(
-            f"Nothing loaded: {formatting.files(len(summary.skipped))} skipped, {others:,} in {summary.warehouse} already."
-        )
+        skipped = formatting.files(len(summary.skipped))
+        loaded_before = summary.files_listed - len(summary.skipped)
+        print(f"Nothing loaded: {skipped} skipped, {loaded_before:,} already in {summary.warehouse}.")
     elif not summary.batches:
-        print(f"Nothing new: all {formatting.files(summary.files_listed)} are in {summary.warehouse} already.")
+        print(f"Nothing new: all {formatting.files(summary.files_listed)} are already in {summary.warehouse}.")
     else:
         loaded = f"{formatting.files(counts.files)}, {formatting.size(counts.bytes)}"
         print(f"Loaded {loaded}, into {summary.warehouse} in {summary.seconds:.1f} s.")
@@ -144,7 +144,7 @@ def _print_summary(summary: Summary) -> None:
     for kind, keys in summary.unknown_keys.items():
         shown = ", ".join(output.printable(key) for key in keys[:20])
         more = f" and {len(keys) - 20:,} more" if len(keys) > 20 else ""
-        print(f"Ignored keys that no {kind[:-1]} has by contract: {shown}{more}")
+        print(f"Ignored unknown keys in {kind}: {shown}{more}")
 
 
 def _print_balance(counts: Counts) -> None:
@@ -163,21 +163,21 @@ def _print_balance(counts: Counts) -> None:
 
 def add_to(commands: Commands) -> None:
     """Add the commands of this module."""
-    made = commands.add("create-tables", create_tables, "--yes", shared)
-    made.add_argument("--yes", action="store_true", help="do not ask, even if the tables hold rows")
+    parser = commands.add("create-tables", create_tables, "--yes", shared)
+    parser.add_argument("--yes", action="store_true", help="do not ask, even if the tables hold rows")
 
-    made = commands.add("etl", etl, "--log-data data/log_data --max-rejected 1%", shared, as_json, of_sources)
-    made.add_argument("--dry-run", action="store_true", help="list what would be loaded, and change nothing")
-    made.add_argument("--full-refresh", action="store_true", help="rebuild from all files, and swap in when complete")
-    made.add_argument(
+    parser = commands.add("etl", etl, "--log-data data/log_data --max-rejected 1%", shared, as_json, source_folders)
+    parser.add_argument("--dry-run", action="store_true", help="list the files to load, and change nothing")
+    parser.add_argument("--full-refresh", action="store_true", help="rebuild from all files, then replace the tables")
+    parser.add_argument(
         "--max-rejected", type=limit, metavar="N|N%", help="fail if more records are rejected (default: no limit)"
     )
-    made.add_argument("--skip-bad-files", action="store_true", help="leave out files whose content cannot be read")
-    made.add_argument(
+    parser.add_argument("--skip-bad-files", action="store_true", help="skip files that cannot be read")
+    parser.add_argument(
         "--batch-size",
         type=number_of_bytes,
         default=1 << 30,
         metavar="SIZE",
-        help="files in one transaction (default: 1GiB)",
+        help="total size of the files in one transaction (default: 1GiB)",
     )
-    made.add_argument("--keep-staging", action="store_true", help="leave the staging tables of the last batch")
+    parser.add_argument("--keep-staging", action="store_true", help="keep the staging tables of the last batch")

@@ -1,4 +1,4 @@
-"""The command that makes sample data."""
+"""The command that generates sample data."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from sparkify.cli.output import print_json, say
 
 
 def generate(options: argparse.Namespace) -> None:
-    """Write a synthetic catalogue and logs."""
+    """Write a synthetic song catalogue and event logs."""
     from sparkify.sample_data.generate import generate as write
 
-    made = write(
+    generated = write(
         options.out,
         users=options.users,
         days=options.days,
@@ -23,26 +23,26 @@ def generate(options: argparse.Namespace) -> None:
         dirty=options.dirty,
     )
     if options.json:
-        return print_json(asdict(made))
-    good = f"{formatting.count(made.songs, 'song')} and {formatting.count(made.events, 'event')}"
-    bad = f", and {formatting.count(made.bad_records, 'bad record')} among them," if made.bad_records else ""
+        return print_json(asdict(generated))
+    good = f"{formatting.count(generated.songs, 'song')} and {formatting.count(generated.events, 'event')}"
+    bad = f", plus {formatting.count(generated.bad_records, 'bad record')}," if generated.bad_records else ""
     say(f"Wrote {good}{bad} to {options.out}.")
     return None
 
 
 def add_to(commands: Commands) -> None:
     """Add the command of this module."""
-    made = commands.add("generate", generate, "--out data --users 100 --days 30 --songs 200", as_json)
-    made.add_argument("--out", type=path, required=True, metavar="DIR", help="where song_data and log_data go")
-    made.add_argument("--users", type=int, default=100, metavar="N")
-    made.add_argument("--days", type=int, default=30, metavar="N")
-    made.add_argument("--songs", type=int, default=200, metavar="N")
-    made.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed gives the same bytes")
-    made.add_argument(
+    parser = commands.add("generate", generate, "--out data --users 100 --days 30 --songs 200", as_json)
+    parser.add_argument("--out", type=path, required=True, metavar="DIR", help="folder for song_data and log_data")
+    parser.add_argument("--users", type=int, default=100, metavar="N", help="default: 100")
+    parser.add_argument("--days", type=int, default=30, metavar="N", help="default: 30")
+    parser.add_argument("--songs", type=int, default=200, metavar="N", help="default: 200")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="equal seeds give equal files (default: 1)")
+    parser.add_argument(
         "--dirty",
         type=float,
         default=0.0,
         metavar="SHARE",
-        help="share of records that something odd happens to, 0 to 1",
+        help="share of bad and unusual records, from 0 to 1 (default: 0)",
     )
-    made.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")

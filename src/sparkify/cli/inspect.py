@@ -1,4 +1,4 @@
-"""The commands that look into the warehouse: status, rejects, check, query, describe, export."""
+"""The commands that read the warehouse: status, rejects, check, query, describe, export."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from textwrap import fill
 from typing import Any
 
 from sparkify import formatting
-from sparkify.cli.options import Commands, as_json, configuration, of_sources, open_warehouse, path, shared
-from sparkify.cli.output import distinct, print_csv, print_json, print_table, printable, say
+from sparkify.cli.options import Commands, as_json, configuration, open_warehouse, path, shared, source_folders
+from sparkify.cli.output import print_csv, print_json, print_table, printable, say, unique_names
 from sparkify.errors import CheckFailed
 
 
 def status(options: argparse.Namespace) -> None:
-    """Show what is loaded and what waits."""
+    """Show the tables, the loaded and pending files, and the last runs."""
     from sparkify.pipeline import status
 
     config = configuration(options)
@@ -23,8 +23,8 @@ def status(options: argparse.Namespace) -> None:
         label = warehouse.label
     if state.upkeep is None:
         say(
-            "sparkify: how well the tables are kept is not shown: this login may not read svv_table_info. An"
-            " administrator allows it: grant select on svv_table_info to its user."
+            "sparkify: the upkeep of the tables is not shown, because this login cannot read svv_table_info. Have an"
+            " administrator grant select on svv_table_info to its user."
         )
     if options.json:
         return print_json({"warehouse": label, **asdict(state)})
@@ -32,10 +32,10 @@ def status(options: argparse.Namespace) -> None:
     if state.newest_event:
         print(f"newest event  {state.newest_event:%Y-%m-%d %H:%M} UTC, {formatting.ago(state.newest_event_age or 0)}")
     if state.files_pending is None:
-        waiting = "not known how many pending"
+        pending = "an unknown number pending"
     else:
-        waiting = f"{state.files_pending:,} pending ({formatting.size(state.bytes_pending or 0)})"
-    print(f"files         {state.files_loaded:,} loaded, {waiting}")
+        pending = f"{state.files_pending:,} pending ({formatting.size(state.bytes_pending or 0)})"
+    print(f"files         {state.files_loaded:,} loaded, {pending}")
     if state.not_listed:
         say(f"sparkify: {state.not_listed}")
     print()
@@ -58,19 +58,19 @@ def _run_as_row(run: dict[str, Any]) -> list[Any]:
 
 
 def rejects(options: argparse.Namespace) -> None:
-    """Show what was refused and why."""
+    """List the rejected records and the reasons."""
     from sparkify.pipeline import status
 
     with open_warehouse(options) as warehouse:
-        found = status.rejects(warehouse, options.file, options.reason)
+        records = status.rejects(warehouse, options.file, options.reason)
     if options.json:
-        return print_json(found)
-    for reject in found:
+        return print_json(records)
+    for reject in records:
         record = printable(reject["record"].replace("\n", " "))
         line = "" if reject["line"] is None else f":{reject['line']}"
         print(f"{printable(reject['file'])}{line}: {reject['reason']}")
         print(f"    {record if len(record) <= 76 else record[:75] + '…'}")
-    say(f"{formatting.count(len(found), 'rejected record')}." if found else "No rejected records.")
+    say(f"{formatting.count(len(records), 'rejected record')}." if records else "No rejected records.")
     return None
 
 
@@ -94,25 +94,25 @@ def check(options: argparse.Namespace) -> None:
         for name in names:
             print(f"{'FAILED' if name in failed else 'ok':6}  {name.replace('_', ' ')}")
     if failed:
-        raise CheckFailed("\n".join(checks.told(name, *found) for name, found in failed.items()))
+        raise CheckFailed("\n".join(checks.message(name, *offences) for name, offences in failed.items()))
 
 
 def query(options: argparse.Namespace) -> None:
-    """Run one SELECT and show its rows."""
+    """Run one SELECT and print its rows."""
     with open_warehouse(options) as warehouse:
         columns, rows = warehouse.ask(options.sql)
     match options.format:
         case "csv":
             print_csv(columns, rows)
         case "json":
-            names = distinct(columns)
+            names = unique_names(columns)
             print_json([dict(zip(names, row, strict=True)) for row in rows])
         case _:
             print_table(columns, rows, grouped=False)
 
 
 def describe(options: argparse.Namespace) -> None:
-    """Say what a table and each of its columns is, or list the tables."""
+    """Describe a table or view and its columns, or list all of them."""
     from sparkify.sql import dictionary
 
     entries = [dictionary.entry(options.table)] if options.table else list(dictionary.entries())
@@ -123,12 +123,12 @@ def describe(options: argparse.Namespace) -> None:
     [entry] = entries
     print(fill(f"{entry.name}, a {entry.kind}. {entry.text}", 79))
     print()
-    print_table(["column", "type", "is"], [[column.name, column.type, column.text] for column in entry.columns])
+    print_table(["column", "type", "meaning"], [[column.name, column.type, column.text] for column in entry.columns])
     return None
 
 
 def export(options: argparse.Namespace) -> None:
-    """Write tables and views to files for other tools."""
+    """Write tables and views to Parquet or CSV files."""
     from sparkify.sql import model
     from sparkify.warehouse import export
 
@@ -147,22 +147,26 @@ def export(options: argparse.Namespace) -> None:
 
 def add_to(commands: Commands) -> None:
     """Add the commands of this module."""
-    commands.add("status", status, "--json", shared, as_json, of_sources)
-    made = commands.add("rejects", rejects, "--reason 'not valid JSON'", shared, as_json)
-    made.add_argument("--file", default="", metavar="WORDS", help="only files whose path contains these words")
-    made.add_argument("--reason", default="", metavar="WORDS", help="only reasons that contain these words")
-    commands.add("check", check, "--warehouse duckdb:///sparkify.duckdb", shared, as_json)
-    made = commands.add("query", query, "'select level, count(*) from users group by 1'", shared)
-    made.add_argument("sql", metavar="SQL", help="one SELECT, run read-only unless a superuser of PostgreSQL asks")
-    made.add_argument("--format", choices=("table", "csv", "json"), default="table")
-    made = commands.add("describe", describe, "songplays", as_json)
-    made.add_argument("table", nargs="?", metavar="TABLE", help="a table or view (default: list them)")
-    made.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands.add("status", status, "--json", shared, as_json, source_folders)
 
-    made = commands.add("export", export, "--format csv --out exported --table daily_listeners", shared, as_json)
-    made.add_argument("--out", type=path, required=True, metavar="DIR", help="folder of the files, one per table")
-    made.add_argument("--format", choices=("parquet", "csv"), default="parquet", help="default: parquet")
-    made.add_argument(
-        "--table", action="append", metavar="NAME", help="only this one; can be repeated (default: all tables)"
+    parser = commands.add("rejects", rejects, "--reason 'not valid JSON'", shared, as_json)
+    parser.add_argument("--file", default="", metavar="TEXT", help="only files whose path contains this text")
+    parser.add_argument("--reason", default="", metavar="TEXT", help="only reasons that contain this text")
+
+    commands.add("check", check, "--warehouse duckdb:///sparkify.duckdb", shared, as_json)
+
+    parser = commands.add("query", query, "'select level, count(*) from users group by 1'", shared)
+    parser.add_argument("sql", metavar="SQL", help="one SELECT, run read-only except as a PostgreSQL superuser")
+    parser.add_argument("--format", choices=("table", "csv", "json"), default="table", help="default: table")
+
+    parser = commands.add("describe", describe, "songplays", as_json)
+    parser.add_argument("table", nargs="?", metavar="TABLE", help="a table or view (default: list all of them)")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+    parser = commands.add("export", export, "--format csv --out exported --table daily_listeners", shared, as_json)
+    parser.add_argument("--out", type=path, required=True, metavar="DIR", help="folder to write to, one file per table")
+    parser.add_argument("--format", choices=("parquet", "csv"), default="parquet", help="default: parquet")
+    parser.add_argument(
+        "--table", action="append", metavar="NAME", help="only this table or view; repeatable (default: all tables)"
     )
-    made.add_argument("--force", action="store_true", help="replace existing files")
+    parser.add_argument("--force", action="store_true", help="replace existing files")

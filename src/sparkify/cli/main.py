@@ -1,6 +1,6 @@
-"""The command line: parse, call, print. The only package that prints or exits.
+"""The entry point: parse the arguments, run the command, return its exit code.
 
-stdout is data (a table for people, JSON for machines), stderr is narration.
+stdout is data (a table for people, JSON for machines); stderr is narration.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code: 0 done, 1 failed, 2 wrong usage, 3 a check failed."""
+    """Run one command; return its exit code: 0 done, 1 failed, 2 wrong usage, 3 a check failed, 130 interrupted."""
     options = parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int | None] = options.command
     code = 0
     try:
-        _refuse_what_is_no_text(sys.argv[1:] if arguments is None else arguments)
+        _require_unicode(sys.argv[1:] if arguments is None else arguments)
         with printing():
             code = command(options) or 0
     except SparkifyError as error:
@@ -41,19 +41,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _refuse_what_is_no_text(arguments: Sequence[str]) -> None:
+def _require_unicode(arguments: Sequence[str]) -> None:
+    """Raise ConfigError for an argument whose bytes are not valid in this locale."""
     for argument in arguments:
         try:
             argument.encode()
         except UnicodeEncodeError:
-            raise ConfigError(f"{os.fsencode(argument)!r}: is no text in this locale. Write it in UTF-8.") from None
+            given = repr(os.fsencode(argument))
+            raise ConfigError(f"{given}: the argument is not text in this locale. Write it in UTF-8.") from None
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line."""
+    """Build the parser of the command line."""
     top = argparse.ArgumentParser(
         prog="sparkify",
-        description="Song metadata and app event logs, JSON, become a star schema that is checked and balanced.",
+        description="Load song metadata and app event logs (JSON) into a checked star schema.",
         epilog="example: sparkify etl --log-data data/log_data --song-data data/song_data",
     )
     top.add_argument("--version", action="version", version=f"sparkify {__version__}")

@@ -1,4 +1,4 @@
-"""What the commands share to be called: their parsers, the options of all of them, and what those open."""
+"""The parsers and options that commands share, and the configuration and warehouse that they select."""
 
 from __future__ import annotations
 
@@ -9,32 +9,30 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # each command imports what it needs: --help loads neither duckdb nor rich
+if TYPE_CHECKING:  # each command imports its own needs, so that --help loads neither duckdb nor rich
     from sparkify.config import Config
     from sparkify.pipeline.progress import Limit
     from sparkify.warehouse.base import Warehouse
 
 
 def path(text: str) -> Path:
-    """Read a path; an empty one is a mistake (an unset shell variable), and not the folder where we are."""
+    """Parse a path. An empty one usually comes from an unset shell variable, so it is not the working directory."""
     if not text:
-        raise argparse.ArgumentTypeError("is empty. Give it a value, or leave it out.")
+        raise argparse.ArgumentTypeError("the path is empty. Give it a value, or omit the option.")
     return Path(text)
 
 
 shared = argparse.ArgumentParser(add_help=False)
-shared.add_argument(
-    "--config", type=path, metavar="FILE", help="configuration (default: dwh.cfg here, if there is one)"
-)
+shared.add_argument("--config", type=path, metavar="FILE", help="configuration file (default: dwh.cfg, if it exists)")
 shared.add_argument("--warehouse", metavar="URL", help="warehouse, such as duckdb:///sparkify.duckdb")
 shared.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 as_json = argparse.ArgumentParser(add_help=False)
 as_json.add_argument("--json", action="store_true", help="print JSON, for machines")
 
-of_sources = argparse.ArgumentParser(add_help=False)
-of_sources.add_argument("--log-data", metavar="PATH", help="folder of the event logs (default: [S3] LOG_DATA)")
-of_sources.add_argument("--song-data", metavar="PATH", help="folder of the song files (default: [S3] SONG_DATA)")
+source_folders = argparse.ArgumentParser(add_help=False)
+source_folders.add_argument("--log-data", metavar="PATH", help="folder of the event logs (default: [S3] LOG_DATA)")
+source_folders.add_argument("--song-data", metavar="PATH", help="folder of the song files (default: [S3] SONG_DATA)")
 
 
 class Commands:
@@ -51,25 +49,27 @@ class Commands:
         example: str,
         *parents: argparse.ArgumentParser,
     ) -> argparse.ArgumentParser:
-        """Add a command, described by the docstring of its function; return its parser, for its own options."""
-        made = self._made(name, (command.__doc__ or "").strip(), f"{name} {example}", *parents)
-        made.set_defaults(command=command)
-        return made
+        """Add a command, described by its function's docstring; return its parser, to which options can be added."""
+        parser = self._add_parser(name, (command.__doc__ or "").strip(), f"{name} {example}", *parents)
+        parser.set_defaults(command=command)
+        return parser
 
     def add_group(self, name: str, text: str, example: str) -> Commands:
         """Add a group of commands."""
-        return Commands(self._made(name, text, f"{name} {example}"))
+        return Commands(self._add_parser(name, text, f"{name} {example}"))
 
-    def _made(self, name: str, text: str, example: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    def _add_parser(
+        self, name: str, text: str, example: str, *parents: argparse.ArgumentParser
+    ) -> argparse.ArgumentParser:
         epilog = f"example: {self._prog} {example}".rstrip()
-        made: argparse.ArgumentParser = self._parsers.add_parser(
+        parser: argparse.ArgumentParser = self._parsers.add_parser(
             name, help=text.rstrip("."), description=text, epilog=epilog, parents=parents
         )
-        return made
+        return parser
 
 
 def configuration(options: argparse.Namespace) -> Config:
-    """Load the configuration that the options name and overrule."""
+    """Load the configuration that --config names, overridden by the other options."""
     from sparkify import config
 
     return config.load(
@@ -81,35 +81,35 @@ def configuration(options: argparse.Namespace) -> Config:
 
 
 def open_warehouse(options: argparse.Namespace) -> Warehouse:
-    """Open a warehouse that has been filled, for reading only."""
+    """Open the selected warehouse, read-only; raise WarehouseError if it has no Sparkify tables."""
     from sparkify.warehouse.connect import open_filled
 
     return open_filled(configuration(options))
 
 
 def day(text: str) -> date:
-    """Read a day such as 2018-11-01."""
+    """Parse a day such as 2018-11-01."""
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no day. Write it like 2018-11-01.") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a valid day. Write it like 2018-11-01.") from None
 
 
 def number_of_bytes(text: str) -> int:
-    """Read a size such as 500MB or 1GiB."""
+    """Parse a size such as 500MB or 1GiB."""
     from sparkify.config import size
 
     try:
         return size(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size. Write it like 500MB or 1GB.") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a valid size. Write it like 500MB or 1GB.") from None
 
 
 def limit(text: str) -> Limit:
-    """Read a number of records or a share of them."""
+    """Parse a number of records, such as 100, or a share of them, such as 1%."""
     from sparkify.pipeline.progress import Limit
 
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)", text.strip())
-    if not found or (not found[2] and "." in found[1]) or (found[2] and float(found[1]) > 100):
-        raise argparse.ArgumentTypeError(f"{text!r} is no limit. Write a number, like 100, or a share, like 1%.")
-    return Limit(float(found[1]) / 100, is_share=True) if found[2] else Limit(int(found[1]))
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)", text.strip())
+    if not match or (not match[2] and "." in match[1]) or (match[2] and float(match[1]) > 100):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a valid limit. Write a number, like 100, or a share: 1%.")
+    return Limit(float(match[1]) / 100, is_share=True) if match[2] else Limit(int(match[1]))

@@ -1,4 +1,4 @@
-"""Print to the terminal: lines, questions, tables, CSV and JSON."""
+"""Format values for people and machines, and print them: lines, questions, tables, JSON and CSV."""
 
 from __future__ import annotations
 
@@ -19,23 +19,20 @@ from typing import Any, Literal
 from sparkify.errors import ConfigError, SparkifyError
 
 _NUMBER = int | float | Decimal
-_LONG, _LARGE = 10, 1e8  # a number of more characters is rounded, unless it is so large that nothing would be left
-_PART = 8  # characters of a word that stand together at least
+_LONG, _LARGE = 10, 1e8  # a longer number is rounded to 8 digits, unless it is too large to keep its whole part
+_MIN_PART = 8  # characters of a folded word on one line
 
 
-def distinct(names: Sequence[str]) -> list[str]:
-    """Number the names that come again, as a join's columns do: a JSON object has room for one of each."""
-    distinct: list[str] = []
-    for name in names:
-        given, number = name, 1
-        while given in distinct:
-            given, number = f"{name}_{number}", number + 1
-        distinct.append(given)
-    return distinct
+# Format values
+
+
+def printable(text: str) -> str:
+    """Return a text with control characters as escapes, so that it cannot control a terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def as_json(value: Any) -> Any:
-    """Return a value as JSON has it: decimals are numbers, NaN and the infinities, like dates, are text."""
+    """Convert a value to JSON types: decimals become numbers; dates, NaN and the infinities become text."""
     match value:
         case dict():
             return {str(key): as_json(item) for key, item in value.items()}
@@ -50,11 +47,22 @@ def as_json(value: Any) -> Any:
     return str(value)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], width: int, *, grouped: bool) -> str:
-    """Return rows as a table for people, texts folded to a width in characters; numbers and moments stay whole.
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Return names with a number after each repeated one, since a JSON object holds a name once."""
+    unique: list[str] = []
+    for name in names:
+        candidate, number = name, 1
+        while candidate in unique:
+            candidate, number = f"{name}_{number}", number + 1
+        unique.append(candidate)
+    return unique
 
-    What is too wide for a table even so stands record by record, a line for each column. `grouped` puts commas between
-    thousands, as suits amounts, but neither years nor the numbers of sessions.
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], width: int, *, grouped: bool) -> str:
+    """Return rows as a table for people. Texts are folded to a width in characters; numbers and times are not.
+
+    Rows that are still too wide are listed record by record, with one line per column. `grouped` puts commas between
+    thousands, which suits amounts, but not years or session numbers.
     """
     from rich import box
     from rich.console import Console, RenderableType
@@ -63,20 +71,21 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], width: int, *, 
     names = [printable(column) for column in columns]
     values = [list(row) for row in rows]
     cells = [[_cell(value, grouped=grouped) for value in row] for row in values]
-    least = [_least("", name) for name in names]
-    for row, drawn in zip(values, cells, strict=True):
-        least = [max(so_far, _least(value, cell)) for so_far, value, cell in zip(least, row, drawn, strict=True)]
-    shown: list[RenderableType] = []
-    if sum(least) + len(least) - 1 <= width:
-        made = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    widths = [_min_width("", name) for name in names]
+    for row, texts in zip(values, cells, strict=True):
+        needed = map(_min_width, row, texts)
+        widths = [max(pair) for pair in zip(widths, needed, strict=True)]
+    parts: list[RenderableType] = []
+    if sum(widths) + len(widths) - 1 <= width:
+        grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
         for place, name in enumerate(names):
             column = [row[place] for row in values if row[place] is not None]
             is_number = bool(values) and all(isinstance(value, _NUMBER) for value in column)
             justify: Literal["left", "right"] = "right" if is_number else "left"
-            made.add_column(name, justify=justify, overflow="fold", min_width=least[place])
+            grid.add_column(name, justify=justify, overflow="fold", min_width=widths[place])
         for row in cells:
-            made.add_row(*row)
-        shown.append(made)
+            grid.add_row(*row)
+        parts.append(grid)
     else:
         for number, row in enumerate(cells):
             record = Table.grid(padding=(0, 2, 0, 0))
@@ -84,10 +93,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], width: int, *, 
             record.add_column(overflow="fold")
             for name, cell in zip(names, row, strict=True):
                 record.add_row(name, cell)
-            shown += [record] if not number else ["", record]
+            parts += [record] if not number else ["", record]
     console = Console(markup=False, highlight=False, width=width)
     with console.capture() as captured:
-        console.print(*shown, sep="\n")
+        console.print(*parts, sep="\n")
     return captured.get().rstrip("\n")
 
 
@@ -103,27 +112,25 @@ def _cell(value: Any, *, grouped: bool) -> str:
     return f"{value:.8g}" if is_long and abs(value) < _LARGE else text
 
 
-def _least(value: Any, cell: str) -> int:
-    """Return how wide a column must be for a cell: as wide as a number, a date, a time; texts are folded anywhere."""
-    stays_whole = isinstance(value, _NUMBER | date)
-    return max(len(word) if stays_whole else min(len(word), _PART) for word in cell.split(" "))
+def _min_width(value: Any, cell: str) -> int:
+    """Return the width that a cell needs: a number, date or time is not folded; a text can be folded anywhere."""
+    is_whole = isinstance(value, _NUMBER | date)
+    return max(len(word) if is_whole else min(len(word), _MIN_PART) for word in cell.split(" "))
 
 
-def printable(text: str) -> str:
-    """Return a text that cannot steer a terminal: control characters stand as escapes."""
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+# Print
 
 
 @contextmanager
 def printing() -> Iterator[None]:
-    """Write what is printed inside to the end; a reader who has read enough may go.
+    """Flush stdout at the end of a `with` block; ignore a reader that closed the pipe early.
 
-    Raise SparkifyError where stdout is closed, or takes no more. What its encoding lacks is written as an escape.
+    Raise SparkifyError if stdout is closed or cannot be written. Characters outside its encoding become escapes.
     """
-    if not sys.stderr:  # closed: what is said must not go to stdout instead
+    if not sys.stderr:  # if stderr is closed, its lines must not go to stdout
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (until the process ends)
     if not sys.stdout:
-        raise SparkifyError("stdout is closed. Let it go somewhere, such as to /dev/null.")
+        raise SparkifyError("stdout is closed. Redirect it, for example to /dev/null.")
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -132,26 +139,26 @@ def printing() -> Iterator[None]:
     except OSError as error:
         try:
             print(flush=True)
-        except OSError:  # again: it was stdout that failed
+        except OSError:  # stdout caused the first error too
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         else:
             raise
         if not isinstance(error, BrokenPipeError):
-            what = f"stdout cannot be written ({error.strerror}). Let it go elsewhere"
-            raise SparkifyError(f"{what}; what the command has done stands.") from error
+            problem = f"stdout cannot be written ({error.strerror})"
+            raise SparkifyError(f"{problem}. Redirect it elsewhere; the command's changes remain.") from error
 
 
 def say(line: str, end: str = "\n") -> None:
-    """Say a line to whoever is watching, on stderr; a name in it may hold anything, and does not steer the terminal."""
+    """Print a line to stderr, with control characters as escapes."""
     print(printable(line), end=end, file=sys.stderr, flush=True)
 
 
 def confirmed(question: str, *, yes: bool) -> bool:
-    """Ask whether to go on, unless --yes has said so; raise ConfigError where nobody is there to be asked."""
+    """Ask for confirmation, unless --yes is set; raise ConfigError if stdin is not a terminal."""
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise ConfigError(f"{question} Pass --yes to say so.")
+        raise ConfigError(f"{question} Pass --yes to confirm.")
     try:
         say(f"{question} [y/N] ", end="")
         answer = sys.stdin.readline()
@@ -163,28 +170,28 @@ def confirmed(question: str, *, yes: bool) -> bool:
     return False
 
 
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, grouped: bool = True) -> None:
+    """Print a table for people; `grouped` puts commas between thousands."""
+    # Outside of a terminal nothing is folded, since another program may read the lines.
+    width = get_terminal_size().columns if sys.stdout.isatty() else 1000
+    print(table(columns, rows, width, grouped=grouped))
+
+
 def print_json(value: Any) -> None:
-    """Print what a machine asked for."""
+    """Print a value as JSON."""
     is_utf8 = sys.stdout.encoding.lower() == "utf-8"
     print(json.dumps(as_json(value), indent=2, ensure_ascii=not is_utf8, allow_nan=False))
 
 
 def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print rows for a program that reads CSV, a line feed after each."""
+    """Print rows as CSV, with a line feed after each row."""
     writer = csv.writer(_Lines())
     writer.writerow(columns)
     writer.writerows(rows)
 
 
 class _Lines:
-    """Takes the lines of a CSV. They come with CR LF: a writer of other ends would not quote a text with a CR in it."""
+    """The file that csv writes to. It replaces CR LF: with another line terminator, csv would not quote a lone CR."""
 
     def write(self, line: str) -> None:
         sys.stdout.write(line.removesuffix("\r\n") + "\n")
-
-
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, grouped: bool = True) -> None:
-    """Print a table for people; `grouped`: with commas between thousands."""
-    # Somewhere else than on a terminal nothing is folded: another program may read the lines.
-    width = get_terminal_size().columns if sys.stdout.isatty() else 1000
-    print(table(columns, rows, width, grouped=grouped))

@@ -11,7 +11,7 @@ from sparkify.cli.output import say
 
 
 class Narrator:
-    """Says on stderr how a run goes: a bar on a terminal, plain lines elsewhere."""
+    """The progress of a run, on stderr: a bar on a terminal, plain lines elsewhere."""
 
     def __init__(self) -> None:
         self._bar: Any = nullcontext()
@@ -24,11 +24,11 @@ class Narrator:
         self._bar.__exit__(None, None, None)
 
     def say(self, line: str) -> None:
-        """Say a line."""
+        """Print a line."""
         say(line)
 
     def start(self, files: int, size: int) -> None:
-        """Show how much there is to read."""
+        """Show the number and size of the files to read."""
         if not files:
             return
         if not sys.stderr.isatty():
@@ -50,7 +50,7 @@ class Narrator:
         self._task = self._bar.add_task("", total=size, records=0)
 
     def advance(self, size: int, records: int) -> None:
-        """Move the bar on."""
+        """Advance the bar."""
         self._records += records
         if hasattr(self, "_task"):
             self._bar.update(self._task, advance=size, records=self._records)

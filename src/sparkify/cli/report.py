@@ -1,4 +1,4 @@
-"""The commands that show what listeners do: report and dashboard."""
+"""The commands report and dashboard."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 def report(options: argparse.Namespace) -> None:
-    """Write what the listeners do to a page that needs no network."""
+    """Write the report to one HTML page that needs no network."""
     _require("report", "jinja2", "vl_convert")
     from sparkify.report import page
 
     selection = _selection(options)
     with open_warehouse(options) as warehouse:
         _require_data(warehouse, selection)
-        gathered = page.gather(warehouse, selection)
-    size = page.write(gathered, options.out)
+        content = page.gather(warehouse, selection)
+    size = page.write(content, options.out)
     if options.json:
         return print_json({"path": str(options.out), "bytes": size})
     say(f"Wrote {options.out}, {formatting.size(size)}. Open it in a browser.")
@@ -35,13 +35,13 @@ def report(options: argparse.Namespace) -> None:
 
 
 def dashboard(options: argparse.Namespace) -> None:
-    """Serve the report on this machine, live."""
+    """Serve the report on this machine, updated after each run."""
     _require("dashboard", "jinja2", "vl_convert", "starlette", "uvicorn")
     from sparkify.report import dashboard
 
-    with open_warehouse(options):  # what is wrong with it is told before anybody looks
+    with open_warehouse(options):  # raises for a faulty warehouse before the server starts
         pass
-    with suppress(KeyboardInterrupt):  # which is how it ends
+    with suppress(KeyboardInterrupt):  # Ctrl-C is the normal way to stop it
         dashboard.serve(configuration(options), options.port, say)
 
 
@@ -49,42 +49,42 @@ def _selection(options: argparse.Namespace) -> Selection:
     from sparkify.sql.selection import Selection
 
     if options.since and options.until and options.since > options.until:
-        raise ConfigError(f"--since {options.since} is after --until {options.until}. Give them the other way round.")
+        raise ConfigError(f"--since {options.since} is after --until {options.until}. Swap them.")
     return Selection(options.since, options.until, options.artist, options.user)
 
 
 def _require_data(warehouse: Warehouse, selection: Selection) -> None:
-    """Raise ConfigError for days that lie before or after all data: a page of them would be empty."""
+    """Raise ConfigError for a period before or after all data, whose page would be empty."""
     [(first, last)] = warehouse.rows("select cast(min(start_time) as date), cast(max(start_time) as date) from time")
     if first and selection.since and selection.since > last:
-        days = f"--since {selection.since}"
+        option = f"--since {selection.since}"
     elif first and selection.until and selection.until < first:
-        days = f"--until {selection.until}"
+        option = f"--until {selection.until}"
     else:
         return
-    raise ConfigError(f"{days}: there is nothing in these days. The data goes from {first} to {last}.")
+    raise ConfigError(f"{option}: there is no data in this period. Choose days from {first} to {last}.")
 
 
 def _require(extra: str, *modules: str) -> None:
-    """Raise ConfigError where a package of an extra is not installed."""
+    """Raise ConfigError if a package of an extra is not installed."""
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
         raise ConfigError(
-            f"sparkify {extra}: needs {' and '.join(missing)}, not installed here."
+            f"sparkify {extra}: required packages are not installed: {', '.join(missing)}."
             f" Run `pip install 'sparkify-warehouse[{extra}]'`."
         )
 
 
 def add_to(commands: Commands) -> None:
     """Add the commands of this module."""
-    made = commands.add("report", report, "--out report.html --since 2018-11-01", shared, as_json)
-    made.add_argument("--out", type=path, default=Path("report.html"), metavar="FILE", help="default: report.html")
-    made.add_argument("--since", type=day, metavar="DAY", help="the first day, such as 2018-11-01, in UTC")
-    made.add_argument("--until", type=day, metavar="DAY", help="the last day, itself included")
-    made.add_argument("--artist", metavar="NAME", help="only plays of this artist, as the app names them")
-    made.add_argument("--user", metavar="USER_ID", help="the review of this user instead")
+    parser = commands.add("report", report, "--out report.html --since 2018-11-01", shared, as_json)
+    parser.add_argument("--out", type=path, default=Path("report.html"), metavar="FILE", help="default: report.html")
+    parser.add_argument("--since", type=day, metavar="DAY", help="first day, in UTC, such as 2018-11-01")
+    parser.add_argument("--until", type=day, metavar="DAY", help="last day, inclusive")
+    parser.add_argument("--artist", metavar="NAME", help="only plays of this artist, as named in the logs")
+    parser.add_argument("--user", metavar="USER_ID", help="review of one user, instead of the report on all")
 
-    made = commands.add("dashboard", dashboard, "--port 8080", shared)
-    made.add_argument(
-        "--port", type=int, default=8080, metavar="N", help="on 127.0.0.1 (default: 8080; 0: any free one)"
+    parser = commands.add("dashboard", dashboard, "--port 8080", shared)
+    parser.add_argument(
+        "--port", type=int, default=8080, metavar="N", help="port on 127.0.0.1 (default: 8080; 0: any free port)"
     )

@@ -1,1 +1,1 @@
-"""The report and the dashboard: ask views, draw figures, render one page."""
+"""The report and the dashboard: read views, draw figures, render one page."""

@@ -1,7 +1,7 @@
-"""The charts: rows become a Vega-Lite specification, and that an SVG with real text that no script has to draw.
+"""The charts: build Vega-Lite specifications from rows. `svg` draws them, so the page needs no script.
 
 Colours are the page's CSS variables, so one drawing serves light, dark and print. A chart is drawn twice, wide and for
-a phone, since shrinking would shrink its text too; the page shows the one that fits.
+a phone, since scaling it down would shrink its text too; the page shows the one that fits.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import Any
 Rows = Sequence[dict[str, Any]]
 Spec = dict[str, Any]
 Chart = Callable[[int], Spec]
-"""Gives the specification for a width in pixels."""
+"""Returns the specification for a width in pixels."""
 
 FULL, HALF, PHONE = 880, 420, 340  # pixels
-_POINTS = 120  # marks that tell their value when pointed at; more would be too small to be hit, and weigh too much
+_POINTS = 120  # marks with a tooltip; more would be too small to point at, and make the page too large
 _COLOURS = ("var(--first)", "var(--second)", "var(--third)")
-_A_YEAR = 300  # days, from which on months are written
-_FEW = 10  # days, each of which has its label
-_FEW_STEPS = 4  # from 0 up, each of which has its label
+_A_YEAR = 300  # days; for more, the axis shows months
+_FEW = 10  # days; up to here, each has a label
+_FEW_STEPS = 4  # whole numbers from 0; up to here, each has a label
 _WHOLE = ",d"
-_READABLE = 0.55  # the strongest a cell with text may be: a contrast of 4.5 to 1 in either theme, and in print
+_READABLE = 0.55  # maximum opacity of a cell with text: a contrast of 4.5 to 1 in either theme, and in print
 
 
 def _days(values: Rows, width: int) -> Spec:
-    """Return the axis of days, with as many labels as there is room for: all of them, if they are few."""
+    """Return the axis of days, with a label for each of a few days, else as many as fit."""
     days = sorted({value["when"] for value in values})
     axis: Spec = {
         "format": "%b %Y" if len(days) > _A_YEAR else "%-d %b",
@@ -40,7 +40,7 @@ def _days(values: Rows, width: int) -> Spec:
 
 
 def _amount(values: Rows, form: str) -> Spec:
-    """Return the axis of amounts, from 0 on; small whole numbers are all written, and no halves between them."""
+    """Return the axis of amounts, from 0. A few whole numbers are all labelled, without fractions between them."""
     most = max((value["value"] or 0 for value in values), default=0)
     axis: Spec = {"title": None, "format": form}
     axis |= {"values": list(range(most + 1))} if form == _WHOLE and most < _FEW_STEPS else {"tickCount": 4}
@@ -50,19 +50,19 @@ def _amount(values: Rows, form: str) -> Spec:
 def lines(
     rows: Rows, when: str, series: dict[str, str], form: str = _WHOLE, unit: str = "", *, every: int = 1
 ) -> Chart:
-    """Draw amounts over days, a line for each series: column → what it is called.
+    """Draw amounts over days, with a line for each series, given as column → label.
 
-    `every` is how many days lie between two rows. Days without a row had nothing to count, and no rate: there a line of
-    amounts is at 0, and one of rates is broken.
+    `every` is the number of days from one row to the next. On days without a row, a line of amounts is at 0, and a line
+    of rates is broken.
     """
     values = []
-    for column, called in series.items():
+    for column, label in series.items():
         amounts = _with_gaps({row[when]: row[column] for row in rows}, 0 if form == _WHOLE else None, every)
         for place, (day, amount) in enumerate(amounts):
-            said = "" if amount is None else f"{_day(day)}: {_said(amount, form)} {unit or called}"
-            beside = [amount for _, amount in amounts[max(place - 1, 0) : place + 2]]
-            is_alone = amount is not None and len(beside) - beside.count(None) == 1
-            values.append({"when": day, "series": called, "value": amount, "tip": said, "alone": is_alone})
+            tip = "" if amount is None else f"{_day(day)}: {_text(amount, form)} {unit or label}"
+            nearby = [amount for _, amount in amounts[max(place - 1, 0) : place + 2]]
+            is_alone = amount is not None and len(nearby) - nearby.count(None) == 1
+            values.append({"when": day, "series": label, "value": amount, "tip": tip, "alone": is_alone})
 
     def chart(width: int) -> Spec:
         colour = {
@@ -80,7 +80,7 @@ def lines(
         if len(values) <= len(series) * _POINTS:
             point = {"type": "point", "filled": True, "size": 90, "opacity": 0}
             layers.append({"mark": point, "encoding": {"description": {"field": "tip"}}})
-        if any(value["alone"] for value in values):  # no line goes there
+        if any(value["alone"] for value in values):  # a single value has no line, so it needs a point
             alone = {"transform": [{"filter": "datum.alone"}], "mark": {"type": "point", "filled": True, "size": 40}}
             layers.append(alone)
         return {
@@ -95,20 +95,20 @@ def lines(
 
 
 def _with_gaps(amounts: dict[date, float | None], missing: float | None, every: int) -> list[tuple[date, float | None]]:
-    """Return amounts in the order of their days, and for days that are missing the first and the last of each gap."""
+    """Return amounts by day; in each gap, the first and the last day get the amount `missing`."""
     step = timedelta(every)
     gaps = [(before + step, after - step) for before, after in pairwise(sorted(amounts)) if after - before > step]
     return sorted((amounts | {day: missing for gap in gaps for day in gap}).items())
 
 
 def stack(rows: Rows, when: str, series: dict[str, str]) -> Chart:
-    """Draw how two amounts make up a whole over days: column → what it is called, from the bottom up."""
+    """Draw two amounts over days as stacked areas, given as column → label from the bottom up."""
     values = [
-        {"when": row[when], "series": called, "value": row[column], "order": place}
-        for place, (column, called) in enumerate(series.items())
+        {"when": row[when], "series": label, "value": row[column], "order": place}
+        for place, (column, label) in enumerate(series.items())
         for row in rows
     ]
-    wholes = [{"value": sum(row[column] for column in series)} for row in rows]
+    totals = [{"value": sum(row[column] for column in series)} for row in rows]
 
     def chart(width: int) -> Spec:
         return {
@@ -118,7 +118,7 @@ def stack(rows: Rows, when: str, series: dict[str, str]) -> Chart:
             "mark": {"type": "area", "interpolate": "step-after", "opacity": 1},
             "encoding": {
                 "x": _days(values, width),
-                "y": _amount(wholes, _WHOLE),
+                "y": _amount(totals, _WHOLE),
                 "order": {"field": "order"},
                 "color": {
                     "field": "series",
@@ -132,18 +132,18 @@ def stack(rows: Rows, when: str, series: dict[str, str]) -> Chart:
 
 
 def ranked(
-    rows: Rows, name: Callable[[dict[str, Any]], str], value: str, told: Callable[[dict[str, Any]], str]
+    rows: Rows, name: Callable[[dict[str, Any]], str], value: str, text: Callable[[dict[str, Any]], str]
 ) -> Chart:
-    """Draw amounts as bars, one under the other in the order given, each under its name."""
+    """Draw amounts as horizontal bars in the order of the rows, each with its name and text above it."""
     values = [
-        {"place": place, "name": name(row), "value": row[value], "told": told(row), "tip": f"{name(row)}: {told(row)}"}
+        {"place": place, "name": name(row), "value": row[value], "text": text(row), "tip": f"{name(row)}: {text(row)}"}
         for place, row in enumerate(rows)
     ]
 
     def chart(width: int) -> Spec:
         y = {"field": "place", "type": "ordinal", "axis": None, "scale": {"paddingInner": 0, "paddingOuter": 0}}
         x = {"field": "value", "type": "quantitative", "axis": None, "scale": {"zero": True, "nice": False}}
-        text = {"type": "text", "baseline": "bottom", "dy": 1, "limit": width - 120}
+        mark = {"type": "text", "baseline": "bottom", "dy": 1, "limit": width - 120}
         return {
             "width": width,
             "height": 38 * max(len(values), 1),
@@ -155,12 +155,12 @@ def ranked(
                     "encoding": {"x": x, "description": {"field": "tip"}},
                 },
                 {
-                    "mark": text | {"align": "left", "x": 0},
+                    "mark": mark | {"align": "left", "x": 0},
                     "encoding": {"text": {"field": "name"}},
                 },
                 {
-                    "mark": text | {"align": "right", "x": "width", "color": "var(--soft)"},
-                    "encoding": {"text": {"field": "told"}},
+                    "mark": mark | {"align": "right", "x": "width", "color": "var(--soft)"},
+                    "encoding": {"text": {"field": "text"}},
                 },
             ],
         }
@@ -169,11 +169,11 @@ def ranked(
 
 
 def columns(rows: Rows, when: str, value: str, unit: str) -> Chart:
-    """Draw an amount on each of some days; a line where they are too many to be told apart."""
+    """Draw an amount per day as columns, or as a line if there are too many days."""
     if len(rows) > _POINTS:
         return lines(rows, when, {value: unit})
     values = [
-        {"when": row[when], "value": row[value], "tip": f"{_day(row[when])}: {_said(row[value], _WHOLE)} {unit}"}
+        {"when": row[when], "value": row[value], "tip": f"{_day(row[when])}: {_text(row[value], _WHOLE)} {unit}"}
         for row in rows
     ]
 
@@ -195,17 +195,20 @@ def columns(rows: Rows, when: str, value: str, unit: str) -> Chart:
 
 
 def grid(
-    rows: Rows, across: str, down: str, value: str, *, form: str, unit: str, titles: tuple[str, str], written: bool
+    rows: Rows, across: str, down: str, value: str, *, form: str, unit: str, titles: tuple[str, str], labelled: bool
 ) -> Chart:
-    """Draw amounts as cells, the more the stronger; `across` is a number, `written` puts the amount into each."""
+    """Draw amounts as cells whose opacity grows with the amount.
+
+    The column `across` holds numbers. `labelled` writes the amount into each cell.
+    """
     most = max((row[value] for row in rows), default=0) or 1
     values = [
         {
             "across": row[across],
             "down": row[down],
             "share": row[value] / most,
-            "written": _said(row[value], form),
-            "tip": f"{row[down]}, {row[across]}: {_said(row[value], form)} {unit}",
+            "text": _text(row[value], form),
+            "tip": f"{row[down]}, {row[across]}: {_text(row[value], form)} {unit}",
         }
         for row in rows
     ]
@@ -213,7 +216,7 @@ def grid(
     acrosses = sorted({value["across"] for value in values})
 
     def chart(width: int) -> Spec:
-        few = len(acrosses) <= (14 if width > PHONE else 6)
+        has_room = len(acrosses) <= (14 if width > PHONE else 6)
         axis = {"labelAngle": 0, "titlePadding": 8}
         every = acrosses if len(acrosses) * 24 < width else acrosses[::3]
         layers: list[Spec] = [
@@ -223,15 +226,15 @@ def grid(
                     "fillOpacity": {
                         "field": "share",
                         "type": "quantitative",
-                        "scale": {"domain": [0, 1], "range": [0.04, _READABLE if written else 1]},
+                        "scale": {"domain": [0, 1], "range": [0.04, _READABLE if labelled else 1]},
                         "legend": None,
                     },
                     "description": {"field": "tip"},
                 },
             }
         ]
-        if written and few:
-            layers.append({"mark": {"type": "text"}, "encoding": {"text": {"field": "written"}}})
+        if labelled and has_room:
+            layers.append({"mark": {"type": "text"}, "encoding": {"text": {"field": "text"}}})
         return {
             "width": width,
             "height": max(28 * len(downs), 28) + 50,
@@ -254,5 +257,5 @@ def _day(value: date) -> str:
     return f"{value.day} {value:%b %Y}"
 
 
-def _said(value: float, form: str) -> str:
+def _text(value: float, form: str) -> str:
     return f"{value:.0%}" if form.endswith("%") else f"{value:,.0f}"

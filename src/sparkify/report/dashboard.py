@@ -1,7 +1,7 @@
-"""The dashboard: the report's page, served live to this machine alone.
+"""The dashboard: the report, served to this machine only and updated after each run.
 
-It only reads, and holds the warehouse no longer than its questions take: a run finds it free. While a run holds a
-DuckDB file, the last answer is shown, and says so; who asks for something new waits on a page that tries again.
+It only reads, and closes the warehouse after each page, so that it does not block a run. While a run holds a DuckDB
+file, the last page is shown with a notice; for a selection without one, a page that reloads itself.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from sparkify.warehouse.connect import open_filled
 ADDRESS = "127.0.0.1"
 HOSTS = (ADDRESS, "localhost")
 _KEPT = 50  # pages
-_OFFERED = 200  # artists and listeners that the form suggests, those with the most plays
-_WAIT = 5  # seconds, until a page that could not be had is asked for again
+_SUGGESTED = 200  # artists and listeners with the most plays
+_WAIT = 5  # seconds between reloads while the warehouse is not available
 _NOTICE = "<!-- notice -->"
 
 _HEADERS = {
@@ -43,58 +43,58 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "frame-ancestors 'none'",  # the rest stands in the page
+    "Content-Security-Policy": "frame-ancestors 'none'",  # a meta tag cannot hold it; the page has the rest
 }
 
 
 class Pages:
-    """The pages of a warehouse: made when first asked for, and again when a run has changed what they show."""
+    """The pages of a warehouse, rendered on the first request, and again after a run has published data."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._lock = Lock()  # one page is made at a time
-        self._kept: OrderedDict[Selection, tuple[str, str]] = OrderedDict()  # → version, HTML
+        self._lock = Lock()  # one page is rendered at a time
+        self._kept: OrderedDict[Selection, tuple[str, str]] = OrderedDict()  # selection → version, HTML
 
     def version(self) -> str:
-        """Return what changes with every batch that a run publishes."""
+        """Return the version of the data, which changes with every published batch."""
         with open_filled(self._config) as warehouse:
             return _version(warehouse)
 
     def get(self, selection: Selection) -> str:
-        """Return the page of a selection as HTML; while the warehouse cannot be read, the last one, with a notice."""
+        """Return the page of a selection as HTML; if the warehouse cannot be read, the last page with a notice."""
         with self._lock:
             try:
-                made = self._made(selection)
+                version, html = self._current(selection)
             except WarehouseError as error:
                 if selection not in self._kept:
                     raise
-                notice = f'<p class="notice" role="status">Not the latest: {escape(str(error))}</p>'
+                notice = f'<p class="notice" role="status">This page may be out of date. {escape(str(error))}</p>'
                 return self._kept[selection][1].replace(_NOTICE, notice, 1)
-            self._kept[selection] = made
+            self._kept[selection] = version, html
             self._kept.move_to_end(selection)
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
-            return made[1]
+            return html
 
-    def _made(self, selection: Selection) -> tuple[str, str]:
+    def _current(self, selection: Selection) -> tuple[str, str]:
+        """Return the version and the HTML of a selection, rendered if the version has changed."""
         with open_filled(self._config) as warehouse:
             version = _version(warehouse)
             if selection in self._kept and self._kept[selection][0] == version:
                 return self._kept[selection]
-            gathered = page.gather(warehouse, selection)
-            offered = _offered(warehouse)
-        # The warehouse is closed: drawing takes longer than asking.
-        html = page.render(gathered, "dashboard.html.j2", selection=selection, version=version, **offered)
-        return version, html
+            content = page.gather(warehouse, selection)
+            suggestions = _suggestions(warehouse)
+        # The warehouse is closed before drawing, which takes longer than the queries.
+        return version, page.render(content, "dashboard.html.j2", selection=selection, version=version, **suggestions)
 
 
 def _version(warehouse: Warehouse) -> str:
     return str(warehouse.rows("select count(*), max(finished_at) from etl_runs")[0])
 
 
-def _offered(warehouse: Warehouse) -> dict[str, Any]:
-    """Return what the form suggests."""
-    artists, values = select(warehouse.engine, "top_artists", rest=f"order by place, artist_name limit {_OFFERED}")
+def _suggestions(warehouse: Warehouse) -> dict[str, Any]:
+    """Return the suggestions of the form."""
+    artists, values = select(warehouse.engine, "top_artists", rest=f"order by place, artist_name limit {_SUGGESTED}")
     [(first, last)] = warehouse.rows("select min(start_time), max(start_time) from time")
     return {
         "artists": [row[1] for row in warehouse.rows(artists, values)],
@@ -109,12 +109,12 @@ select u.user_id, u.first_name, u.last_name
 from users as u
 join (select user_id, count(*) as plays from songplays group by user_id) as p on p.user_id = u.user_id
 order by p.plays desc, u.user_id
-limit {_OFFERED}
+limit {_SUGGESTED}
 """
 
 
 def application(config: Config) -> Starlette:
-    """Return the dashboard of a warehouse, as an ASGI application."""
+    """Build the dashboard of a warehouse, as an ASGI application."""
     pages = Pages(config)
 
     async def show(request: Request) -> Response:
@@ -126,35 +126,32 @@ def application(config: Config) -> Starlette:
     return Starlette(
         routes=[Route("/", show), Route("/version", version)],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False)],
-        exception_handlers={SparkifyError: _refuse},
+        exception_handlers={SparkifyError: _error_response},
     )
 
 
-def read_selection(asked: Mapping[str, str]) -> Selection:
-    """Read a selection from a form; raise ConfigError for a day that is none, or days in the wrong order."""
+def read_selection(query: Mapping[str, str]) -> Selection:
+    """Parse the query string of the form; raise ConfigError for an invalid day, or days in the wrong order."""
     days = {}
     for name in ("since", "until"):
         try:
-            days[name] = date.fromisoformat(asked[name]) if asked.get(name) else None
+            days[name] = date.fromisoformat(query[name]) if query.get(name) else None
         except ValueError:
-            raise ConfigError(f"{name}: {asked[name]!r} is no day. Write it like 2018-11-01.") from None
+            raise ConfigError(f"{name}: {query[name]!r} is not a valid day. Write it like 2018-11-01.") from None
     since, until = days["since"], days["until"]
     if since and until and since > until:
-        raise ConfigError(f"since {since} is after until {until}. Give them the other way round.")
-    return Selection(since, until, asked.get("artist") or None, asked.get("user") or None)
+        raise ConfigError(f"since {since} is after until {until}. Swap them.")
+    return Selection(since, until, query.get("artist") or None, query.get("user") or None)
 
 
-async def _refuse(request: Request, error: Exception) -> Response:
-    """Say what went wrong: 400 for what was asked, 503 for a warehouse that cannot be read just now.
-
-    A page that cannot be had just now asks for itself again.
-    """
+async def _error_response(request: Request, error: Exception) -> Response:
+    """Return status 400 for a wrong request, else 503 and, for a page, one that reloads itself."""
     if isinstance(error, ConfigError):
         return PlainTextResponse(f"{error}\n", 400)
-    again = {"Retry-After": str(_WAIT)}
+    headers = {"Retry-After": str(_WAIT)}
     if request.url.path != "/":
-        return PlainTextResponse(f"{error}\n", 503, again)
-    return HTMLResponse(page.waiting(str(error), _WAIT), 503, again)
+        return PlainTextResponse(f"{error}\n", 503, headers)
+    return HTMLResponse(page.waiting(str(error), _WAIT), 503, headers)
 
 
 def serve(config: Config, port: int, say: Callable[[str], None]) -> None:
@@ -162,19 +159,21 @@ def serve(config: Config, port: int, say: Callable[[str], None]) -> None:
     listening = listen(port)
     with listening:
         address = f"http://{ADDRESS}:{listening.getsockname()[1]}/"
-        say(f"The dashboard is on {address} for this machine alone. Ctrl-C ends it.")
+        say(f"The dashboard is at {address}, for this machine only. Press Ctrl-C to stop it.")
         server(config).run(sockets=[listening])
 
 
 def listen(port: int) -> socket.socket:
-    """Listen on a port of this machine alone; 0 takes any that is free."""
+    """Return a socket that listens on 127.0.0.1; port 0 means any free port."""
     try:
         return socket.create_server((ADDRESS, port))
     except (OSError, OverflowError) as error:
-        raise ConfigError(f"--port {port}: cannot be listened on ({error}). Name another, or 0 for any.") from error
+        raise ConfigError(
+            f"--port {port}: the port cannot be used ({error}). Choose another, or 0 for any free one."
+        ) from error
 
 
 def server(config: Config) -> uvicorn.Server:
-    """Return a server of the dashboard that says nothing of its own."""
+    """Build the server of the dashboard, which logs errors only."""
     quiet: dict[str, Any] = {"log_level": "error", "access_log": False, "server_header": False}
     return uvicorn.Server(uvicorn.Config(application(config), headers=list(_HEADERS.items()), **quiet))

@@ -4,8 +4,8 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const shown = () => root.dataset.theme || (dark.matches ? "dark" : "light");
   const label = () => { button.textContent = shown() === "dark" ? "Light" : "Dark"; };
-  const remember = (theme) => { try { localStorage.setItem("theme", theme); } catch { /* a file may not */ } };
-  try { if (localStorage.getItem("theme")) root.dataset.theme = localStorage.getItem("theme"); } catch { /* nor look */ }
+  const remember = (theme) => { try { localStorage.setItem("theme", theme); } catch { /* A browser can forbid storage. */ } };
+  try { if (localStorage.getItem("theme")) root.dataset.theme = localStorage.getItem("theme"); } catch { /* As above. */ }
   button.addEventListener("click", () => {
     root.dataset.theme = shown() === "dark" ? "light" : "dark";
     remember(root.dataset.theme);

@@ -1,104 +1,106 @@
-"""The review of one listener: what they heard in a year, or in whatever time is selected."""
+"""The page about one listener: a review of a year, or of any other period."""
 
 from __future__ import annotations
 
 from datetime import date
 
 from sparkify.errors import ConfigError
-from sparkify.formatting import named
+from sparkify.formatting import count, isolated
 from sparkify.report import charts, figures
-from sparkify.report.story import Answers, Figure, Number, Section, Story
+from sparkify.report.story import Figure, Number, Section, Story, Views
 from sparkify.sql.selection import Selection
 
 
-def review(answers: Answers) -> Story:
-    """Return what a listener heard; raise ConfigError if there is no such user."""
-    user = answers.selection.user
-    names = answers.warehouse.rows("select first_name, last_name from users where user_id = ?", [user])
+def review(views: Views) -> Story:
+    """Return the page about the selected user; raise ConfigError if there is no such user."""
+    user = views.selection.user
+    names = views.warehouse.rows("select first_name, last_name from users where user_id = ?", [user])
     if not names:
-        raise ConfigError(f"{user}: there is no such user. Name one by the user_id of the table users.")
-    name = named(" ".join(part for part in names[0] if part) or f"User {user}")
-    heard = _year(answers.selection) or "listening"
-    artist = answers.selection.artist
-    if artist is not None:  # an artist's plays say nothing of sessions and levels
+        raise ConfigError(f"{user}: there is no such user. Use a user_id of the table users.")
+    name = isolated(" ".join(part for part in names[0] if part) or f"User {user}")
+    title = f"{name}’s {_year(views.selection) or 'listening'}"
+    artist = views.selection.artist
+    if artist is not None:  # sessions and levels cannot be derived from the plays of one artist
         return Story(
-            f"{name}’s {heard}, {named(artist)}",
-            _numbers(answers),
+            f"{title}, {isolated(artist)}",
+            _numbers(views),
             [
-                Section("Music", [figures.tracks(answers)]),
-                Section("When and with what", [_days(answers), figures.hours(answers), figures.devices(answers)]),
+                Section("Music", [figures.tracks(views)]),
+                Section("Times and devices", [_days(views), figures.hours(views), figures.devices(views)]),
             ],
         )
     return Story(
-        f"{name}’s {heard}",
-        [*_numbers(answers), *_longest_session(answers)],
+        title,
+        [*_numbers(views), *_longest_session(views)],
         [
-            Section("Music", [figures.tracks(answers), figures.artists(answers)]),
-            Section("When", [_days(answers), figures.session_lengths(answers), figures.hours(answers)]),
-            Section("Subscription and devices", [_levels(answers), figures.devices(answers)]),
+            Section("Music", [figures.tracks(views), figures.artists(views)]),
+            Section("Times", [_days(views), figures.session_lengths(views), figures.hours(views)]),
+            Section("Subscription and devices", [_levels(views), figures.devices(views)]),
         ],
     )
 
 
 def _year(selection: Selection) -> str:
-    """Return the calendar year that is selected, if it is a whole one; of other periods, the page says the days."""
+    """Return the selected calendar year, or "" if the selection is not one whole year."""
     since, until = selection.since, selection.until
     if since and until == date(since.year, 12, 31) and since == date(since.year, 1, 1):
         return f"{since.year}"
     return ""
 
 
-def _numbers(answers: Answers) -> list[Number]:
-    [total] = answers.ask("report/headline")
-    days = answers.ask("report/daily_plays", "order by day")
-    hours = answers.ask("report/favourite_hour", "order by plays desc, hour")
-    [kinds] = answers.ask("report/variety")
+def _numbers(views: Views) -> list[Number]:
+    [total] = views.rows("report/headline")
+    days = views.rows("report/daily_plays", "order by day")
+    hours = views.rows("report/favourite_hour", "order by plays desc, hour")
+    [variety] = views.rows("report/variety")
     numbers = [
-        Number(f"{total['plays']:,}", "songs played", figures.counted(kinds["titles"], "different one")),
-        Number(f"{total['hours']:,.1f}", "hours of music", f"on {figures.counted(len(days), 'day')}"),
-        Number(f"{kinds['artists']:,}", "artists", ""),
+        Number(f"{total['plays']:,}", "songs played", count(variety["titles"], "different song")),
+        Number(f"{total['hours']:,.1f}", "hours of music", f"on {count(len(days), 'day')}"),
+        Number(f"{variety['artists']:,}", "artists"),
     ]
     if hours:
         numbers.append(Number(f"{hours[0]['hour']}:00", "favourite hour", f"UTC, {figures.plays(hours[0])}"))
     return numbers
 
 
-def _longest_session(answers: Answers) -> list[Number]:
-    longest = answers.ask("sessions", "order by minutes desc, started_at limit 1")
+def _longest_session(views: Views) -> list[Number]:
+    longest = views.rows("sessions", "order by minutes desc, started_at limit 1")
     return [
         Number(
             f"{row['minutes']:,.0f} min",
             "longest session",
-            f"{figures.plays(row)}, begun on {figures.day(row['started_at'])}",
+            f"{figures.plays(row)}, started on {figures.day(row['started_at'])}",
         )
         for row in longest
     ]
 
 
-def _days(answers: Answers) -> Figure:
-    rows = answers.ask("report/daily_plays", "order by day")
-    says = figures.NOTHING
+def _days(views: Views) -> Figure:
+    rows = views.rows("report/daily_plays", "order by day")
+    finding = figures.NOTHING
     if rows:
-        says = f"The first play on {figures.day(rows[0]['day'])}, the last on {figures.day(rows[-1]['day'])}."
+        finding = f"First play on {figures.day(rows[0]['day'])}, last play on {figures.day(rows[-1]['day'])}."
     return Figure(
         "daily_plays",
         "Plays per day",
-        says,
-        "Songs started. Days of UTC.",
+        finding,
+        "Songs started. Days are in UTC.",
         rows,
         charts.columns(rows, "day", "plays", "plays"),
     )
 
 
-def _levels(answers: Answers) -> Figure:
-    rows = answers.ask_of_all_time("level_history", "order by valid_from")
+def _levels(views: Views) -> Figure:
+    rows = views.rows_of_all_time("level_history", "order by valid_from")
     shown = [{key: row[key] for key in ("level", "valid_from", "valid_to")} for row in rows]
-    says = f"{rows[-1]['level'].capitalize()} since {figures.day(rows[-1]['valid_from'])}." if rows else figures.NOTHING
+    finding = figures.NOTHING
+    if rows:
+        finding = f"{rows[-1]['level'].capitalize()} since {figures.day(rows[-1]['valid_from'])}."
     return Figure(
         "level_history",
         "Free and paid",
-        says,
-        "By what the app wrote on the events, over all of time: the first event at a level begins it.",
+        finding,
+        "The level that the app logged, over all time. A level begins with its first event.",
         shown,
         None,
     )

@@ -13,13 +13,12 @@ _SVG = "http://www.w3.org/2000/svg"
 
 
 def svg(spec: Spec, name: str, label: str) -> str:
-    """Draw a specification; `name` keeps its ids apart from those of other drawings, `label` says what is seen."""
+    """Draw a specification; `name` makes its ids unique on the page, `label` describes it to screen readers."""
     import vl_convert
 
-    drawn = ElementTree.fromstring(vl_convert.vegalite_to_svg(json.dumps(_drawable(_styled(spec)), default=str)))
-    parents = [drawn, *drawn.iter()]
-    for element in parents:
-        told = element.attrib.pop("aria-label", None)
+    drawing = ElementTree.fromstring(vl_convert.vegalite_to_svg(json.dumps(_drawable(_styled(spec)), default=str)))
+    for element in list(drawing.iter()):  # a list, since the loop adds elements
+        tooltip = element.attrib.pop("aria-label", None)
         for attribute in [
             key for key in element.attrib if key.startswith("aria-") or key in ("role", "pointer-events")
         ]:
@@ -28,28 +27,28 @@ def svg(spec: Spec, name: str, label: str) -> str:
             element.attrib[attribute] = value.replace("url(#", f"url(#{name}-")
         if "id" in element.attrib:
             element.attrib["id"] = f"{name}-{element.attrib['id']}"
-        if told and "root" not in element.attrib.get("class", "") and element is not drawn:
-            ElementTree.SubElement(element, f"{{{_SVG}}}title").text = told
-    width, height = drawn.attrib.pop("width"), drawn.attrib.pop("height")
-    drawn.attrib.update(role="img", viewBox=f"0 0 {width} {height}", **{"aria-label": formatting.legible(label)})
+        if tooltip and "root" not in element.attrib.get("class", "") and element is not drawing:
+            ElementTree.SubElement(element, f"{{{_SVG}}}title").text = tooltip
+    width, height = drawing.attrib.pop("width"), drawing.attrib.pop("height")
+    drawing.attrib.update(role="img", viewBox=f"0 0 {width} {height}", **{"aria-label": formatting.xml_text(label)})
     ElementTree.register_namespace("", _SVG)
-    return ElementTree.tostring(drawn, encoding="unicode")
+    return ElementTree.tostring(drawing, encoding="unicode")
 
 
-def _drawable(said: Any) -> Any:
-    """Return a specification whose texts an SVG can hold: any other character would end the process."""
-    match said:
+def _drawable(value: Any) -> Any:
+    """Return a specification with text that SVG can hold; vl_convert would end the process on any other character."""
+    match value:
         case str():
-            return formatting.legible(said)
+            return formatting.xml_text(value)
         case dict():
-            return {key: _drawable(value) for key, value in said.items()}
+            return {key: _drawable(item) for key, item in value.items()}
         case list():
-            return [_drawable(value) for value in said]
-    return said
+            return [_drawable(item) for item in value]
+    return value
 
 
 def _styled(spec: Spec) -> Spec:
-    """Add what all charts share: the page's colours, few lines, room around the text."""
+    """Add the style that all charts share: the colours of the page, few lines, space around the text."""
     axis = {
         "domain": False,
         "ticks": False,
