@@ -24,7 +24,7 @@ from tests.support.s3 import CREDENTIALS
 
 from sparkify.config import Aws
 from sparkify.sources import listing
-from sparkify.sources.cache import Contents
+from sparkify.sources.cache import FileCache
 
 THREADS = 16
 RECORD = '{{"num_songs": 1, "artist_id": "AR{0}", "song_id": "SO{0}", "title": "{1}", "duration": 200.5, "year": 0}}'
@@ -89,9 +89,9 @@ def with_ours() -> int:
     files = listing.list_files("songs", "s3://bucket/")
     size = 0
     with tempfile.TemporaryDirectory(prefix="sparkify-bench-") as folder:
-        contents = Contents(Path(folder), Aws())
-        for _, file in contents.ahead(list(enumerate(files))):
-            with contents.open(file) as stream:
+        cache = FileCache(Path(folder), Aws())
+        for _, file in cache.prefetch(list(enumerate(files))):
+            with cache.open(file) as stream:
                 size += len(stream.read())
     return size
 

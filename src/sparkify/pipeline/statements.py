@@ -30,7 +30,7 @@ def copy_tables(config: Config) -> list[str]:
     copied = warehouse_class(config.warehouse_url).copy_statements(config)
     if copied:
         return copied
-    fast = fast_path_sql.insert_lines(EVENTS, {f"{config.log_data}/FILE.json": 0}, careful=False)
+    fast = fast_path_sql.insert_lines(EVENTS, {f"{config.log_data}/FILE.json": 0}, lenient=False)
     exact = [statement for rules in CONTRACTS.values() for statement in exact_path.statements(rules, "cut_records")]
     return [fast, *exact]
 

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sparkify.sample_data.chance import Draw, between, pick, stream
+from sparkify.sample_data.chance import Draw, pick, quantile, stream
 from sparkify.sample_data.vocabulary import CREDITS, artist_name, city, identifiers, title
 
-# Seconds: 5 % of tracks are shorter than the second, 10 % than the third, …
+# Quantiles in seconds: 5 % of tracks are shorter than the second, 10 % than the third, …
 DURATIONS = (
     20, 138, 163, 177, 189, 197, 205, 213, 220, 226, 233, 239, 246, 255, 264, 274, 289, 306, 339, 397, 900,
 )  # fmt: skip
 
-# What the catalogue knows.
-NEW_ARTIST = 0.64  # of songs are by an artist not met before (9,553 artists to 14,896 songs)
-OTHER_CREDIT = 0.08  # of an artist's further songs are credited to a longer name (396 artist ids have several names)
-SHARED_NAME = 0.006  # of artists bear another artist's name (56 of 9,936 names have several ids)
+# Proportions of the public sample.
+NEW_ARTIST = 0.64  # of songs are by a new artist (9,553 artists for 14,896 songs)
+OTHER_CREDIT = 0.08  # of an artist's later songs are credited to a longer name (396 artist ids have several names)
+SHARED_NAME = 0.006  # of artists have another artist's name (56 of 9,936 names have several ids)
 YEAR_UNKNOWN = 0.32  # of songs have year 0
-YEARS = (1955, 1990, 1998, 2004, 2009, 2013, 2016, 2019, 2021, 2023, 2025)  # of the others, deciles
-PLACE_UNKNOWN, COORDINATES_UNKNOWN = 0.45, 0.20  # of artists: neither place nor coordinates; a place alone
-
-
-# The catalogue, and what else there is to hear
+YEARS = (1955, 1990, 1998, 2004, 2009, 2013, 2016, 2019, 2021, 2023, 2025)  # deciles of the other songs
+PLACE_UNKNOWN, COORDINATES_UNKNOWN = 0.45, 0.20  # of artists have neither place nor coordinates; only a place
 
 
 class Credit(NamedTuple):
@@ -35,7 +32,7 @@ class Credit(NamedTuple):
 
 
 class Catalogue:
-    """Makes up songs and their artists; remembers what the logs need of them."""
+    """Made-up songs and their artists, and what the logs need to know of them."""
 
     def __init__(self, seed: int) -> None:
         self._draw = stream(seed, "catalogue")
@@ -44,12 +41,12 @@ class Catalogue:
         self._artists: list[Credit] = []
         self.track_ids = identifiers(seed, "TRA")
         self.names: dict[str, None] = {}  # every credited name, in order
-        self.songs: list[tuple[str, str, float]] = []  # title, credited name, duration
+        self.songs: list[tuple[str, str, float]] = []  # title, credited name, duration in seconds
 
     def next_song(self) -> dict[str, Any]:
-        """Return the record of one more song."""
+        """Return the record of a new song."""
         draw = self._draw
-        credit, name, duration = self._next_credit(), title(draw), _duration(draw)
+        credit, name, duration = self._next_credit(), title(draw), random_duration(draw)
         self.songs.append((name, credit.name, duration))
         return {
             "num_songs": 1,
@@ -61,7 +58,7 @@ class Catalogue:
             "song_id": next(self._song_ids),
             "title": name,
             "duration": duration,
-            "year": 0 if draw() < YEAR_UNKNOWN else int(between(YEARS, draw())),
+            "year": 0 if draw() < YEAR_UNKNOWN else int(quantile(YEARS, draw())),
         }
 
     def _next_credit(self) -> Credit:
@@ -79,12 +76,13 @@ class Catalogue:
         return Credit(artist.artist_id, name, *_place(draw))
 
 
-def _duration(draw: Draw) -> float:
-    return int(between(DURATIONS, draw()) * 100_000) / 100_000
+def random_duration(draw: Draw) -> float:
+    """Return a random duration in seconds."""
+    return int(quantile(DURATIONS, draw()) * 100_000) / 100_000
 
 
 def _place(draw: Draw) -> tuple[str, float | None, float | None]:
-    """Make up where an artist is from: location, latitude, longitude."""
+    """Return the random location, latitude and longitude of an artist."""
     known = draw()
     if known < PLACE_UNKNOWN:
         return "", None, None

@@ -1,18 +1,18 @@
-"""What `generate --dirty` does to the data, and the account that it leaves in `out/dirt.json`.
+"""Dirty data, as written by `generate --dirty`, and the list of it in `out/dirt.json`.
 
-A share of the records has something odd happen to it, one kind of oddity after the other:
+A share of the records is altered. The kinds of dirt take turns:
 
-    bad        a broken copy is added behind the record, or in a file beside it: a load must refuse it
-    harmless   the record is written in another way: a load must take it all the same
-    mangled    its text is damaged in the ways that the text repair undoes
-    repeated   it stands there twice
+    bad        a broken copy is added after the record, or in another file: a load must reject it
+    harmless   the record is written in another way: a load must accept it
+    mangled    its text is damaged in a way that the repair of mojibake undoes
+    repeated   it occurs twice
 
-and day files are written with a byte order mark, with CRLF, packed, or beside a hidden file, in turn. dirt.json holds
+Day files also take turns: with a byte order mark, with CRLF, compressed, or next to a hidden file. dirt.json holds
 
-    {"rejected": [{"file": path below out, "line": where the record begins, "reason": its kind}, …],
-     "accepted": {harmless kind: how many}, "duplicates": n, "mangled": n}
+    {"rejected": [{"file": path relative to out, "line": first line of the record, "reason": kind}, …],
+     "accepted": {harmless kind: count}, "duplicates": count, "mangled": count}
 
-A bad record is always followed by a line that begins with `{`, or by the end of the file.
+A bad record always ends at the end of the file, or before a line that begins with `{`.
 """
 
 from __future__ import annotations
@@ -40,13 +40,155 @@ from sparkify.sample_data.dirty_kinds import (
 )
 
 DAY_FORMS = ("bom", "crlf", "gzip", "hidden_file")
-
-
 REPEATED = ("repeated", "repeated_elsewhere")
 
 
+class DirtyWriter:
+    """A context manager that writes dirty data, and lists the dirt in dirt.json.
+
+    Bad records are listed as they are written, so that they are not kept in memory.
+    """
+
+    def __init__(self, out: Path, seed: int, share: float) -> None:
+        self.counts: Counter[str] = Counter()  # of every kind that is not bad
+        self.rejected = 0
+        self.write_song = _DirtySongs(self, stream(seed, "dirty songs"), share).write
+        self.write_day = _DirtyDays(self, stream(seed, "dirty days"), share).write
+        self._out = out
+
+    def __enter__(self) -> Self:
+        self._file = (self._out / "dirt.json").open("w", encoding="utf-8", newline="\n")
+        self._file.write('{"rejected": [')
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        rest = {
+            "accepted": {kind: self.counts[kind] for kind in sorted(self.counts) if kind not in (*MANGLED, *REPEATED)},
+            "duplicates": sum(self.counts[kind] for kind in REPEATED),
+            "mangled": sum(self.counts[kind] for kind in MANGLED),
+        }
+        self._file.write("\n], " + json.dumps(rest).removeprefix("{") + "\n")
+        self._file.close()
+
+    def reject(self, path: Path, line: int, kind: str) -> None:
+        """Add a bad record, which begins in this line, to dirt.json."""
+        entry = {"file": path.relative_to(self._out).as_posix(), "line": line, "reason": kind}
+        self._file.write((",\n" if self.rejected else "\n") + json.dumps(entry))
+        self.rejected += 1
+
+
+class _DirtySongs:
+    """A writer of song files, some of them dirty."""
+
+    def __init__(self, writer: DirtyWriter, draw: Draw, share: float) -> None:
+        self._writer = writer
+        self._draw = draw
+        self._share = share
+        self._deck = _Deck({**BAD_SONGS, **HARMLESS_SONGS, **MANGLED, "repeated": json.dumps}, draw)
+
+    def write(self, path: Path, song: str) -> int:
+        """Write a song, perhaps with dirt; return the number of files that are not hidden."""
+        files = self._alter(path, song) if self._draw() < self._share else {path: song}
+        for file, content in files.items():
+            with _open_text(file) as write:
+                write(content)
+        return sum(not file.name.startswith(".") for file in files)
+
+    def _alter(self, path: Path, song: str) -> dict[Path, str]:
+        """Return the files to write instead of a song's file, with their content."""
+        other = path.with_name(f"{path.name[:7]}X{path.name[8:]}")  # No track id has an X there.
+        kind, text = self._deck.deal(json.loads(song))
+        if kind in BAD_SONGS:
+            if self._draw() < 0.5:
+                self._writer.reject(path, 2, kind)
+                return {path: f"{song}\n{text}"}
+            self._writer.reject(other, 1, kind)
+            return {path: song, other: text}
+        self._writer.counts[kind] += 1
+        if kind == "gzip":
+            return {path.with_name(path.name + ".gz"): text}
+        if kind in ("repeated", "empty_file"):
+            return {path: song, other: text}
+        if kind == "hidden_file":
+            return {path: song, other.with_name("." + other.name): text}
+        return {path: text}
+
+
+class _DirtyDays:
+    """A writer of day files in which some events are dirty."""
+
+    def __init__(self, writer: DirtyWriter, draw: Draw, share: float) -> None:
+        self._writer = writer
+        self._draw = draw
+        self._share = share
+        self._deck = _Deck(
+            {
+                **BAD_EVENTS,
+                **HARMLESS_EVENTS,
+                **MANGLED,
+                "repeated": compact,
+                "repeated_elsewhere": lambda _: self._earlier,
+                "two_on_a_line": lambda record: compact(record) if self._can_join else None,
+            },
+            draw,
+        )
+        self._days = 0
+        self._path = Path()  # of the current day
+        self._lines = 0  # written to it so far
+        self._can_join = False  # whether another event can be appended to its last line
+        self._clean: str | None = None  # the last unchanged event
+        self._earlier: str | None = None  # an unchanged event of an earlier day
+
+    def write(self, path: Path, hours: Iterator[list[str]]) -> int:
+        """Write the events of a day, some of them dirty; return the number of good events."""
+        first = next(hours, None)
+        if first is None:
+            return 0
+        form = DAY_FORMS[self._days % len(DAY_FORMS)]
+        self._days += 1
+        self._writer.counts[form] += 1
+        self._path = path.with_name(path.name + ".gz") if form == "gzip" else path
+        self._lines, self._earlier = 0, self._clean
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if form == "hidden_file":
+            path.with_name(f".{path.name}").write_bytes(b"not JSON")
+        events = 0
+        with _open_text(self._path) as write:
+            for lines in chain([first], hours):
+                text = ("\n" if events else "\ufeff" if form == "bom" else "") + "\n".join(self._alter(lines))
+                write(text.replace("\n", "\r\n") if form == "crlf" else text)
+                events += len(lines)
+        return events
+
+    def _alter(self, events: list[str]) -> list[str]:
+        """Return the texts to write, separated by newlines, instead of the events of an hour."""
+        texts: list[str] = []
+        self._can_join = False
+        for event in events:
+            if self._draw() >= self._share:
+                texts.append(event)
+                self._clean, self._can_join = event, True
+                self._lines += 1
+                continue
+            kind, text = self._deck.deal(json.loads(event))
+            if kind == "two_on_a_line":
+                texts[-1] += text
+            elif kind in BAD_EVENTS or kind in REPEATED:
+                texts += [event, text]
+                self._lines += 1
+            else:
+                texts.append(text)
+            if kind in BAD_EVENTS:
+                self._writer.reject(self._path, self._lines + 1, kind)
+            else:
+                self._writer.counts[kind] += 1
+            self._lines += 0 if kind == "two_on_a_line" else text.count("\n") + 1
+            self._can_join = False
+        return texts
+
+
 class _Deck:
-    """Kinds of dirt, dealt in turn. A kind that does not suit a record waits on top for one that it suits."""
+    """A deck of the kinds of dirt. A kind that does not suit a record stays on top until one comes that it suits."""
 
     def __init__(self, kinds: Mapping[str, Change], draw: Draw) -> None:
         self._kinds = kinds
@@ -54,7 +196,7 @@ class _Deck:
         self._cards: list[str] = []
 
     def deal(self, record: Record) -> tuple[str, str]:
-        """Return a kind, and what it makes of the record."""
+        """Return the next kind, and the text that it makes of the record."""
         while True:
             for kind in self._cards:
                 if (text := self._kinds[kind](record)) is not None:
@@ -64,8 +206,19 @@ class _Deck:
             self._cards += sorted(more, key=lambda _: self._draw())
 
 
+@contextmanager
+def _open_text(path: Path) -> Iterator[Callable[[str], object]]:
+    """Open a file, as gzip if its name ends in .gz; yield a function that writes text to it."""
+    with path.open("wb") as file:
+        archive = _StoredGzip(file) if path.suffix == ".gz" else None
+        write = archive.write if archive else file.write
+        yield lambda text: write(text.encode("utf-8", "surrogateescape"))
+        if archive:
+            archive.finish()
+
+
 class _StoredGzip:
-    """Writes gzip without compressing: what a compressor makes of the same bytes depends on its version."""
+    """A writer of gzip without compression, because the output of a compressor depends on its version."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -82,160 +235,5 @@ class _StoredGzip:
             self._file.write(struct.pack("<BHH", 0, len(block), len(block) ^ 0xFFFF) + block)
 
     def finish(self) -> None:
-        """Write the end, with the checksum."""
+        """Write the last block and the checksum."""
         self._file.write(struct.pack("<BHHLL", 1, 0, 0xFFFF, self._checksum, self._size & 0xFFFFFFFF))
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[Callable[[str], object]]:
-    """Open a file, packed when its name ends in .gz; give a function that writes text to it."""
-    with path.open("wb") as file:
-        packed = _StoredGzip(file) if path.suffix == ".gz" else None
-        write = packed.write if packed else file.write
-        yield lambda text: write(text.encode("utf-8", "surrogateescape"))
-        if packed:
-            packed.finish()
-
-
-class Dirt:
-    """The account of what is done to the data; its two functions write the files.
-
-    dirt.json grows as records are refused, so that they need not be held. Open it with `with`.
-    """
-
-    def __init__(self, out: Path, seed: int, share: float) -> None:
-        self.done: Counter[str] = Counter()  # all that is not bad, by kind
-        self.rejected = 0
-        self.write_song = _DirtySongs(self, stream(seed, "dirty songs"), share).write
-        self.write_day = _DirtyDays(self, stream(seed, "dirty days"), share).write
-        self._out = out
-
-    def __enter__(self) -> Self:
-        self._file = (self._out / "dirt.json").open("w", encoding="utf-8", newline="\n")
-        self._file.write('{"rejected": [')
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        rest = {
-            "accepted": {kind: self.done[kind] for kind in sorted(self.done) if kind not in (*MANGLED, *REPEATED)},
-            "duplicates": sum(self.done[kind] for kind in REPEATED),
-            "mangled": sum(self.done[kind] for kind in MANGLED),
-        }
-        self._file.write("\n], " + json.dumps(rest).removeprefix("{") + "\n")
-        self._file.close()
-
-    def reject(self, path: Path, line: int, kind: str) -> None:
-        """Note a bad record, and the line that it begins in."""
-        note = {"file": path.relative_to(self._out).as_posix(), "line": line, "reason": kind}
-        self._file.write((",\n" if self.rejected else "\n") + json.dumps(note))
-        self.rejected += 1
-
-
-class _DirtySongs:
-    """Writes song files, of which some are odd."""
-
-    def __init__(self, dirt: Dirt, draw: Draw, share: float) -> None:
-        self._dirt = dirt
-        self._draw = draw
-        self._share = share
-        self._deck = _Deck({**BAD_SONGS, **HARMLESS_SONGS, **MANGLED, "repeated": json.dumps}, draw)
-
-    def write(self, path: Path, song: str) -> int:
-        """Write a song, and perhaps something odd; return how many files that took."""
-        files = self._soil(path, song) if self._draw() < self._share else {path: song}
-        for name, content in files.items():
-            with _writing(name) as write:
-                write(content)
-        return sum(not name.name.startswith(".") for name in files)
-
-    def _soil(self, path: Path, song: str) -> dict[Path, str]:
-        """Do something to a song; return the files to write, and their content."""
-        beside = path.with_name(f"{path.name[:7]}X{path.name[8:]}")  # no song has an X there
-        kind, text = self._deck.deal(json.loads(song))
-        if kind in BAD_SONGS:
-            if self._draw() < 0.5:
-                self._dirt.reject(path, 2, kind)
-                return {path: f"{song}\n{text}"}
-            self._dirt.reject(beside, 1, kind)
-            return {path: song, beside: text}
-        self._dirt.done[kind] += 1
-        if kind == "gzip":
-            return {path.with_name(path.name + ".gz"): text}
-        if kind in ("repeated", "empty_file"):
-            return {path: song, beside: text}
-        if kind == "hidden_file":
-            return {path: song, beside.with_name("." + beside.name): text}
-        return {path: text}
-
-
-class _DirtyDays:
-    """Writes day files, in which some events are odd."""
-
-    def __init__(self, dirt: Dirt, draw: Draw, share: float) -> None:
-        self._dirt = dirt
-        self._draw = draw
-        self._share = share
-        self._deck = _Deck(
-            {
-                **BAD_EVENTS,
-                **HARMLESS_EVENTS,
-                **MANGLED,
-                "repeated": compact,
-                "repeated_elsewhere": lambda _: self._elsewhere,
-                "two_on_a_line": lambda record: compact(record) if self._joinable else None,
-            },
-            draw,
-        )
-        self._days = 0
-        self._path = Path()  # of the day that is being written
-        self._lines = 0  # of it, so far
-        self._joinable = False  # whether another event can go on its last line
-        self._clean: str | None = None  # the last event that was written as it is
-        self._elsewhere: str | None = None  # one from an earlier day
-
-    def write(self, path: Path, hours: Iterator[list[str]]) -> int:
-        """Write a day of events, some of them odd; return how many are good."""
-        first = next(hours, None)
-        if first is None:
-            return 0
-        form = DAY_FORMS[self._days % len(DAY_FORMS)]
-        self._days += 1
-        self._dirt.done[form] += 1
-        self._path = path.with_name(path.name + ".gz") if form == "gzip" else path
-        self._lines, self._elsewhere = 0, self._clean
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if form == "hidden_file":
-            path.with_name(f".{path.name}").write_bytes(b"not JSON")
-        events = 0
-        with _writing(self._path) as write:
-            for lines in chain([first], hours):
-                text = ("\n" if events else "\ufeff" if form == "bom" else "") + "\n".join(self._soil(lines))
-                write(text.replace("\n", "\r\n") if form == "crlf" else text)
-                events += len(lines)
-        return events
-
-    def _soil(self, events: list[str]) -> list[str]:
-        """Do something to some of the events of an hour; return the lines to write."""
-        pieces: list[str] = []
-        self._joinable = False
-        for event in events:
-            if self._draw() >= self._share:
-                pieces.append(event)
-                self._clean, self._joinable = event, True
-                self._lines += 1
-                continue
-            kind, text = self._deck.deal(json.loads(event))
-            if kind == "two_on_a_line":
-                pieces[-1] += text
-            elif kind in BAD_EVENTS or kind in REPEATED:
-                pieces += [event, text]
-                self._lines += 1
-            else:
-                pieces.append(text)
-            if kind in BAD_EVENTS:
-                self._dirt.reject(self._path, self._lines + 1, kind)
-            else:
-                self._dirt.done[kind] += 1
-            self._lines += 0 if kind == "two_on_a_line" else text.count("\n") + 1
-            self._joinable = False
-        return pieces

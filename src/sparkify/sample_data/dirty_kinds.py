@@ -1,4 +1,4 @@
-"""The kinds of bad and odd records that the generator can produce."""
+"""The kinds of dirt that the generator can add to a record."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Record = dict[str, Any]
-Change = Callable[[Record], str | None]  # → what is written instead or in addition; None for records it does not suit
+
+Change = Callable[[Record], str | None]
+"""A function that returns the text to write instead of a record or after it; None if the kind does not suit it."""
 
 REQUIRED_IN_PLAYS = ("ts", "page", "sessionId", "itemInSession", "userId", "song", "artist")
 REQUIRED_IN_SONGS = ("song_id", "artist_id")
@@ -16,6 +18,7 @@ LOW_BYTES = {ord(mark): ord(mark) & 0xFF for mark in "–—‘’“”"}
 
 
 def compact(record: Record) -> str:
+    """Return the JSON of a record on one line, without blanks."""
     return json.dumps(record, separators=(",", ":"))
 
 
@@ -31,13 +34,13 @@ def _without(key: str) -> Change:
     return lambda record: compact({name: value for name, value in record.items() if name != key})
 
 
-def _before_text(key: str, bytes_: str) -> Change:
-    """Put raw bytes at the beginning of a text, unescaped."""
-    return lambda record: compact(record).replace(f'"{key}":"', f'"{key}":"{bytes_}')
+def _with_prefix(key: str, prefix: str) -> Change:
+    """Return the change that inserts an unescaped prefix into a text."""
+    return lambda record: compact(record).replace(f'"{key}":"', f'"{key}":"{prefix}')
 
 
-def _lacking(keys: tuple[str, ...]) -> dict[str, Change]:
-    """Return each way in which each required key can be missing."""
+def _without_each(keys: tuple[str, ...]) -> dict[str, Change]:
+    """Return every way in which each required key can be missing."""
     return {
         f"{how}_{key}": change
         for key in keys
@@ -45,8 +48,8 @@ def _lacking(keys: tuple[str, ...]) -> dict[str, Change]:
     }
 
 
-def _broken(text: str, number: str) -> dict[str, Change]:
-    """Return what can be wrong with any record, given the name of a text and of a number in it."""
+def _malformed(text: str, number: str) -> dict[str, Change]:
+    """Return the faults that every record can have, given the keys of a text and of a number in it."""
     return {
         "trailing_comma": lambda record: compact(record)[:-1] + ",}",
         "missing_comma": lambda record: compact(record).replace(',"', '"', 1),
@@ -66,26 +69,26 @@ def _broken(text: str, number: str) -> dict[str, Change]:
         f"object_in_{text}": _with(text, {"text": "Home"}),
         f"list_in_{text}": _with(text, ["Home", "Away"]),
         f"true_in_{text}": _with(text, True),
-        f"too_long_{text}": _with(text, "la " * 23_334),  # 70,002 bytes: too long for any column of Redshift
-        "nul_byte": _before_text(text, "\0"),
+        f"too_long_{text}": _with(text, "la " * 23_334),  # 70,002 bytes, too long for any column of Redshift
+        "nul_byte": _with_prefix(text, "\0"),
         "nul_escaped": _with(text, "\0"),
-        "invalid_utf8": _before_text(text, "\udcff"),  # the byte FF, as the error handler "surrogateescape" has it
+        "invalid_utf8": _with_prefix(text, "\udcff"),  # the byte FF, for the error handler "surrogateescape"
     }
 
 
-def _of_plays(changes: Mapping[str, Change]) -> dict[str, Change]:
-    """Make bad events out of plays only: they are what has all the required keys."""
+def _only_plays(changes: Mapping[str, Change]) -> dict[str, Change]:
+    """Return the changes restricted to plays, which have all the required keys."""
 
-    def of_plays(change: Change) -> Change:
+    def only_plays(change: Change) -> Change:
         return lambda record: change(record) if record["page"] == "NextSong" else None
 
-    return {kind: of_plays(change) for kind, change in changes.items()}
+    return {kind: only_plays(change) for kind, change in changes.items()}
 
 
-BAD_EVENTS = _of_plays(
+BAD_EVENTS = _only_plays(
     {
-        **_lacking(REQUIRED_IN_PLAYS),
-        **_broken("song", "length"),
+        **_without_each(REQUIRED_IN_PLAYS),
+        **_malformed("song", "length"),
         "fraction_in_sessionId": _with("sessionId", 2.5),
         "true_in_sessionId": _with("sessionId", True),
         "object_in_itemInSession": _with("itemInSession", {"number": 1}),
@@ -98,8 +101,8 @@ BAD_EVENTS = _of_plays(
     }
 )
 BAD_SONGS: dict[str, Change] = {
-    **_lacking(REQUIRED_IN_SONGS),
-    **_broken("title", "duration"),
+    **_without_each(REQUIRED_IN_SONGS),
+    **_malformed("title", "duration"),
     "fraction_in_year": _with("year", 2001.5),
     "text_in_artist_latitude": _with("artist_latitude", "north"),
     "object_in_artist_location": _with("artist_location", {"city": "Home"}),
@@ -108,7 +111,7 @@ BAD_SONGS: dict[str, Change] = {
 
 
 def _each(change: Callable[[str, Any], Any]) -> Change:
-    """Change each value; the record does not suit when nothing changes."""
+    """Return the change of every value; it does not suit a record that it leaves unchanged."""
 
     def changed(record: Record) -> str | None:
         values = {key: change(key, value) for key, value in record.items()}
@@ -117,9 +120,9 @@ def _each(change: Callable[[str, Any], Any]) -> Change:
     return changed
 
 
-def _nulls_left_out(record: Record) -> str | None:
-    given = {key: value for key, value in record.items() if value is not None}
-    return compact(given) if len(given) < len(record) else None
+def _without_nulls(record: Record) -> str | None:
+    kept = {key: value for key, value in record.items() if value is not None}
+    return compact(kept) if len(kept) < len(record) else None
 
 
 def _raw_utf8(record: Record) -> str | None:
@@ -136,7 +139,7 @@ HARMLESS: dict[str, Change] = {
     "whole_floats": _each(lambda _, value: float(value) if isinstance(value, int) else value),
     "unknown_keys": lambda record: compact({**record, "itemInQueue": 3, "device": {"os": None, "tags": ["a", "}"]}}),
     "keys_reordered": lambda record: compact(dict(reversed(record.items()))),
-    "nulls_left_out": _nulls_left_out,
+    "nulls_left_out": _without_nulls,
     "raw_utf8": _raw_utf8,
     "pretty_printed": _pretty,
     "blank_lines": lambda record: compact(record) + "\n\n \t",

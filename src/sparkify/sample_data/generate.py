@@ -1,10 +1,10 @@
-"""Synthetic data: a song catalogue and the app's event logs, in the shape and the proportions of the real ones.
+"""Generate a song catalogue and event logs with the shape and proportions of the real ones.
 
-The same arguments give the same bytes, on any machine and any Python from 3.11 on: every number comes from
-`random.Random(text).random()`, integer arithmetic, and the four operations on floats that IEEE 754 fixes to the bit.
+The same arguments produce the same bytes, on any machine and any Python from 3.11 on: every number comes from
+`random.Random(text).random()`, integer arithmetic, and the four float operations that IEEE 754 defines exactly.
 
-Every proportion stands in a constant below. Where a comment says "sample", it was measured on a public sample of the
-app's logs (8,056 events of 97 users in 30 days) or of its catalogue (14,896 songs).
+Every proportion is a constant below. "Sample" in a comment refers to a public sample of the app's logs (8,056 events of
+97 users in 30 days) or of its catalogue (14,896 songs).
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from itertools import accumulate, chain, islice
 from pathlib import Path
 
 from sparkify.errors import ConfigError, SourceError
-from sparkify.sample_data.catalogue import NEW_ARTIST, Catalogue, _duration
+from sparkify.sample_data.catalogue import NEW_ARTIST, Catalogue, random_duration
 from sparkify.sample_data.chance import bounds, pick, stream
-from sparkify.sample_data.dirty import Dirt
+from sparkify.sample_data.dirty import DirtyWriter
 from sparkify.sample_data.listeners import FIRST_DAY, App, Track, sign_up
 from sparkify.sample_data.vocabulary import artist_name, title
 
-# What they hear.
-IN_CATALOGUE = 0.05  # of plays: title, artist and duration are those of a catalogue song (327 of 6,820)
-ARTIST_IN_CATALOGUE = 0.60  # of plays: only the artist is known (4,124 of 6,820); of the other plays, nothing is
-TRACKS_NOT_IN_CATALOGUE = 20_000  # how many others there are to hear
-HEAD = 20  # a track's popularity is 1 / (rank + HEAD): the most played one gets about 0.5 % of plays, as in the sample
-OTHER_RECORDING = 0.01  # of the artist-only tracks: a catalogue song's title and artist, with another duration
+# What the listeners play.
+IN_CATALOGUE = 0.05  # of plays have title, artist and duration of a catalogue song (327 of 6,820)
+ARTIST_IN_CATALOGUE = 0.60  # of plays have only an artist of the catalogue (4,124 of 6,820)
+TRACKS_NOT_IN_CATALOGUE = 20_000  # number of other tracks
+HEAD = 20  # popularity is 1 / (rank + HEAD): the first track gets about 0.5 % of plays, as in the sample
+OTHER_RECORDING = 0.01  # of the artist-only tracks have also the title of a catalogue song, but another duration
 
-_MOST_IN_MEMORY = 5_000_000  # users, and songs
+_MAX_IN_MEMORY = 5_000_000  # users, and songs
 
 
 @dataclass(frozen=True)
 class Generated:
-    """What was written."""
+    """A description of the generated data."""
 
     songs: int  # in the catalogue
-    events: int  # in the logs; like the songs, without the repetitions and bad records that dirt adds
+    events: int  # in the logs; like the songs, without repeated and bad records
     files: int
     bad_records: int
     log_data: Path
@@ -51,50 +51,51 @@ def generate(
 ) -> Generated:
     """Write `out/song_data/A/B/C/TR….json` and `out/log_data/YYYY/MM/YYYY-MM-DD-events.json`.
 
-    Expect about users × days × 2.8 events (8,056 / 97 / 30 in the sample): 12,000 users give a million in 30 days.
-    The first day is always 2026-01-01, so that the same arguments give the same bytes tomorrow; more days go on
-    where fewer stopped. A day without events has no file.
+    Expect about users × days × 2.8 events (8,056 / 97 / 30 in the sample): a million from 12,000 users in 30 days.
+    The first day is always 2026-01-01, so that the output does not depend on the current date. More days extend the
+    same data. A day without events has no file.
 
-    Users and songs are kept in memory, less than a kilobyte each. Raise ConfigError for more than five million.
+    `dirty` is the share of records that are altered: see `sparkify.sample_data.dirty`. `out/dirt.json` lists the
+    changes. The good records are those of the clean data with the same seed.
 
-    `dirty` is the share of records that something odd happens to: see `sparkify.dirt`, and `out/dirt.json`, where
-    it is written down. The good records stay those of the clean data with the same seed.
+    Users and songs are kept in memory, less than a kilobyte each. Raise ConfigError for more than five million, or for
+    another number out of range, and SourceError if a folder is not empty or cannot be written.
     """
-    _refuse_nonsense(dirty, users=users, days=days, songs=songs)
+    _check_arguments(dirty, users=users, days=days, songs=songs)
     log_data, song_data = out / "log_data", out / "song_data"
     try:
         for folder in (log_data, song_data):
             folder.mkdir(parents=True, exist_ok=True)
             if any(folder.iterdir()):
-                raise SourceError(f"{folder} is not empty. Name another folder, or empty it first.")
+                raise SourceError(f"{folder}: the folder is not empty. Name another folder, or empty it first.")
         with ExitStack() as stack:
-            dirt = stack.enter_context(Dirt(out, seed, dirty)) if dirty else None
+            writer = stack.enter_context(DirtyWriter(out, seed, dirty)) if dirty else None
             catalogue = Catalogue(seed)
-            files = _write_songs(song_data, catalogue, songs, dirt.write_song if dirt else _write_song)
+            files = _write_songs(song_data, catalogue, songs, writer.write_song if writer else _write_song)
             app = App(seed, sign_up(seed, users), *_repertoire(seed, catalogue))
-            day_files, events = _write_days(log_data, app, days, dirt.write_day if dirt else _write_day)
+            day_files, events = _write_days(log_data, app, days, writer.write_day if writer else _write_day)
     except OSError as error:
-        place = error.filename or out
-        raise SourceError(f"{place} cannot be written: {error.strerror}. Name another folder.") from error
-    return Generated(songs, events, files + day_files, dirt.rejected if dirt else 0, log_data, song_data)
+        path = error.filename or out
+        raise SourceError(f"{path}: writing failed ({error.strerror}). Name another folder.") from error
+    return Generated(songs, events, files + day_files, writer.rejected if writer else 0, log_data, song_data)
 
 
-def _refuse_nonsense(dirty: float, **counts: int) -> None:
+def _check_arguments(dirty: float, **counts: int) -> None:
     for name, number in counts.items():
         if number < 0:
-            raise ConfigError(f"--{name} {number}: there cannot be less than nothing. Give 0 or more.")
+            raise ConfigError(f"--{name} {number}: the number is negative. Pass 0 or more.")
     most = (date.max - FIRST_DAY.date()).days + 1
     for name in ("users", "songs"):
-        if counts[name] > _MOST_IN_MEMORY:
-            raise ConfigError(f"--{name} {counts[name]}: each is kept in memory. Give at most {_MOST_IN_MEMORY}.")
+        if counts[name] > _MAX_IN_MEMORY:
+            raise ConfigError(f"--{name} {counts[name]}: the {name} are kept in memory. Pass at most {_MAX_IN_MEMORY}.")
     if counts["days"] > most:
-        raise ConfigError(f"--days {counts['days']}: the calendar ends with the year 9999. Give at most {most}.")
+        raise ConfigError(f"--days {counts['days']}: the calendar ends with the year 9999. Pass at most {most}.")
     if not 0 <= dirty <= 1:
-        raise ConfigError(f"--dirty {dirty}: not a share of the records. Give a number from 0 to 1.")
+        raise ConfigError(f"--dirty {dirty}: the number is not a share of the records. Pass a number from 0 to 1.")
 
 
 def _write_songs(folder: Path, catalogue: Catalogue, count: int, write: Callable[[Path, str], int]) -> int:
-    """Write each song to a file of its own; return how many files there are."""
+    """Write each song to its own file; return the number of files."""
     files = 0
     folders: dict[str, Path] = {}
     for track_id in islice(catalogue.track_ids, count):
@@ -107,28 +108,28 @@ def _write_songs(folder: Path, catalogue: Catalogue, count: int, write: Callable
 
 
 def _write_song(path: Path, song: str) -> int:
-    """Write one song; return how many files that took."""
+    """Write one song; return the number of files, 1."""
     path.write_bytes(song.encode())
     return 1
 
 
 def _repertoire(seed: int, catalogue: Catalogue) -> tuple[list[Track], list[float]]:
-    """Return all that can be heard, and the bounds in which to find a track by its popularity."""
+    """Return all tracks, and the bounds that select a track by its popularity."""
     draw = stream(seed, "repertoire")
     known, taken = list(catalogue.names), dict(catalogue.names)
     artist_only = int(TRACKS_NOT_IN_CATALOGUE * ARTIST_IN_CATALOGUE / (1 - IN_CATALOGUE)) if known else 0
-    songs, strangers = list(catalogue.songs), [artist_name(draw, taken)]
+    songs, unknown = list(catalogue.songs), [artist_name(draw, taken)]
     for number in range(TRACKS_NOT_IN_CATALOGUE):
         name = title(draw)
         if number >= artist_only:
             if draw() < NEW_ARTIST:
-                strangers.append(artist_name(draw, taken))
-            artist = pick(strangers, draw())
+                unknown.append(artist_name(draw, taken))
+            artist = pick(unknown, draw())
         elif draw() < OTHER_RECORDING:
             name, artist, _ = pick(catalogue.songs, draw())
         else:
             artist = pick(known, draw())
-        songs.append((name, artist, _duration(draw)))
+        songs.append((name, artist, random_duration(draw)))
     popularity = [
         *_popularity(len(catalogue.songs), IN_CATALOGUE),
         *_popularity(artist_only, ARTIST_IN_CATALOGUE),
@@ -138,7 +139,7 @@ def _repertoire(seed: int, catalogue: Catalogue) -> tuple[list[Track], list[floa
 
 
 def _popularity(tracks: int, share: float) -> list[float]:
-    """Divide a share of all plays among a number of tracks, the most popular one first."""
+    """Return the share of all plays of each track, the most popular one first; together they have `share`."""
     weights = [1 / (rank + HEAD) for rank in range(tracks)]
     total = max(accumulate(weights), default=0.0)
     return [share * weight / total for weight in weights]
@@ -152,7 +153,7 @@ def _track(title: str, artist: str, duration: float) -> Track:
 def _write_days(
     folder: Path, app: App, days: int, write: Callable[[Path, Iterator[list[str]]], int]
 ) -> tuple[int, int]:
-    """Write the events of each day to a file of its own; return how many files and events there are."""
+    """Write the events of each day to its own file; return the numbers of files and events."""
     written = [
         write(folder / f"{date:%Y/%m/%Y-%m-%d}-events.json", app.day(date))
         for date in (FIRST_DAY + timedelta(day) for day in range(days))
@@ -161,7 +162,7 @@ def _write_days(
 
 
 def _write_day(path: Path, hours: Iterator[list[str]]) -> int:
-    """Write a day, hour by hour, one event a line and no newline at the end, as the app does; return how many."""
+    """Write a day hour by hour, one event per line without a final newline, as the app does; return their number."""
     first = next(hours, None)
     if first is None:
         return 0

@@ -1,7 +1,7 @@
-"""Synthetic listeners: who they are, and how they go from page to page of the app, hour by hour.
+"""Synthetic listeners: who they are, and how they navigate the app, hour by hour.
 
-Every proportion stands in a constant below. Where a comment says "sample", it was measured on a public sample of the
-app's logs: 8,056 events of 97 users in 30 days.
+Every proportion is a constant below. "Sample" in a comment refers to a public sample of the app's logs: 8,056 events
+of 97 users in 30 days.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from sparkify.sample_data.chance import Draw, between, bounds, pick, stream
+from sparkify.sample_data.chance import Draw, bounds, pick, quantile, stream
 from sparkify.sample_data.vocabulary import LAST_NAMES, MENS_NAMES, WOMENS_NAMES, metropolis, user_agent
 
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
-# Who listens.
-SESSIONS_IN_30_DAYS = (1, 2, 3, 4, 5, 6, 8, 11, 14, 21, 45)  # of one user: deciles of the sample; mean 9.7
-PAID_SHARE = 0.24  # of users at the start: 23 of 97 are paid at some time, 228 of 941 sessions begin as paid
+# Who they are.
+SESSIONS_IN_30_DAYS = (1, 2, 3, 4, 5, 6, 8, 11, 14, 21, 45)  # per user: deciles of the sample; mean 9.7
+PAID_SHARE = 0.24  # of users at the start: 23 of 97 pay at some time, 228 of 941 sessions begin as paid
 WOMEN = 0.57  # 55 of 97
-WEEKDAYS = (1.13, 1.17, 1.50, 0.92, 1.13, 0.66, 0.47)  # events on a Monday … Sunday, 1 being an average day
-# Sessions begun from 0 to 1 o’clock, 1 to 2, …
+WEEKDAYS = (1.13, 1.17, 1.50, 0.92, 1.13, 0.66, 0.47)  # events from Monday to Sunday, relative to an average day
+# Sessions that begin in each hour of the day, in the sample.
 HOURS = (23, 25, 25, 24, 28, 33, 31, 29, 26, 39, 37, 36, 46, 73, 63, 92, 71, 46, 50, 36, 30, 31, 22, 25)  # fmt: skip
 
-# What they do: how often one page followed another in the sample. "start" opens a session and "end" closes it;
-# "(out)" is a page seen while logged out. Session lengths, page frequencies and level changes all follow from this.
+# How often one page followed another in the sample. "start" opens a session and "end" closes it; "(out)" marks a page
+# viewed while logged out. Session lengths, page frequencies and level changes all follow from this.
 MOVES: dict[str, dict[str, dict[str, int]]] = {
     "free": {
         "start": {"NextSong": 405, "Home": 286, "Login(out)": 10, "Home(out)": 8, "About": 2, "Help": 1, "Error": 1},
@@ -53,8 +53,8 @@ MOVES: dict[str, dict[str, dict[str, int]]] = {
         "NextSong": {"NextSong": 5162, "end": 130, "Home": 118, "Logout": 52, "Downgrade": 50, "Settings": 31,
                      "Help": 29, "About": 12, "Error": 7},
         "Home": {"NextSong": 236, "end": 18, "Settings": 8, "Logout": 6, "Downgrade": 5, "About": 1},
-        # The sample holds 1 submitted downgrade to 8 upgrades: an app that grows. 8 here keep the paid share, and
-        # with it the number of events a day, the same however many days are asked for.
+        # The sample has 1 submitted downgrade and 8 upgrades, since the app grows. 8 downgrades keep the paid share,
+        # and with it the number of events a day, constant for any number of days.
         "Downgrade": {"NextSong": 35, "end": 11, "Home": 10, "Downgrade": 3, "Submit Downgrade": 8},
         "Submit Downgrade": {"Home": 1},
         "Settings": {"NextSong": 24, "Save Settings": 8, "Settings": 3, "Logout": 3, "Home": 2, "Help": 2},
@@ -69,17 +69,17 @@ MOVES: dict[str, dict[str, dict[str, int]]] = {
         "About(out)": {"end": 5, "Home(out)": 2, "Login(out)": 2, "About(out)": 1},
     },
 }  # fmt: skip
-REDIRECTS = ("Submit Upgrade", "Submit Downgrade", "Save Settings", "Login(out)", "Logout")  # PUT, 307; the others GET
-AT_ONCE = ("Submit Upgrade", "Submit Downgrade", "Save Settings", "Login(out)")  # a second after the page before
+REDIRECTS = ("Submit Upgrade", "Submit Downgrade", "Save Settings", "Login(out)", "Logout")  # PUT, status 307
+AT_ONCE = ("Submit Upgrade", "Submit Downgrade", "Save Settings", "Login(out)")  # after one second
 NEW_LEVEL = {"Submit Upgrade": "paid", "Submit Downgrade": "free"}
-PAUSES = (1, 4, 13, 20, 32, 48, 71, 120, 205, 650, 3600)  # seconds on a page before the next: deciles of the sample
+PAUSES = (1, 4, 13, 20, 32, 48, 71, 120, 205, 650, 3600)  # seconds from one page to the next: deciles of the sample
 
 HOUR = 3_600_000  # milliseconds
 PLAY = "NextSong"
 
 
 class Track(NamedTuple):
-    """What can be heard: three pieces of JSON that an event is put together from, and how long it plays."""
+    """A track that can be played: three fragments of an event's JSON, and its duration."""
 
     artist: str
     length: str
@@ -89,7 +89,7 @@ class Track(NamedTuple):
 
 @dataclass(slots=True)
 class User:
-    """A listener: who they are, in pieces of JSON, and how things stand with them."""
+    """A listener: fragments of JSON that do not change, and their current state."""
 
     number: int
     first_name: str
@@ -99,17 +99,17 @@ class User:
     agent: str
     sessions_a_day: float
     level: str
-    free_at: int = 0  # when the last session was over
+    free_at: int = 0  # milliseconds since 1970: when the last session ended
 
 
 def sign_up(seed: int, count: int) -> list[User]:
-    """Make up a number of users."""
+    """Return made-up users."""
     draw = stream(seed, "users")
     activity, money = draw(), draw()
     begin = int(FIRST_DAY.timestamp()) * 1000
     users = []
     for number in range(1, count + 1):
-        # Spread evenly rather than drawn (the R2 sequence), so that few users have the sample's means too.
+        # Spread evenly (by the R2 sequence), not drawn, so that even a few users have the sample's means.
         activity, money = (activity + 0.7548776662466927) % 1.0, (money + 0.5698402909980532) % 1.0
         gender, names = ("F", WOMENS_NAMES) if draw() < WOMEN else ("M", MENS_NAMES)
         first_name = f'"firstName":{json.dumps(pick(names, draw()))},"gender":"{gender}"'
@@ -121,7 +121,7 @@ def sign_up(seed: int, count: int) -> list[User]:
                 location=json.dumps(metropolis(draw)),
                 registration=f"{begin - int(draw() * 14 * 24 * HOUR)}.0",  # within the two weeks before
                 agent=json.dumps(user_agent(draw)),
-                sessions_a_day=between(SESSIONS_IN_30_DAYS, activity) / 30,
+                sessions_a_day=quantile(SESSIONS_IN_30_DAYS, activity) / 30,
                 level="paid" if money < PAID_SHARE else "free",
             )
         )
@@ -129,18 +129,18 @@ def sign_up(seed: int, count: int) -> list[User]:
 
 
 class _Page:
-    """A page as users of one level see it: how events name it, and where they go from it."""
+    """A page for users of one level: its fields in an event, and the pages that follow."""
 
     def __init__(self, name: str, following: dict[str, int]) -> None:
         self.name = name
         self.logged_out = name.endswith("(out)")
         method = "PUT" if name in REDIRECTS or name == PLAY else "GET"
-        self.shown = f'"method":"{method}","page":"{name.removesuffix("(out)")}"'
+        self.fields = f'"method":"{method}","page":"{name.removesuffix("(out)")}"'
         self._following, self._bounds = list(following), bounds(following.values())
-        self.play_follows = self._bounds[0] if self._following[0] == PLAY else 0.0  # below it, next() need not be asked
+        self.play_bound = self._bounds[0] if self._following[0] == PLAY else 0.0  # a smaller chance means a play
 
     def next(self, chance: float) -> str:
-        """Return the name of the page that comes next."""
+        """Return the name of the next page."""
         return self._following[bisect(self._bounds, chance)]
 
 
@@ -148,7 +148,7 @@ PAGES = {level: {name: _Page(name, to) for name, to in moves.items()} for level,
 
 
 class _Hour:
-    """What is going to happen in one hour, as it was made up: session by session."""
+    """The events of one hour, in the order in which the sessions create them."""
 
     __slots__ = ("events", "times")
 
@@ -157,35 +157,35 @@ class _Hour:
         self.events: list[str] = []
 
     def in_order(self) -> list[str]:
-        """Return the events in the order of their time."""
+        """Return the events in order of time."""
         return [self.events[place] for place in sorted(range(len(self.times)), key=self.times.__getitem__)]
 
 
 class App:
-    """The app in use, hour by hour. It holds its users, and what is still to come of the sessions that have begun."""
+    """The app in use: its users, and the future events of the sessions that have begun."""
 
     def __init__(self, seed: int, users: list[User], tracks: list[Track], popularity: list[float]) -> None:
         self._seed = seed
         self._users = users
-        self._sessions = 0  # begun so far
+        self._sessions = 0  # number of sessions begun so far
         self.tracks = tracks
         self.popularity = popularity
-        self.hours: defaultdict[int, _Hour] = defaultdict(_Hour)  # counted since 1970
+        self.hours: defaultdict[int, _Hour] = defaultdict(_Hour)  # by the number of hours since 1970
 
     def day(self, date: datetime) -> Iterator[list[str]]:
-        """Yield the events of each hour of a day that has any, in order of time. Ask for day after day."""
+        """Yield the events of each hour with events, in order of time. Days must be requested in order."""
         draw = stream(self._seed, f"{date:%Y-%m-%d}")
         for hour, users in enumerate(self._starts(WEEKDAYS[date.weekday()], draw), int(date.timestamp()) // 3600):
             for user in users:
                 self._sessions += 1
                 start = hour * HOUR + int(draw() * HOUR)
-                rested = user.free_at + int(between(PAUSES, draw()) * 1000)
-                _Session(self, user, self._sessions, max(start, rested), draw).run()
+                earliest = user.free_at + int(quantile(PAUSES, draw()) * 1000)
+                _Session(self, user, self._sessions, max(start, earliest), draw).run()
             if hour in self.hours:
                 yield self.hours.pop(hour).in_order()
 
     def _starts(self, weekday: float, draw: Draw) -> list[list[User]]:
-        """Draw who begins a session in which of the 24 hours of a day."""
+        """Return the users who begin a session in each of the 24 hours of a day."""
         starts: list[list[User]] = [[] for _ in HOURS]
         hours = bounds(HOURS)
         for user in self._users:
@@ -197,7 +197,7 @@ class App:
 
 
 class _Session:
-    """One user going from page to page."""
+    """One session of one user."""
 
     __slots__ = ("_app", "_draw", "_item", "_logged_in", "_music_ends", "_number", "_ts", "_user")
 
@@ -212,7 +212,7 @@ class _Session:
         self._music_ends = 0
 
     def run(self) -> None:
-        """Put every event of the session into its hour."""
+        """Add every event of the session to its hour."""
         pages, draw = PAGES[self._user.level], self._draw
         name = pages["start"].next(draw())
         while name != "end":
@@ -220,7 +220,7 @@ class _Session:
             if name == PLAY:
                 name = self._listen(page)
                 early = draw()
-                self._ts += 1 + int((self._music_ends - self._ts) * early * early * early)  # half within an eighth
+                self._ts += 1 + int((self._music_ends - self._ts) * early * early * early)  # median: an eighth
                 continue
             self._view(page)
             if name in NEW_LEVEL:
@@ -228,48 +228,48 @@ class _Session:
                 self._logged_in = _logged_in(self._user, self._number)
                 pages = PAGES[self._user.level]
             name = page.next(draw())
-            self._ts += 1000 if name in AT_ONCE else int(between(PAUSES, draw()) * 1000)
+            self._ts += 1000 if name in AT_ONCE else int(quantile(PAUSES, draw()) * 1000)
             if name == PLAY:
                 self._ts = max(self._ts, self._music_ends)
         self._user.free_at = max(self._ts, self._music_ends)
 
     def _listen(self, page: _Page) -> str:
-        """Play song after song; return the name of the page that is opened during the last one."""
+        """Play songs; return the name of the page that is opened during the last one."""
         draw, tracks, popularity = self._draw, self._app.tracks, self._app.popularity
         before, last_name, level, since, tail = self._logged_in
-        middle = level + page.shown + since
-        ts, item, hour_ends, play_follows = self._ts, self._item, 0, page.play_follows
+        middle = level + page.fields + since
+        ts, item, hour_ends, play_bound = self._ts, self._item, 0, page.play_bound
         while True:
             artist, length, song, milliseconds = tracks[bisect(popularity, draw())]
             if ts >= hour_ends:
                 hour, hour_ends = self._app.hours[ts // HOUR], ts // HOUR * HOUR + HOUR
-                note_time, note_event = hour.times.append, hour.events.append
-            note_time(ts)
-            note_event(f"{artist}{before}{item}{last_name}{length}{middle}{song}{ts}{tail}")
+                add_time, add_event = hour.times.append, hour.events.append
+            add_time(ts)
+            add_event(f"{artist}{before}{item}{last_name}{length}{middle}{song}{ts}{tail}")
             item += 1
             chance = draw()
-            if chance >= play_follows and (following := page.next(chance)) != PLAY:
+            if chance >= play_bound and (following := page.next(chance)) != PLAY:
                 break
             ts += milliseconds
         self._ts, self._item, self._music_ends = ts, item, ts + milliseconds
         return following
 
     def _view(self, page: _Page) -> None:
-        """Look at a page that plays nothing."""
-        pieces = _logged_out(self._user, self._number) if page.logged_out else self._logged_in
-        before, last_name, level, since, tail = pieces
+        """View a page other than a play."""
+        fragments = _logged_out(self._user, self._number) if page.logged_out else self._logged_in
+        before, last_name, level, since, tail = fragments
         ts, status = self._ts, 307 if page.name in REDIRECTS else 404 if page.name == "Error" else 200
         hour = self._app.hours[ts // HOUR]
         hour.times.append(ts)
         hour.events.append(
-            f'{{"artist":null{before}{self._item}{last_name}null{level}{page.shown}{since}null,'
+            f'{{"artist":null{before}{self._item}{last_name}null{level}{page.fields}{since}null,'
             f'"status":{status},"ts":{ts}{tail}'
         )
         self._item += 1
 
 
 def _logged_in(user: User, session: int) -> tuple[str, str, str, str, str]:
-    """Return the JSON around item, length, page, song and ts in the events of a session at the user's level."""
+    """Return the JSON around item, length, page, song and ts in the events of a session."""
     return (
         f',"auth":"Logged In",{user.first_name},"itemInSession":',
         f',"lastName":{user.last_name},"length":',
@@ -280,7 +280,7 @@ def _logged_in(user: User, session: int) -> tuple[str, str, str, str, str]:
 
 
 def _logged_out(user: User, session: int) -> tuple[str, str, str, str, str]:
-    """Return the same for the events of a session in which the user is logged out."""
+    """Return the same while the user is logged out."""
     return (
         ',"auth":"Logged Out","firstName":null,"gender":null,"itemInSession":',
         ',"lastName":null,"length":',

@@ -1,4 +1,4 @@
-"""Made-up names, titles, places and ids, and the chance that picks them."""
+"""Made-up names, titles, places and ids."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-# Each of – — ‘ ’ “ ” and a few accents occur: the text repair has something to repair.
+# Each of – — ‘ ’ “ ” and a few accents occur, so that there is text for the repair of mojibake to repair.
 WOMENS_NAMES = _words("""
     Ada Adira Bettina Calla Daphne Edda Elowen Farah Fenna Greta Halima Ilse Ines Juno Katja Liora Lotte Mabel
     Maren Nadia Noor Odette Ottilie Paloma Petra Quinn Romy Runa Saskia Selma Tamsin Tilda Ulla Vera Wilma Xenia
@@ -57,7 +57,7 @@ ADJECTIVES = _words("""
     Violet Wandering Wicked Wild Wooden Yellow Young Über
 """)
 VERBS = _words("Call Carry Chase Count Cross Draw Find Follow Forget Hold Keep Move Paint Read Remember Ride Wait")
-# Shapes, in which words are filled: a(djective), n(oun), m (another), v(erb), f(irst) and l(ast) name.
+# Patterns with placeholders: a(djective), n(oun), m (another noun), v(erb), f(irst) and l(ast) name.
 TITLES = (
     "{a} {n}", "{n}", "{a} {m} {n}", "{v} the {n}", "The {n} of the {m}", "{n} and {m}", "{v} My {n}", "{a} {n} (Live)",
     "{n} in the {a} {m}", "{v} {n}, {v} {m}", "One More {n}", "No {n} Tonight", "{n} (Album Version)", "To the {n}",
@@ -65,7 +65,7 @@ TITLES = (
     "Under the {n}", "{a} {n}, {a} {m}", "{v} Me a {n}", "Song for a {n}", "{a} Like a {n}", "If the {n} Could {v}",
 )  # fmt: skip
 TYPESET_TITLES = ("Don’t {v} the {n}", "“{a}” {n}", "{n} – Reprise", "{n} — Part II", "‘Til the {n}")
-TYPESET = 0.02  # of titles; 0.002 in the sample, too few to be met in small data
+TYPESET = 0.02  # of titles; 0.002 in the sample, too rare for small data
 ARTISTS = (
     "The {a} {n}", "{n} & {m}", "{f} {l}", "{f} {l}", "{f} and the {a} {n}", "{a} {n}", "DJ {n}", "{n} {m}", "The {n}",
     "The {f} {l} Trio", "{n} of {m}", "{l} / {n}", "{a} {m} {n}", "{f}", "{n} Orchestra",
@@ -82,14 +82,14 @@ USER_AGENTS = (
 
 
 def title(draw: Draw) -> str:
-    """Make up the title of a song."""
+    """Return a made-up song title."""
     a, n, m, v = pick(ADJECTIVES, draw()), pick(NOUNS, draw()), pick(NOUNS, draw()), pick(VERBS, draw())
-    shapes = TYPESET_TITLES if draw() < TYPESET else TITLES
-    return pick(shapes, draw()).format(a=a, n=n, m=m, v=v)
+    patterns = TYPESET_TITLES if draw() < TYPESET else TITLES
+    return pick(patterns, draw()).format(a=a, n=n, m=m, v=v)
 
 
 def artist_name(draw: Draw, taken: dict[str, None]) -> str:
-    """Make up a name that nobody bears yet, and take it."""
+    """Return a made-up artist name that is not in `taken`, and add it."""
     a, n, m = pick(ADJECTIVES, draw()), pick(NOUNS, draw()), pick(NOUNS, draw())
     first, last = pick(FIRST_NAMES, draw()), pick(LAST_NAMES, draw())
     name = pick(ARTISTS, draw()).format(a=a, n=n, m=m, f=first, l=last)
@@ -100,24 +100,24 @@ def artist_name(draw: Draw, taken: dict[str, None]) -> str:
 
 
 def city(draw: Draw) -> str:
-    """Make up a city and its state."""
+    """Return a made-up city and its state."""
     return f"{pick(CITIES, draw())}, {pick(STATES, draw())}"
 
 
 def metropolis(draw: Draw) -> str:
-    """Make up one to three cities that have grown together, and their state."""
+    """Return a made-up metropolitan area: one to three cities, and their state."""
     cities = "-".join(pick(CITIES, draw()) for _ in range(1 + int(draw() * 3)))
     return f"{cities}, {pick(STATES, draw())}"
 
 
 def user_agent(draw: Draw) -> str:
-    """Make up a browser, in the quotation marks that the app puts around those with a comma."""
+    """Return a made-up user agent, in quotation marks if it contains a comma, as the app writes it."""
     agent = pick(USER_AGENTS, draw()).format(v=120 + int(draw() * 15))
     return f'"{agent}"' if "," in agent else agent
 
 
 def identifiers(seed: int, prefix: str) -> Iterator[str]:
-    """Yield ids of 18 characters, none of them twice: steps of an odd number go through all 16**11 codes."""
+    """Yield distinct ids of 18 characters: odd steps visit all 16**11 codes before one repeats."""
     code = int(stream(seed, prefix)() * 16**11)
     while True:
         code = (code + 0x9E3779B97F5) % 16**11

@@ -1,1 +1,1 @@
-"""Where the JSON comes from: list files, open them, and cut them into records. Bytes only, no SQL."""
+"""List source files, open them, and split them into records: bytes only, no SQL."""

@@ -1,4 +1,4 @@
-"""The bytes of a batch's files: on disk where they lie, or fetched from S3 before their turn comes."""
+"""Access to the bytes of a batch's files: read in place on disk, or prefetched from S3."""
 
 from __future__ import annotations
 
@@ -15,179 +15,179 @@ from sparkify.aws import s3
 from sparkify.config import Aws
 from sparkify.errors import SourceError
 from sparkify.sources.listing import SourceFile
-from sparkify.sources.opening import UNREADABLE, open_file, read_small
+from sparkify.sources.opening import READ_ERRORS, decompress, is_compressed, open_compressed, open_file, read_small
 
 if TYPE_CHECKING:
-    from sparkify.sources.download import Fetch, Fetched
-from sparkify.sources.opening import _unpacked, is_packed, unpack
+    from sparkify.sources.download import Download, Downloaded
 
-IN_MEMORY = 1 << 20
-"""Bytes up to which an object is held in memory; a larger one becomes a copy on disk."""
+MAX_IN_MEMORY = 1 << 20
+"""Size in bytes up to which an object is kept in memory; a larger one is copied to disk."""
 
-_PORTION = (12 << 20, 500)  # bytes and objects that are fetched together
-_AHEAD = 4  # portions fetched while another one is read: about 64 MB in memory altogether
-_SMALL = 1 << 16  # bytes up to which a file on disk is read in one go
+_GROUP_LIMITS = (12 << 20, 500)  # bytes and objects downloaded together
+_GROUPS_AHEAD = 4  # groups downloaded while another one is read: about 64 MB of memory in total
+_MAX_SMALL = 1 << 16  # bytes up to which a file on disk is read in one call
 
-Numbered = tuple[int, SourceFile]
+NumberedFile = tuple[int, SourceFile]
 """A file and its number in the batch, the file_id of its rows."""
 
 
-class Contents:
-    """Gives the bytes of files, wherever they lie; what is fetched or unpacked stands in a folder that is ours."""
+class FileCache:
+    """The bytes of files, wherever they are stored; downloads and decompressed copies go to a scratch folder."""
 
     def __init__(self, folder: Path, aws: Aws) -> None:
         self._folder = folder
         self._aws = aws
-        self._held: dict[str, Fetched] = {}  # path of a file in S3 → what was fetched of it
-        self._unpacked: set[str] = set()  # paths of packed files of which there is a plain copy
-        self._under_way: set[Fetch] = set()
+        self._objects: dict[str, Downloaded] = {}  # by the path of the file in S3
+        self._decompressed: set[str] = set()  # paths of compressed files that have a plain copy
+        self._downloads: set[Download] = set()
 
-    def path(self, file: SourceFile) -> str:
-        """Return where on disk a file is as plain text, or will be when it is copied."""
-        return str(self._copy(file, "json")) if is_packed(file) else self._stored(file)
+    def plain_path(self, file: SourceFile) -> str:
+        """Return the path on disk of a file's plain text; `copy_to_disk` puts it there if it is not."""
+        return str(self._copy_path(file, "json")) if is_compressed(file) else self._stored_path(file)
 
-    def copy(self, files: Sequence[SourceFile]) -> list[SourceFile]:
-        """Put the plain text of files on disk that is not there yet, several at once; return the files that are there.
+    def copy_to_disk(self, files: Sequence[SourceFile]) -> list[SourceFile]:
+        """Put the plain text of files on disk, several at once; return the files for which that succeeded.
 
-        One that cannot be had is left out: who reads it later is told why. Raise SourceUnreachable where none can.
+        `open` raises the error of a file that is left out. Raise SourceUnreachable if S3 is not available.
         """
-        list(self._fetched([(number, file) for number, file in enumerate(files)], in_memory=0))
-        with ThreadPoolExecutor() as threads:  # which unpack at the same time
-            here = list(threads.map(self._unpack, files))
-        return [file for file, is_here in zip(files, here, strict=True) if is_here]
+        list(self._download_in_order(list(enumerate(files)), limit=0))
+        with ThreadPoolExecutor() as threads:  # zlib releases the GIL.
+            is_on_disk = list(threads.map(self._decompress, files))
+        return [file for file, copied in zip(files, is_on_disk, strict=True) if copied]
 
-    def ahead(self, files: Sequence[Numbered]) -> Generator[Numbered, None, None]:
-        """Yield files in order, each when its bytes are here, while the next ones are being fetched; then drop it.
+    def prefetch(self, files: Sequence[NumberedFile]) -> Generator[NumberedFile, None, None]:
+        """Yield files in order, each when its bytes are available; evict each afterwards.
 
-        To be closed by who does not take them all: then nothing is under way any more.
+        The next files are downloaded ahead. A caller that stops early must close the generator, which cancels them.
         """
-        if not self._unpacked and not any(s3.is_s3(file.path) for _, file in files):
+        if not self._decompressed and not any(s3.is_s3(file.path) for _, file in files):
             yield from files
             return
-        with closing(self._fetched(files, in_memory=IN_MEMORY)) as fetched:
-            for number, file in fetched:
+        with closing(self._download_in_order(files, limit=MAX_IN_MEMORY)) as available:
+            for number, file in available:
                 yield number, file
-                self.drop(file)
+                self.evict(file)
 
     def open(self, file: SourceFile) -> BinaryIO:
-        """Open a file for reading its bytes, unpacked if its name ends in .gz.
+        """Open a file for reading its bytes, decompressed if its name ends in .gz.
 
-        Raise SourceError for an object that could not be fetched, and what the system raises for a file on disk.
+        Raise SourceError for an object that could not be downloaded, one of READ_ERRORS for a file on disk.
         """
-        small = self.small(file)
-        if small is not None:
-            return io.BytesIO(small)
-        if file.path in self._unpacked:
-            return open_file(self.path(file), is_packed=False)
-        held = self._held.get(file.path)
-        return _unpacked(held) if isinstance(held, bytes) else open_file(self._stored(file), is_packed=is_packed(file))
+        content = self.read_if_small(file)
+        if content is not None:
+            return io.BytesIO(content)
+        if file.path in self._decompressed:
+            return open_file(self.plain_path(file))
+        stored = self._objects.get(file.path)
+        if isinstance(stored, bytes):
+            return open_compressed(stored)
+        return open_file(self._stored_path(file), compressed=is_compressed(file))
 
-    def small(self, file: SourceFile) -> bytes | None:
-        """Return the bytes of a file if they are at hand or few, and not packed; else None. Raise as `open` does."""
-        held = self._held.get(file.path)
-        if isinstance(held, SourceError):
-            raise held
-        if is_packed(file):
+    def read_if_small(self, file: SourceFile) -> bytes | None:
+        """Return the bytes of a plain file that is in memory or small, else None. Raise the errors of `open`."""
+        stored = self._objects.get(file.path)
+        if isinstance(stored, SourceError):
+            raise stored
+        if is_compressed(file):
             return None
-        if isinstance(held, bytes):
-            return held
-        return read_small(self._stored(file), file.size) if file.size <= _SMALL else None
+        if isinstance(stored, bytes):
+            return stored
+        return read_small(self._stored_path(file), file.size) if file.size <= _MAX_SMALL else None
 
-    def stop(self) -> None:
-        """Give up what is being fetched; who waits for it in another thread is raised CancelledError."""
-        for fetch in tuple(self._under_way):
-            fetch.stop()
+    def evict(self, file: SourceFile) -> None:
+        """Forget the downloaded bytes of a file, and delete its copies."""
+        if isinstance(stored := self._objects.pop(file.path, None), Path):
+            stored.unlink()
+        if file.path in self._decompressed:
+            self._decompressed.remove(file.path)
+            Path(self.plain_path(file)).unlink()
 
-    def drop(self, file: SourceFile) -> None:
-        """Forget what was fetched of a file, and remove its copies."""
-        if isinstance(held := self._held.pop(file.path, None), Path):
-            held.unlink()
-        if file.path in self._unpacked:
-            self._unpacked.remove(file.path)
-            Path(self.path(file)).unlink()
+    def cancel(self) -> None:
+        """Cancel all downloads; another thread that waits for one gets CancelledError."""
+        for download in tuple(self._downloads):
+            download.cancel()
 
-    def _stored(self, file: SourceFile) -> str:
-        """Return where on disk a file is as it was found, or its copy will be."""
-        return str(self._copy(file, "fetched")) if s3.is_s3(file.path) else file.path
+    def _stored_path(self, file: SourceFile) -> str:
+        """Return the path of a file on disk, or of the unchanged copy of an object."""
+        return str(self._copy_path(file, "fetched")) if s3.is_s3(file.path) else file.path
 
-    def _copy(self, file: SourceFile, suffix: str) -> Path:
+    def _copy_path(self, file: SourceFile, suffix: str) -> Path:
         return self._folder / f"{md5(file.path.encode(), usedforsecurity=False).hexdigest()}.{suffix}"
 
-    def _unpack(self, file: SourceFile) -> bool:
-        """Unpack a file if it is packed; tell whether its plain text is on disk."""
-        if not is_packed(file):
-            return not isinstance(self._held.get(file.path), SourceError)
-        plain = Path(self.path(file))
-        held = self._held.get(file.path)
+    def _decompress(self, file: SourceFile) -> bool:
+        """Decompress a file if it is compressed; return whether its plain text is on disk."""
+        stored = self._objects.get(file.path)
+        if not is_compressed(file):
+            return not isinstance(stored, SourceError)
+        path = Path(self.plain_path(file))
         try:
-            stored = io.BytesIO(held) if isinstance(held, bytes) else open_file(self._stored(file), is_packed=False)
-            with stored as packed, plain.open("wb") as copy:
-                unpack(packed, copy)
-        except UNREADABLE:
-            plain.unlink(missing_ok=True)
+            source = io.BytesIO(stored) if isinstance(stored, bytes) else open_file(self._stored_path(file))
+            with source as compressed, path.open("wb") as plain:
+                decompress(compressed, plain)
+        except READ_ERRORS:
+            path.unlink(missing_ok=True)
             return False
-        self._unpacked.add(file.path)
+        self._decompressed.add(file.path)
         return True
 
-    def _fetched(self, files: Sequence[Numbered], *, in_memory: int) -> Generator[Numbered, None, None]:
-        under_way: deque[tuple[Sequence[Numbered], Fetch | None]] = deque()
+    def _download_in_order(self, files: Sequence[NumberedFile], limit: int) -> Generator[NumberedFile, None, None]:
+        """Yield files in order, each when its bytes are available; keep objects of up to `limit` bytes in memory."""
+        queue: deque[tuple[Sequence[NumberedFile], Download | None]] = deque()
         try:
-            for portion in _portions(files, in_memory):
-                under_way.append((portion, self._begin([file for _, file in portion], in_memory)))
-                if len(under_way) > _AHEAD:
-                    yield from self._take(*under_way[0])
-                    under_way.popleft()
-            while under_way:
-                yield from self._take(*under_way[0])
-                under_way.popleft()
+            for group in _groups(files, limit):
+                queue.append((group, self._start_download([file for _, file in group], limit)))
+                if len(queue) > _GROUPS_AHEAD:
+                    yield from self._finish(*queue[0])
+                    queue.popleft()
+            while queue:
+                yield from self._finish(*queue[0])
+                queue.popleft()
         finally:
-            for _, fetch in under_way:
-                if fetch:
-                    fetch.stop()
-                    self._under_way.discard(fetch)
+            for _, download in queue:
+                if download:
+                    download.cancel()
+                    self._downloads.discard(download)
 
-    def _begin(self, files: Sequence[SourceFile], in_memory: int) -> Fetch | None:
-        """Begin to fetch those files that are in S3 and are not here yet."""
+    def _start_download(self, files: Sequence[SourceFile], limit: int) -> Download | None:
+        """Start to download the files that are in S3 and not in the cache yet, if there are any."""
         if not any(s3.is_s3(file.path) for file in files):
             return None
-        from sparkify.sources.download import (
-            Fetch,
-            Wanted,  # whose event loop a run on files on disk does without
-        )
+        from sparkify.sources.download import Download, Request  # loads asyncio, which local files do not need
 
-        wanted = {}
+        requests = {}
         for file in files:
-            if not s3.is_s3(file.path) or isinstance(self._held.get(file.path), bytes | Path):
+            if not s3.is_s3(file.path) or isinstance(self._objects.get(file.path), bytes | Path):
                 continue
-            if not file.size:  # nothing to fetch, and perhaps nothing there: a folder may be listed so
-                self._held[file.path] = b""
+            if not file.size:  # There is nothing to read, and a listed folder is not an object.
+                self._objects[file.path] = b""
                 continue
             name, key = s3.split(file.path)
-            copy = Path(self._stored(file)) if file.size > in_memory else None
-            wanted[file.path] = Wanted(s3.bucket(name, self._aws), key, file.version, file.size, copy)
-        if not wanted:
+            path = Path(self._stored_path(file)) if file.size > limit else None
+            requests[file.path] = Request(s3.bucket(name, self._aws), key, file.version, file.size, path)
+        if not requests:
             return None
-        fetch = Fetch(wanted)
-        self._under_way.add(fetch)
-        return fetch
+        download = Download(requests)
+        self._downloads.add(download)
+        return download
 
-    def _take(self, portion: Sequence[Numbered], fetch: Fetch | None) -> Iterator[Numbered]:
-        if fetch:
-            self._held |= fetch.results()
-            self._under_way.remove(fetch)
-        yield from portion
+    def _finish(self, group: Sequence[NumberedFile], download: Download | None) -> Iterator[NumberedFile]:
+        """Wait for the download of a group; yield its files."""
+        if download:
+            self._objects |= download.results()
+            self._downloads.remove(download)
+        yield from group
 
 
-def _portions(files: Sequence[Numbered], in_memory: int) -> Iterator[list[Numbered]]:
-    """Cut files into portions; what goes to disk weighs nothing."""
-    portion: list[Numbered] = []
-    weight = 0
+def _groups(files: Sequence[NumberedFile], limit: int) -> Iterator[list[NumberedFile]]:
+    """Yield files in groups that are downloaded together; an object larger than the limit counts as 0 bytes."""
+    group: list[NumberedFile] = []
+    total = 0
     for number, file in files:
-        size = file.size if file.size <= in_memory else 0
-        if portion and (weight + size > _PORTION[0] or len(portion) == _PORTION[1]):
-            yield portion
-            portion, weight = [], 0
-        portion.append((number, file))
-        weight += size
-    if portion:
-        yield portion
+        size = file.size if file.size <= limit else 0
+        if group and (total + size > _GROUP_LIMITS[0] or len(group) == _GROUP_LIMITS[1]):
+            yield group
+            group, total = [], 0
+        group.append((number, file))
+        total += size
+    if group:
+        yield group

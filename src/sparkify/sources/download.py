@@ -1,4 +1,4 @@
-"""Fetch many objects from S3 at once, into memory or to disk."""
+"""Download many objects from S3 at once, into memory or to disk."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from sparkify.aws import event_loop, s3
 from sparkify.errors import SourceError, SourceUnreachable
 
 READERS = 32
-"""Objects that one Fetch reads at once. `contents.py` has four of them under way: with 20 ms of latency, 64 objects
-at once came at 2,600 a second, 128 at 4,100 (Python built without optimisation)."""
+"""Objects that one Download reads at once. The cache has four Downloads in progress. With 20 ms of latency, 64 objects
+at once arrived at 2,600 a second, 128 at 4,100 (Python built without optimisation)."""
 
 WRITERS = 8
-"""Of these, copies that are written to disk at once."""
+"""Objects that one Download writes to disk at once."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """One version of an object that is to be fetched: into memory, or to a path on disk."""
+class Request:
+    """One version of an object to download: into memory, or to a path on disk."""
 
     bucket: s3.Bucket
     key: str
@@ -30,68 +30,69 @@ class Wanted:
     path: Path | None = None
 
 
-Fetched = bytes | Path | SourceError
+Downloaded = bytes | Path | SourceError
+"""The object's bytes, the path of its copy, or the reason why it is not available."""
 
 
-class Fetch:
-    """Objects that are being fetched, many at once, from the moment this is made; each under a name."""
+class Download:
+    """The concurrent download of some objects, each under a name. It starts when the instance is created."""
 
-    def __init__(self, wanted: Mapping[str, Wanted]) -> None:
-        self._task = event_loop.wait(_started(wanted))
+    def __init__(self, requests: Mapping[str, Request]) -> None:
+        self._task = event_loop.wait(_start(requests))
 
-    def results(self) -> dict[str, Fetched]:
-        """Wait for all; return the bytes of each, or the path, or why it could not be had, under its name.
+    def results(self) -> dict[str, Downloaded]:
+        """Wait for all objects; return the result of each under its name.
 
-        Raise SourceUnreachable where no object can be had, OSError where a copy cannot be written.
+        Raise SourceUnreachable if S3 is not available, OSError if a copy cannot be written.
         """
         return event_loop.wait(_result(self._task))
 
-    def stop(self) -> None:
-        """Give up what is under way, and wait until it has ended."""
-        event_loop.wait(_ended(self._task))
+    def cancel(self) -> None:
+        """Cancel the download, and wait until it has ended."""
+        event_loop.wait(_cancel(self._task))
 
 
-_Task: TypeAlias = "asyncio.Task[dict[str, Fetched]]"
+_Task: TypeAlias = "asyncio.Task[dict[str, Downloaded]]"
 
 
-async def _started(wanted: Mapping[str, Wanted]) -> _Task:
-    return asyncio.create_task(_fetch_all(wanted))
+async def _start(requests: Mapping[str, Request]) -> _Task:
+    return asyncio.create_task(_download_all(requests))
 
 
-async def _result(task: _Task) -> dict[str, Fetched]:
+async def _result(task: _Task) -> dict[str, Downloaded]:
     return await task
 
 
-async def _ended(task: _Task) -> None:
+async def _cancel(task: _Task) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def _fetch_all(wanted: Mapping[str, Wanted]) -> dict[str, Fetched]:
-    fetched: dict[str, Fetched] = {}
-    small = iter([item for item in wanted.items() if not item[1].path])
-    large = iter([item for item in wanted.items() if item[1].path])
-    readers = [asyncio.create_task(_fetch(small, fetched)) for _ in range(min(READERS, len(wanted)))]
-    writers = [asyncio.create_task(_fetch(large, fetched)) for _ in range(min(WRITERS, len(wanted)))]
+async def _download_all(requests: Mapping[str, Request]) -> dict[str, Downloaded]:
+    results: dict[str, Downloaded] = {}
+    small = iter([item for item in requests.items() if not item[1].path])
+    large = iter([item for item in requests.items() if item[1].path])
+    readers = [asyncio.create_task(_download(small, results)) for _ in range(min(READERS, len(requests)))]
+    writers = [asyncio.create_task(_download(large, results)) for _ in range(min(WRITERS, len(requests)))]
     try:
         await asyncio.gather(*readers, *writers)
     finally:
         for task in (*readers, *writers):
             task.cancel()
         await asyncio.gather(*readers, *writers, return_exceptions=True)
-    return fetched
+    return results
 
 
-async def _fetch(left: Iterator[tuple[str, Wanted]], fetched: dict[str, Fetched]) -> None:
-    """Fetch one after the other of those that nobody has taken yet."""
-    for name, wanted in left:
+async def _download(queue: Iterator[tuple[str, Request]], results: dict[str, Downloaded]) -> None:
+    """Download objects, one after the other, from a queue that other tasks share."""
+    for name, request in queue:
         try:
-            if wanted.path:
-                await wanted.bucket.copy(wanted.key, wanted.etag, wanted.path, wanted.size)
-                fetched[name] = wanted.path
+            if request.path:
+                await request.bucket.copy(request.key, request.etag, request.path, request.size)
+                results[name] = request.path
             else:
-                fetched[name] = await wanted.bucket.read(wanted.key, wanted.etag, wanted.size)
+                results[name] = await request.bucket.read(request.key, request.etag, request.size)
         except SourceUnreachable:
             raise
         except SourceError as error:
-            fetched[name] = error
+            results[name] = error

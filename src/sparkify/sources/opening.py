@@ -1,98 +1,59 @@
-"""Open the files of a batch: plain or gzip, with errors that name the file."""
+"""Open source files, plain or gzip, with errors that name the file."""
 
 from __future__ import annotations
 
 import gzip
 import io
-import zlib
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
-
-from sparkify.errors import SourceError
-from sparkify.sources.listing import SourceFile
-
-if TYPE_CHECKING:
-    pass
 import os
 import stat
+import zlib
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
 
-from sparkify.errors import BadFile
+from sparkify.errors import BadFile, SourceError
+from sparkify.sources.listing import SourceFile
 
-_BLOCK = 1 << 16  # bytes of an archive that are read at a time
-_SLICE = 1 << 20  # and as how many they are written at most
-_GZIP = 16 + zlib.MAX_WBITS  # gzip's header and sum, not zlib's
+READ_ERRORS = (EOFError, OSError, zlib.error)
+"""The exceptions that an unreadable file raises."""
+
+_EMPTY_ARCHIVE = "an empty file is not a gzip file"
+_GZIP_FORMAT = 16 + zlib.MAX_WBITS  # header and checksum of gzip, not of zlib
+_BLOCK = 1 << 16  # compressed bytes read at a time
+_SLICE = 1 << 20  # decompressed bytes written at a time, at most
+_OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_BINARY", 0)
+_BUFFER = 1 << 17  # bytes read at a time: lines are read a fifth faster than with the default of 8 kB
 
 
-def is_packed(file: SourceFile) -> bool:
-    """Tell whether a file is gzip, by its name."""
+def is_compressed(file: SourceFile) -> bool:
+    """Return whether a file is gzip, judging by its name."""
     return file.path[-3:].lower() == ".gz"
 
 
-def unpack(packed: BinaryIO, plain: BinaryIO) -> None:
-    """Unpack gzip: one archive, or several with or without zeros between them, each checked by its sum.
-
-    As the gzip module does; but threads that use that wait for each other most of the time.
-    Raise EOFError for what is cut short, zlib.error for what is broken or no gzip.
-    """
-    archive = None
-    has_ended = False
-    while block := packed.read(_BLOCK):
-        while block:
-            if has_ended and not archive:
-                block = block.lstrip(b"\0")
-                if not block:
-                    break
-            archive = archive or zlib.decompressobj(_GZIP)
-            plain.write(archive.decompress(block, _SLICE))
-            block = archive.unconsumed_tail
-            if archive.eof:
-                block, archive, has_ended = archive.unused_data, None, True
-    if archive:
-        plain.write(archive.flush())
-        has_ended = archive.eof
-    if not has_ended:
-        raise EOFError("the archive is cut short")
+def open_file(path: str, *, compressed: bool = False) -> BinaryIO:
+    """Open a file on disk for reading its bytes, decompressed if it is `compressed` with gzip."""
+    status = Path(path).stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(0, "not a regular file")
+    if compressed:
+        if not status.st_size:  # The gzip module reads it as an empty archive.
+            raise EOFError(_EMPTY_ARCHIVE)
+        return cast(BinaryIO, gzip.open(path, "rb"))
+    return Path(path).open("rb", buffering=_BUFFER)
 
 
-def _unpacked(content: bytes) -> BinaryIO:
+def open_compressed(content: bytes) -> BinaryIO:
+    """Open the content of a gzip file for reading its decompressed bytes."""
     if not content:
-        raise EOFError(EMPTY_ARCHIVE)
+        raise EOFError(_EMPTY_ARCHIVE)
     return cast(BinaryIO, gzip.open(io.BytesIO(content), "rb"))
 
 
-_OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_BINARY", 0)
-_BUFFER = 1 << 17  # bytes read at a time: lines come a fifth faster than with the usual 8 kB
-
-EMPTY_ARCHIVE = "an empty file is no gzip"
-UNREADABLE = (EOFError, OSError, zlib.error)
-"""What is raised for a file that cannot be read."""
-
-
-def unreadable(path: str, error: Exception) -> SourceError:
-    """Return what is to be said about a file that cannot be read for one of the reasons in UNREADABLE."""
-    if isinstance(error, FileNotFoundError) and os.path.islink(path):
-        return BadFile(f"{path}: is a link to a file that is not there", "Remove it")
-    if isinstance(error, FileNotFoundError):
-        return BadFile(f"{path}: has gone since it was listed", "Run again")
-    reason = getattr(error, "strerror", None) or str(error)
-    return BadFile(f"{path}: cannot be read ({reason})", "Mend the file")
-
-
-@contextmanager
-def reading(path: str) -> Iterator[None]:
-    """Turn what the system says about an unreadable file into a SourceError that names it."""
-    try:
-        yield
-    except UNREADABLE as error:
-        raise unreadable(path, error) from error
-
-
 def read_small(path: str, size: int) -> bytes:
-    """Return the bytes of a plain file, listed with a size, in as few calls as a hundred thousand of them deserve.
+    """Return the bytes of a plain file of the listed size, with few system calls: there may be 100,000 such files.
 
-    A read that asks for one byte more, and gets the size listed, has seen the end. A pipe or device is listed with 0.
+    A read that asks for one byte more and returns the listed size has reached the end. Pipes and devices have size 0.
     """
     descriptor = os.open(path, _OPEN_FLAGS)
     try:
@@ -109,12 +70,46 @@ def read_small(path: str, size: int) -> bytes:
         os.close(descriptor)
 
 
-def open_file(path: str, *, is_packed: bool) -> BinaryIO:
-    """Open a file on disk for reading its bytes, unpacked if they are packed by gzip."""
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise OSError(0, "not a regular file")
-    if is_packed:
-        if not os.stat(path).st_size:  # which the gzip module takes for an empty archive
-            raise EOFError(EMPTY_ARCHIVE)
-        return cast(BinaryIO, gzip.open(path, "rb"))
-    return Path(path).open("rb", buffering=_BUFFER)
+def decompress(compressed: BinaryIO, plain: BinaryIO) -> None:
+    """Decompress gzip: one or more archives, optionally separated by zeros, each verified by its checksum.
+
+    The gzip module does the same, but its threads wait for each other most of the time.
+    Raise EOFError for truncated input, zlib.error for corrupt input and other formats.
+    """
+    archive = None
+    has_ended = False
+    while block := compressed.read(_BLOCK):
+        while block:
+            if has_ended and not archive:
+                block = block.lstrip(b"\0")
+                if not block:
+                    break
+            archive = archive or zlib.decompressobj(_GZIP_FORMAT)
+            plain.write(archive.decompress(block, _SLICE))
+            block = archive.unconsumed_tail
+            if archive.eof:
+                block, archive, has_ended = archive.unused_data, None, True
+    if archive:
+        plain.write(archive.flush())
+        has_ended = archive.eof
+    if not has_ended:
+        raise EOFError("the archive is truncated")
+
+
+@contextmanager
+def translate_errors(path: str) -> Iterator[None]:
+    """Translate READ_ERRORS into a SourceError that names the file."""
+    try:
+        yield
+    except READ_ERRORS as error:
+        raise bad_file(path, error) from error
+
+
+def bad_file(path: str, error: Exception) -> SourceError:
+    """Return the SourceError for a file that raised one of READ_ERRORS."""
+    if isinstance(error, FileNotFoundError) and Path(path).is_symlink():
+        return BadFile(f"{path}: the target of this link does not exist", "Remove the link")
+    if isinstance(error, FileNotFoundError):
+        return BadFile(f"{path}: the file was deleted after it was listed", "Run again")
+    reason = getattr(error, "strerror", None) or str(error)
+    return BadFile(f"{path}: the file cannot be read ({reason})", "Repair it")

@@ -1,4 +1,4 @@
-"""Cut the bytes of a file into JSON records."""
+"""Split the bytes of a file into JSON records."""
 
 from __future__ import annotations
 
@@ -8,118 +8,87 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
 MAX_RECORD = 4 * 1024 * 1024
-"""The longest record in bytes: Redshift's limit for one JSON row ("COPY from JSON format", its documentation)."""
+"""The maximum size of a record in bytes: Redshift's limit for one JSON row (its documentation of COPY from JSON)."""
 
-_MAX_HELD = 16 * MAX_RECORD  # bytes held of one line or one broken piece; what is longer goes by in parts
-_TOKEN = re.compile(rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[{}\[\]"]')
-_TEXT = re.compile(rb'"[^"\\\r\n]*(?:\\.[^"\\\r\n]*)*"')
-_LINE = re.compile(rb".*\n|.+$")
-_TOO_LONG = f"longer than {MAX_RECORD} bytes"
-_SEVERAL = re.compile(rb"\}\s*\{")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
+_MAX_BUFFERED = 16 * MAX_RECORD  # bytes kept of one line or one malformed record; a longer line is read in parts
+_TOKEN = re.compile(rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[{}\[\]"]')
+_STRING = re.compile(rb'"[^"\\\r\n]*(?:\\.[^"\\\r\n]*)*"')
+_LINE = re.compile(rb".*\n|.+$")
+_ADJACENT_OBJECTS = re.compile(rb"\}\s*\{")
+_TOO_LONG = f"longer than {MAX_RECORD} bytes"
 
-class Piece(NamedTuple):
-    """A stretch of a file that is one record, or that should have been one. (A tuple, since there are millions.)"""
 
-    line: int  # of its first character, counted from 1
+class RawRecord(NamedTuple):
+    """The bytes of one record, valid or malformed. (A tuple, since there are millions.)"""
+
+    line: int  # number of its first line, counted from 1
     text: bytes
-    flaw: str | None = None  # why it cannot be a record; None when it looks like one
+    problem: str | None = None  # why it must be rejected; None if its bytes look valid
 
 
-def cut_small(content: bytes) -> Iterable[Piece]:
-    """Cut the bytes of a small file into records; faster than `cut` if one record, on its first line, is all."""
-    text = content.rstrip()
-    if b"\n" not in text and _looks_whole(text):
-        return (_piece(1, text),)
-    return cut(io.BytesIO(content))
+def split_records(stream: BinaryIO) -> Iterator[RawRecord]:
+    """Yield the JSON records of a stream, each with the line in which it begins.
 
-
-def cut(stream: BinaryIO) -> Iterator[Piece]:
-    """Cut a stream of JSON into records, each with the line that it begins in.
-
-    A line that begins with ``{`` and ends with ``}`` is a record. Otherwise brackets are matched: an object may
-    go over several lines, and several may stand on one. What is never closed is one flawed piece, up to the next
-    line that begins with ``{``: a broken record takes no good one with it.
+    A line that begins with ``{`` and ends with ``}`` is a record. Otherwise brackets are matched: an object can span
+    several lines, and a line can hold several objects. An object that is never closed ends before the next line that
+    begins with ``{``: a malformed record never hides a valid one.
     """
-    begun: _Begun | None = None
+    pending: _PendingRecord | None = None
     for number, raw, continued in _lines(stream):
-        if begun and (continued or not raw.startswith(b"{")):
-            begun.add(raw)
+        if pending and (continued or not raw.startswith(b"{")):
+            pending.append(raw)
         else:
-            if begun:
-                yield from begun.broken()
+            if pending:
+                yield from pending.recover()
             text = raw.strip()
-            if _looks_whole(text):
-                yield _piece(number, text)
-                begun = None
+            if _looks_complete(text):
+                yield _record(number, text)
+                pending = None
                 continue
-            begun = _Begun(number, raw.lstrip()) if text else None
-        while begun:
-            if not begun.text.startswith((b"{", b"[")):
-                yield Piece(begun.line, bytes(begun.text).strip(), "not a JSON object")
-                begun = None
-            elif end := begun.end():
-                yield _piece(begun.line, bytes(begun.text[:end]))
-                rest = bytes(begun.text[end:]).lstrip()
-                begun = _Begun(number, rest) if rest else None
+            pending = _PendingRecord(number, raw.lstrip()) if text else None
+        while pending:
+            if not pending.text.startswith((b"{", b"[")):
+                yield RawRecord(pending.line, bytes(pending.text).strip(), "not a JSON object")
+                pending = None
+            elif end := pending.end():
+                yield _record(pending.line, bytes(pending.text[:end]))
+                rest = bytes(pending.text[end:]).lstrip()
+                pending = _PendingRecord(number, rest) if rest else None
             else:
                 break
-    if begun:
-        yield from begun.broken()
+    if pending:
+        yield from pending.recover()
 
 
-def _looks_whole(line: bytes) -> bool:
-    return line[:1] == b"{" and line[-1:] == b"}" and (line.find(b"{", 1) < 0 or not _SEVERAL.search(line))
+def split_small(content: bytes) -> Iterable[RawRecord]:
+    """Return the records of a small file; faster than `split_records` if the first line holds the only one."""
+    text = content.rstrip()
+    if b"\n" not in text and _looks_complete(text):
+        return (_record(1, text),)
+    return split_records(io.BytesIO(content))
 
 
-def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes, bool]]:
-    """Yield number, bytes, and whether they go on with an overlong line, for each line of a stream."""
-    number, continued = 1, False
-    raw = stream.readline(_MAX_HELD).removeprefix(BYTE_ORDER_MARK)
-    while raw:
-        yield number, raw, continued
-        continued = not raw.endswith(b"\n")
-        number += not continued
-        raw = stream.readline(_MAX_HELD)
-
-
-def _piece(line: int, text: bytes) -> Piece:
-    """Return a record, or say which flaw its bytes alone show."""
-    flaw = None
-    if text[:1] != b"{":
-        flaw = "not a JSON object"
-    elif len(text) > MAX_RECORD:
-        flaw = _TOO_LONG
-    elif b"\x00" in text or b"\x1e" in text or b"\x1f" in text or (b"\r" in text and b'"' in _TEXT.sub(b"", text)):
-        flaw = "not valid JSON"  # whose texts take no raw control character (RFC 8259, section 7)
-    elif not text.isascii():
-        try:
-            text.decode()
-        except UnicodeDecodeError:
-            flaw = "not valid UTF-8"
-    return Piece(line, text, flaw)
-
-
-class _Begun:
-    """A record that has begun and is not closed yet."""
+class _PendingRecord:
+    """A record whose brackets are not all closed yet."""
 
     def __init__(self, line: int, text: bytes) -> None:
         self.line = line
         self.text = bytearray(text)
         self._depth = 0
-        self._position = 0  # what stands before it has been matched
-        self._stuck = False  # at a string that does not end on its line
+        self._position = 0  # brackets are matched up to here
+        self._stuck = False  # at a string that its line does not close
 
-    def add(self, raw: bytes) -> None:
-        """Read on; of what is too long to be a record, only the beginning is kept."""
-        if len(self.text) < _MAX_HELD:
+    def append(self, raw: bytes) -> None:
+        """Append a line, unless the text is already too long to be a record."""
+        if len(self.text) < _MAX_BUFFERED:
             self.text += raw
         else:
             self._stuck = True
 
     def end(self) -> int | None:
-        """Return where the record ends, or None while it is open."""
+        """Return the position behind the record, or None while it is open."""
         while not self._stuck and (token := _TOKEN.search(self.text, self._position)):
             mark = token[0]
             if mark == b'"':
@@ -134,19 +103,52 @@ class _Begun:
                     return self._position
         return None
 
-    def broken(self) -> Iterator[Piece]:
-        """Yield what has been read: a broken piece, but for the lines in it that look like records."""
-        first, broken = self.line, b""
+    def recover(self) -> Iterator[RawRecord]:
+        """Yield the text as malformed records, except for the lines in it that look like complete ones."""
+        first, malformed = self.line, b""
         for number, raw in enumerate(_LINE.findall(bytes(self.text)), start=self.line):
-            whole = _looks_whole(raw.strip())
-            if broken.strip() and whole:
-                yield _broken(first, broken)
-            if whole:
-                yield _piece(number, raw.strip())
-            first, broken = (first, broken + raw) if broken and not whole else (number, b"" if whole else raw)
-        if broken.strip():
-            yield _broken(first, broken)
+            if not _looks_complete(raw.strip()):
+                first, malformed = first if malformed else number, malformed + raw
+                continue
+            if malformed.strip():
+                yield _malformed(first, malformed)
+            yield _record(number, raw.strip())
+            malformed = b""
+        if malformed.strip():
+            yield _malformed(first, malformed)
 
 
-def _broken(line: int, text: bytes) -> Piece:
-    return Piece(line, text.strip(), _TOO_LONG if len(text) > MAX_RECORD else "not valid JSON")
+def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes, bool]]:
+    """Yield the number and bytes of each line of a stream, and whether the bytes continue an overlong line."""
+    number, continued = 1, False
+    raw = stream.readline(_MAX_BUFFERED).removeprefix(BYTE_ORDER_MARK)
+    while raw:
+        yield number, raw, continued
+        continued = not raw.endswith(b"\n")
+        number += not continued
+        raw = stream.readline(_MAX_BUFFERED)
+
+
+def _looks_complete(line: bytes) -> bool:
+    return line[:1] == b"{" and line[-1:] == b"}" and (line.find(b"{", 1) < 0 or not _ADJACENT_OBJECTS.search(line))
+
+
+def _record(line: int, text: bytes) -> RawRecord:
+    """Return a record, with the problem that its bytes alone reveal."""
+    problem = None
+    if text[:1] != b"{":
+        problem = "not a JSON object"
+    elif len(text) > MAX_RECORD:
+        problem = _TOO_LONG
+    elif b"\x00" in text or b"\x1e" in text or b"\x1f" in text or (b"\r" in text and b'"' in _STRING.sub(b"", text)):
+        problem = "not valid JSON"  # a raw control character in a string (RFC 8259, section 7)
+    elif not text.isascii():
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            problem = "not valid UTF-8"
+    return RawRecord(line, text, problem)
+
+
+def _malformed(line: int, text: bytes) -> RawRecord:
+    return RawRecord(line, text.strip(), _TOO_LONG if len(text) > MAX_RECORD else "not valid JSON")

@@ -1,1 +1,1 @@
-"""From a record to a typed row: validate, repair and quarantine, in an embedded DuckDB."""
+"""Turn records into typed rows: validate, repair and quarantine them in an embedded DuckDB."""

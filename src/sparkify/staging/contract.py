@@ -1,16 +1,15 @@
-"""What a record must hold: the fields of an event and of a song, and the one SELECT that types and judges them.
+"""The contract of a record: the fields of an event and of a song, with their types and limits.
 
-The rules, the same whichever way a record was read:
+The rules are the same on the fast path and the exact path:
 
-* A key matches whatever its case; the exact spelling goes before others. A record that gives it twice, or none so but
-  others twice, is refused.
+* A key matches in any case; the exact spelling takes precedence. A record is rejected if it holds a key twice, or
+  several spellings of a key and not the exact one.
 * An absent key and ``""`` are null.
-* Blanks at the end of a text are dropped: to Redshift a text is the same with them and without.
+* Blanks at the end of a text are dropped: Redshift compares texts without them.
 * A number where text is due becomes its text.
-* A number written as a float (``22.0``) or as text (``"22"``) is a whole number when it is whole; blanks around one
-  that is text do not count.
-  Written in JSON as a float, it is the nearest double: exact below 2**53.
-* Anything else of the wrong type, too long for its column, or missing where it is required is refused.
+* A number written as a float (``22.0``) or as text (``"22"``) is a whole number if it is whole. Blanks around such a
+  text are ignored. A JSON float is read as the nearest double: exact below 2**53.
+* Any other value of the wrong type, a text too long for its column, and a missing required value are rejected.
 """
 
 from __future__ import annotations
@@ -24,21 +23,21 @@ PLAY = "NextSong"
 """The page of an event that is a play; every other page is a page view."""
 
 LAST_MILLISECOND = 253_402_300_799_999
-"""The end of the year 9999: what an ISO date of four-digit years can hold."""
+"""The end of the year 9999, the last one with an ISO date of four digits."""
 
 
 class Type(Enum):
-    """What a field's value must be."""
+    """The type of a field's value."""
 
     TEXT = auto()
-    WHOLE = auto()
-    MOMENT = auto()  # whole milliseconds since 1970 in UTC
+    INTEGER = auto()
+    TIMESTAMP = auto()  # whole milliseconds since 1970 in UTC
     NUMBER = auto()
-    SPAN = auto()  # seconds, not negative
+    DURATION = auto()  # seconds, not negative
 
 
 class Required(Enum):
-    """When a field must not be null."""
+    """The records in which a field must not be null."""
 
     NEVER = auto()
     ALWAYS = auto()
@@ -51,9 +50,9 @@ class Field:
 
     name: str
     type: Type
-    width: int = 0  # of text, in bytes of UTF-8
+    width: int = 0  # maximum length of a text in bytes of UTF-8
     required: Required = Required.NEVER
-    repaired: bool = False  # whether mangled text is repaired in it
+    repaired: bool = False  # whether mojibake in it is repaired
 
 
 @dataclass(frozen=True)
@@ -70,8 +69,8 @@ class Contract:
         return tuple(field for field in self.fields if field.repaired)
 
 
-# Widths: the longest value of the public sample (artist name 177 bytes, location 176, title 173, user agent 139)
-# with room.
+# The widths leave room above the longest values of the public sample: artist name 177 bytes, location 176, title 173,
+# user agent 139.
 EVENTS = Contract(
     "events",
     "staging_events",
@@ -80,18 +79,18 @@ EVENTS = Contract(
         Field("auth", Type.TEXT, 32),
         Field("firstName", Type.TEXT, 256, repaired=True),
         Field("gender", Type.TEXT, 16),
-        Field("itemInSession", Type.WHOLE, required=Required.ALWAYS),
+        Field("itemInSession", Type.INTEGER, required=Required.ALWAYS),
         Field("lastName", Type.TEXT, 256, repaired=True),
-        Field("length", Type.SPAN),
+        Field("length", Type.DURATION),
         Field("level", Type.TEXT, 16),
         Field("location", Type.TEXT, 512, repaired=True),
         Field("method", Type.TEXT, 16),
         Field("page", Type.TEXT, 64, Required.ALWAYS),
-        Field("registration", Type.MOMENT),
-        Field("sessionId", Type.WHOLE, required=Required.ALWAYS),
+        Field("registration", Type.TIMESTAMP),
+        Field("sessionId", Type.INTEGER, required=Required.ALWAYS),
         Field("song", Type.TEXT, 512, Required.IN_PLAYS, repaired=True),
-        Field("status", Type.WHOLE),
-        Field("ts", Type.MOMENT, required=Required.ALWAYS),
+        Field("status", Type.INTEGER),
+        Field("ts", Type.TIMESTAMP, required=Required.ALWAYS),
         Field("userAgent", Type.TEXT, 1024),
         Field("userId", Type.TEXT, 64, Required.IN_PLAYS),
     ),
@@ -100,7 +99,7 @@ SONGS = Contract(
     "songs",
     "staging_songs",
     (
-        Field("num_songs", Type.WHOLE),
+        Field("num_songs", Type.INTEGER),
         Field("artist_id", Type.TEXT, 64, Required.ALWAYS),
         Field("artist_latitude", Type.NUMBER),
         Field("artist_longitude", Type.NUMBER),
@@ -108,8 +107,8 @@ SONGS = Contract(
         Field("artist_name", Type.TEXT, 512, repaired=True),
         Field("song_id", Type.TEXT, 64, Required.ALWAYS),
         Field("title", Type.TEXT, 512, repaired=True),
-        Field("duration", Type.SPAN),
-        Field("year", Type.WHOLE),
+        Field("duration", Type.DURATION),
+        Field("year", Type.INTEGER),
     ),
 )
 CONTRACTS: dict[Kind, Contract] = {"songs": SONGS, "events": EVENTS}

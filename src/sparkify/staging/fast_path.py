@@ -9,38 +9,38 @@ from contextlib import suppress
 import duckdb
 
 from sparkify.errors import SourceError
-from sparkify.sources.cache import Contents, Numbered
+from sparkify.sources.cache import FileCache, NumberedFile
 from sparkify.sources.listing import SourceFile
-from sparkify.sources.opening import is_packed
+from sparkify.sources.opening import is_compressed
 from sparkify.sources.records import BYTE_ORDER_MARK
 from sparkify.sql.quoting import quoted
 from sparkify.staging import fast_path_sql, mojibake
 from sparkify.staging.contract import EVENTS
-from sparkify.staging.fast_path_sql import LEFT
-from sparkify.staging.keys import unknown
-from sparkify.staging.session import Left, Session
+from sparkify.staging.extraction import unknown_keys
+from sparkify.staging.fast_path_sql import FALLBACK
+from sparkify.staging.session import FallbackLines, Session
 
 MIN_SIZE = 1 << 15
-"""Bytes from which a log file takes the fast path. Below, opening it in DuckDB costs more than it saves."""
+"""Size in bytes from which a log file takes the fast path. Below, opening it in DuckDB costs more than it saves."""
 
-_STEP = 1 << 24  # a sample is taken from every so many bytes of a file
-_SAMPLE = (1 << 12, 1 << 16)  # its size in bytes, at least and at most
-_SHARE = 32  # its size in between: this share of the file
-_GROUP = 1 << 30  # bytes of files that one statement reads
-_PACKED = 8  # assumed ratio of compression: logs shrink to a sixth or a tenth
-_MAX_LEFT = 0.1  # the share of a file's lines above which the whole file takes the exact path
+_SAMPLE_STEP = 1 << 24  # bytes of a file from one sample to the next
+_SAMPLE_SIZES = (1 << 12, 1 << 16)  # minimum and maximum size of a sample in bytes
+_SAMPLE_SHARE = 32  # between these, a sample is this fraction of the file
+_GROUP_SIZE = 1 << 30  # bytes of files that one statement reads
+_COMPRESSION_RATIO = 8  # assumed: logs shrink to a sixth or a tenth
+_MAX_FALLBACK = 0.1  # the share of lines that may fall back; above, the whole file takes the exact path
 
 
-def read(session: Session, files: Sequence[Numbered], contents: Contents) -> dict[int, Left]:
-    """Stage the lines of large log files; return, by number of each file staged, its lines left to the exact path."""
-    taken: dict[int, Left] = {}
-    large = [] if session.json_paths else [item for item in files if _is_eligible(item[1], contents)]
+def read(session: Session, files: Sequence[NumberedFile], cache: FileCache) -> dict[int, FallbackLines]:
+    """Stage the lines of large log files; return the fallback lines of each file staged, by its number."""
+    staged: dict[int, FallbackLines] = {}
+    large = [] if session.json_paths else [item for item in files if _is_eligible(item[1], cache)]
     for group in _groups(large):
-        copied = set(contents.copy([file for _, file in group]))
-        usual, careful = _try(session, [item for item in group if item[1] in copied], contents)
-        if usual:
-            taken |= _take(session, usual, contents, careful=careful)
-    if taken and (too_long := mojibake.repair_table(session, "staging_events", EVENTS)):
+        on_disk = set(cache.copy_to_disk([file for _, file in group]))
+        suitable, lenient = _choose(session, [item for item in group if item[1] in on_disk], cache)
+        if suitable:
+            staged |= _stage(session, suitable, cache, lenient=lenient)
+    if staged and (too_long := mojibake.repair_table(session, "staging_events", EVENTS)):
         faulty = {
             number
             for column, values in too_long.items()
@@ -48,17 +48,17 @@ def read(session: Session, files: Sequence[Numbered], contents: Contents) -> dic
                 f"select distinct file_id from staging_events where {quoted(column)} in (select unnest(?))", [values]
             )
         }
-        session.forget_events(faulty)  # the exact path reads these files again, and rejects the records
-        taken = {number: left for number, left in taken.items() if number not in faulty}
-    return taken
+        session.delete_events(faulty)  # The exact path reads these files again, and rejects the records.
+        staged = {number: lines for number, lines in staged.items() if number not in faulty}
+    return staged
 
 
-def _try(session: Session, files: Sequence[Numbered], contents: Contents) -> tuple[list[Numbered], bool]:
-    """Note the unknown keys in samples of some files; return the files of which most lines are ordinary records.
+def _choose(session: Session, files: Sequence[NumberedFile], cache: FileCache) -> tuple[list[NumberedFile], bool]:
+    """Return the files of which most sampled lines are ordinary records, and whether to parse them leniently.
 
-    The second value tells whether some of their lines need careful reading.
+    The unknown keys of the samples are added to the session's findings.
     """
-    samples = [(number, line) for number, file in files for line in _sample(file, contents)]
+    samples = [(number, line) for number, file in files for line in _sample(file, cache)]
     if not samples:
         return [], False
     session.run(
@@ -66,68 +66,70 @@ def _try(session: Session, files: Sequence[Numbered], contents: Contents) -> tup
         [list(column) for column in zip(*samples, strict=True)],
     )
     keys = session.rows("select distinct unnest(json_keys(line)) from sample where json_valid(line)")
-    session.findings.unknown_keys["events"] |= unknown({key for (key,) in keys}, EVENTS)
-    tried = session.rows(fast_path_sql.try_lines(EVENTS, "sample"))
+    session.findings.unknown_keys["events"] |= unknown_keys({key for (key,) in keys}, EVENTS)
+    counts = session.rows(fast_path_sql.count_lines(EVENTS, "sample"))
     session.run("drop table sample")
-    usual = {number: unusual > 0 for number, lines, read, unusual in tried if 2 * read > lines}
-    return [item for item in files if item[0] in usual], any(usual.values())
+    suitable = {number: unusual > 0 for number, lines, parsed, unusual in counts if 2 * parsed > lines}
+    return [item for item in files if item[0] in suitable], any(suitable.values())
 
 
-def _take(session: Session, group: Sequence[Numbered], contents: Contents, *, careful: bool) -> dict[int, Left]:
-    """Stage the records of files line by line; return the lines left of each file, unless they are too many."""
-    session.run(f"alter table staging_events add column {LEFT} varchar")
+def _stage(
+    session: Session, files: Sequence[NumberedFile], cache: FileCache, *, lenient: bool
+) -> dict[int, FallbackLines]:
+    """Stage the records of files line by line; return the fallback lines of each file, unless they are too many."""
+    session.run(f"alter table staging_events add column {FALLBACK} varchar")
     try:
-        read = _insert_lines(session, {contents.path(file): number for number, file in group}, careful=careful)
-        lines = {
-            number: (rows, left, left - empty)
-            for number, rows, left, empty in session.rows(
-                f"select file_id, count(*), count({LEFT}), count(*) filter ({LEFT} = '')"
+        read = _insert_lines(session, {cache.plain_path(file): number for number, file in files}, lenient=lenient)
+        counts = {
+            number: (lines, without_record, without_record - empty)
+            for number, lines, without_record, empty in session.rows(
+                f"select file_id, count(*), count({FALLBACK}), count(*) filter ({FALLBACK} = '')"
                 " from staging_events group by file_id"
             )
             if number in read
         }
-        odd = {number for number, (rows, _, doubtful) in lines.items() if doubtful > _MAX_LEFT * rows}
-        session.forget_events(odd)
-        taken: dict[int, Left] = {number: [] for number in lines if number not in odd}
-        for number, line in session.rows(f"select file_id, {LEFT} from staging_events where {LEFT} <> ''"):
-            if number in taken:
-                taken[number].append(line.encode())
-        session.run(f"delete from staging_events where {LEFT} is not null")
+        unsuitable = {number for number, (lines, _, fallback) in counts.items() if fallback > _MAX_FALLBACK * lines}
+        session.delete_events(unsuitable)
+        staged: dict[int, FallbackLines] = {number: [] for number in counts if number not in unsuitable}
+        for number, line in session.rows(f"select file_id, {FALLBACK} from staging_events where {FALLBACK} <> ''"):
+            if number in staged:
+                staged[number].append(line.encode())
+        session.run(f"delete from staging_events where {FALLBACK} is not null")
     finally:
-        session.run(f"alter table staging_events drop column {LEFT}")
-    for number, file in group:
-        if number in taken:
-            rows, left, _ = lines[number]
-            session.advance(0 if taken[number] else file.size, rows - left)
-            if not taken[number]:
-                contents.drop(file)
-    return taken
+        session.run(f"alter table staging_events drop column {FALLBACK}")
+    for number, file in files:
+        if number in staged:
+            lines, without_record, _ = counts[number]
+            session.advance(0 if staged[number] else file.size, lines - without_record)
+            if not staged[number]:
+                cache.evict(file)
+    return staged
 
 
-def _insert_lines(session: Session, files: Mapping[str, int], *, careful: bool) -> set[int]:
+def _insert_lines(session: Session, files: Mapping[str, int], *, lenient: bool) -> set[int]:
     """Insert the lines of files, by path on disk; return the numbers of the files read.
 
     A file that DuckDB cannot read line by line fails the whole statement: then each file is tried alone.
     """
     with suppress(duckdb.Error):
-        session.run(fast_path_sql.insert_lines(EVENTS, files, careful=careful))
+        session.run(fast_path_sql.insert_lines(EVENTS, files, lenient=lenient))
         return set(files.values())
     read: set[int] = set()
     for path, number in files.items() if len(files) > 1 else ():
-        read |= _insert_lines(session, {path: number}, careful=careful)
+        read |= _insert_lines(session, {path: number}, lenient=lenient)
     return read
 
 
-def _sample(file: SourceFile, contents: Contents) -> Iterator[str]:
-    """Yield lines from the whole length of a file; "" for a line that is not UTF-8; none if it cannot be read."""
-    least, most = _SAMPLE
-    length = min(max(_size(file) // _SHARE, least), most)
-    with suppress(OSError, SourceError), contents.open(file) as stream:  # the exact path reports the error
-        for start in range(0, stream.seek(0, os.SEEK_END), _STEP):
+def _sample(file: SourceFile, cache: FileCache) -> Iterator[str]:
+    """Yield lines from all parts of a file, "" for a line that is not UTF-8; nothing if the file cannot be read."""
+    smallest, largest = _SAMPLE_SIZES
+    length = min(max(_size(file) // _SAMPLE_SHARE, smallest), largest)
+    with suppress(OSError, SourceError), cache.open(file) as stream:  # The exact path reports the error.
+        for start in range(0, stream.seek(0, os.SEEK_END), _SAMPLE_STEP):
             stream.seek(start)
             block = stream.read(length)
             lines = block.removeprefix(BYTE_ORDER_MARK).split(b"\n")
-            # The first and last lines may be cut, except at the beginning and the end of the file.
+            # The first and last lines may be incomplete, except at the beginning and the end of the file.
             for line in lines[bool(start) : None if len(block) < length else -1]:
                 if line := line.strip():
                     try:
@@ -136,24 +138,24 @@ def _sample(file: SourceFile, contents: Contents) -> Iterator[str]:
                         yield ""
 
 
-def _is_eligible(file: SourceFile, contents: Contents) -> bool:
+def _is_eligible(file: SourceFile, cache: FileCache) -> bool:
     return (
         file.kind == "events"
         and _size(file) >= MIN_SIZE
-        and not set("*?[") & set(contents.path(file))  # DuckDB would expand them as a pattern
+        and not set("*?[") & set(cache.plain_path(file))  # DuckDB would expand them as a pattern.
     )
 
 
 def _size(file: SourceFile) -> int:
-    """Return the size of a file's text in bytes; an estimate if it is packed."""
-    return file.size * _PACKED if is_packed(file) else file.size
+    """Return the size of a file's text in bytes; an estimate if it is compressed."""
+    return file.size * _COMPRESSION_RATIO if is_compressed(file) else file.size
 
 
-def _groups(files: Sequence[Numbered]) -> Iterator[list[Numbered]]:
-    group: list[Numbered] = []
+def _groups(files: Sequence[NumberedFile]) -> Iterator[list[NumberedFile]]:
+    group: list[NumberedFile] = []
     for item in files:
         group.append(item)
-        if sum(_size(file) for _, file in group) >= _GROUP:
+        if sum(_size(file) for _, file in group) >= _GROUP_SIZE:
             yield group
             group = []
     if group:

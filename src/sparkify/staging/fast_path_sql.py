@@ -1,4 +1,4 @@
-"""Large log files, read as they stand, line by line; what is not plainly right is left aside, and nothing is lost."""
+"""The SQL of the fast path: parse and validate log files line by line; doubtful lines become fallback lines."""
 
 from __future__ import annotations
 
@@ -9,102 +9,104 @@ from sparkify.sql.quoting import literal, quoted
 from sparkify.staging import validation
 from sparkify.staging.contract import LAST_MILLISECOND, PLAY, Contract, Field, Required, Type
 
-LEFT = "left_over"
-"""The column of staging_events that holds a line as it is, if its record was not taken; only while reading."""
+FALLBACK = "fallback_line"
+"""The column that staging_events has on the fast path: the unchanged line if its record is not staged, else null."""
 
-_READ_AS = {
+_DUCKDB_TYPES = {
     Type.TEXT: "VARCHAR",
-    Type.WHOLE: "DOUBLE",  # of 2.7, an integer would make 3
-    Type.MOMENT: "DOUBLE",
+    Type.INTEGER: "DOUBLE",  # An integer type would round 2.7 to 3.
+    Type.TIMESTAMP: "DOUBLE",
     Type.NUMBER: "DOUBLE",
-    Type.SPAN: "DOUBLE",
+    Type.DURATION: "DOUBLE",
 }
-_EXACT = 2**53  # from where on a DOUBLE may stand for several whole numbers
-# A value that is neither text nor a number nor null, but would be taken for one: a list, an object, a truth value, what
-# Python writes for a float that is none, or text in which from_json, but not the contract, sees a number: +5 and 1_000.
-_ODD = r""":\s*(\[|\{|true|false|-?[NnIi][aAnN][nNfF]|"[-.0-9eE\s]*[+_])"""
-# What a line must be so that its record may be taken as from_json_strict reads it.
-_PLAIN = " and ".join(
+_MAX_EXACT = 2**53  # from here on, a DOUBLE may represent several whole numbers
+# Values that from_json accepts as text or a number and the contract does not: a list, an object, a boolean, NaN and
+# infinity as Python writes them, and number-like texts such as +5 and 1_000.
+_ODD_VALUE = r""":\s*(\[|\{|true|false|-?[NnIi][aAnN][nNfF]|"[-.0-9eE\s]*[+_])"""
+# The conditions under which the exact path reads a line as from_json_strict does.
+_IS_ORDINARY = " and ".join(
     [
-        # Or else what stands before a line in doubt, and behind it, might belong to it.
+        # Otherwise the line could be part of a multi-line record.
         "starts_with(line, '{')",
         "ends_with(line, '}')",
         f"strlen(line) <= {MAX_RECORD}",
-        # A comma that trails. Within the line it would stand in an odd value.
+        # A trailing comma. Further inside the line, it would be in an odd value.
         *(f"not ends_with(line, {literal(before + '}')})" for before in ", \t\r"),
-        # NUL, which no database takes, and other control characters: mangled text has some, and the exact way looks.
+        # NUL, which no database stores, and other control characters, which may be mojibake.
         *(f"not contains(line, '\\u00{digit}')" for digit in "01"),
-        f"not regexp_matches(line, '{_ODD}')",
+        f"not regexp_matches(line, '{_ODD_VALUE}')",
     ]
 )
 
 
-def insert_lines(rules: Contract, files: Mapping[str, int], *, careful: bool) -> str:
-    """Return the statement that inserts a row for each line of files, path on disk → file_id, empty ones too.
+def insert_lines(contract: Contract, files: Mapping[str, int], *, lenient: bool) -> str:
+    """Return the statement that inserts a row for each line of files (path on disk → file_id), even an empty one.
 
-    The row is the line's record or, where it is in doubt whether the exact way would take it and take it so, the line
-    itself, in the column LEFT. So nothing is lost, whatever a line holds; and most lines, of most files, are taken.
-    `careful` changes nothing but the time: a clean file takes longer so, one with wrong types less; and of records that
-    leave out keys, most are taken only so.
+    The row holds the line's record or, if the exact path could reject it or read it differently, the line itself in
+    the column FALLBACK. So no line is lost.
+    `lenient` affects only the speed: it parses clean files more slowly and wrong types faster, and most records with
+    missing keys do not fall back.
     A line that is not UTF-8 makes the statement fail.
     """
-    values = ", ".join(f"{_value(column)} as {quoted(column.name)}" for column in rules.fields)
-    names = ", ".join(quoted(column.name) for column in rules.fields)
-    fields = ", ".join(f"fields.{quoted(column.name)} as {quoted(column.name)}" for column in rules.fields)
-    doubts = " or ".join(["is_unread", *(doubt for column in rules.fields for doubt in _doubts(column))])
-    read = _carefully if careful else _strictly
-    lines = read(rules, f"(select line, filename from {_lines(list(files))})")
+    values = ", ".join(f"{_value(field)} as {quoted(field.name)}" for field in contract.fields)
+    names = ", ".join(quoted(field.name) for field in contract.fields)
+    fields = ", ".join(f"fields.{quoted(field.name)} as {quoted(field.name)}" for field in contract.fields)
+    doubts = " or ".join(["is_unparsed", *(doubt for field in contract.fields for doubt in _doubts(field))])
+    parse = _parse_leniently if lenient else _parse_strictly
+    lines = parse(contract, f"(select line, filename from {_lines(list(files))})")
     paths = ", ".join(map(literal, files))
     return (
-        f"insert into {rules.table} ({names}, file_id, duplicate, {LEFT})"
+        f"insert into {contract.table} ({names}, file_id, duplicate, {FALLBACK})"
         f" select {values}, files.file_id, false, case when {doubts} then coalesce(line, '') end"
-        # Columns before anything is asked of them: to ask a structure for its fields again and again takes longer.
-        f" from (select line, filename, fields is null as is_unread, {fields}"
+        # The structure becomes columns first, because each access to a field of it is slow.
+        f" from (select line, filename, fields is null as is_unparsed, {fields}"
         f" from {lines} as lines) as records"
         f" join (select unnest([{paths}]) as path, unnest({list(files.values())}) as file_id) as files"
         " on files.path = records.filename"
     )
 
 
-def try_lines(rules: Contract, lines: str) -> str:
-    """Return the SELECT of file_id, how many lines it has, how many are read with care, and how many call for it.
+def count_lines(contract: Contract, lines: str) -> str:
+    """Return the SELECT of file_id and its numbers of lines, lines parsed leniently, and lines that require this.
 
     `lines` is the SQL of a relation with the columns file_id and line.
     """
-    both = _carefully(rules, f"(select file_id, line, fields as strict from {_strictly(rules, lines)})")
-    unusual = f"count(*) filter ({_PLAIN} and strict is null)"
-    return f"select file_id, count(*), count(fields), {unusual} from {both} group by file_id"
+    strict = f"(select file_id, line, fields as strict_fields from {_parse_strictly(contract, lines)})"
+    unusual = f"count(*) filter ({_IS_ORDINARY} and strict_fields is null)"
+    return (
+        f"select file_id, count(*), count(fields), {unusual} from {_parse_leniently(contract, strict)} group by file_id"
+    )
 
 
-def _strictly(rules: Contract, lines: str) -> str:
-    """Return the SQL of lines and their fields, typed, where they have each of them once.
+def _parse_strictly(contract: Contract, lines: str) -> str:
+    """Return the SQL of lines and their typed fields, null unless a line has each key exactly once.
 
-    A key that is missing, or written in another case, is an error, and so is a key given twice. Where there is an
-    error, two thousand lines are tried again one by one, which takes six times as long.
+    A key that is missing, repeated, or spelled in another case is an error. After an error, DuckDB parses the 2,000
+    lines around it again one by one, which takes six times as long.
     """
-    parsed = f"from_json_strict(case when {_PLAIN} then line end, {_structure(rules)})"
+    parsed = f"from_json_strict(case when {_IS_ORDINARY} then line end, {_structure(contract)})"
     return f"(select *, try({parsed}) as fields from {lines})"
 
 
-def _carefully(rules: Contract, lines: str) -> str:
-    """Return the SQL of lines and their fields, typed, also where some keys are left out; without any error.
+def _parse_leniently(contract: Contract, lines: str) -> str:
+    """Return the SQL of lines and their typed fields, null for doubtful lines; missing keys are accepted.
 
-    So it is asked what each null stands for, and whether there are more keys than those found, perhaps one twice.
+    from_json raises no errors. So each null is verified, and a line with more keys than fields must not repeat one.
     """
-    parsed = f"from_json(case when {_PLAIN} and json_valid(line) then line end, {_structure(rules)})"
-    given = " + ".join(_is_given(column) for column in rules.fields)
-    is_read = "given = len(keys) or (given < len(keys) and len(list_distinct(keys)) = len(keys))"
+    parsed = f"from_json(case when {_IS_ORDINARY} and json_valid(line) then line end, {_structure(contract)})"
+    found = " + ".join(_count_key(field) for field in contract.fields)
+    is_certain = "found = len(keys) or (found < len(keys) and len(list_distinct(keys)) = len(keys))"
     return (
-        f"(select * exclude (given, keys) replace (case when {is_read} then fields end as fields)"
-        f" from (select *, {given} as given, json_keys(case when fields is not null then line end) as keys"
+        f"(select * exclude (found, keys) replace (case when {is_certain} then fields end as fields)"
+        f" from (select *, {found} as found, json_keys(case when fields is not null then line end) as keys"
         f" from (select *, {parsed} as fields from {lines})))"
     )
 
 
-def _is_given(field: Field) -> str:
-    """Return the SQL of 1 where a line has a key for a field, 0 where it has none, and null where that is in doubt.
+def _count_key(field: Field) -> str:
+    """Return the SQL of 1 if a line has the key of a field, 0 if it has not, and null if that is uncertain.
 
-    It has none where nothing in the line looks like it, in any case, and no letter is written as an escape.
+    It has not if the name occurs nowhere in the line, in any case, and no letter is written as an escape.
     """
     name = field.name
     return (
@@ -115,8 +117,8 @@ def _is_given(field: Field) -> str:
     )
 
 
-def _structure(rules: Contract) -> str:
-    columns = ", ".join(f'"{column.name}": "{_READ_AS[column.type]}"' for column in rules.fields)
+def _structure(contract: Contract) -> str:
+    columns = ", ".join(f'"{field.name}": "{_DUCKDB_TYPES[field.type]}"' for field in contract.fields)
     return literal(f"{{{columns}}}")
 
 
@@ -124,9 +126,9 @@ def _lines(paths: Sequence[str]) -> str:
     """Return the SQL of the lines of files, each with its path."""
     return (
         f"read_csv([{', '.join(map(literal, paths))}], columns = {{'line': 'varchar'}}, auto_detect = false,"
-        # Cut at line ends alone: of any other character, one at the end of a line would be dropped without a word.
+        # Any delimiter other than the newline would be silently dropped from the end of a line.
         " filename = true, header = false, delim = '\n', quote = '', escape = '', compression = 'none',"
-        # The default of 16 lines of the longest kind is too much: a file would be read by one or two threads.
+        # The default, 16 lines of maximum size, is too large: only one or two threads would read a file.
         f" max_line_size = {MAX_RECORD}, buffer_size = {2 * MAX_RECORD})"
     )
 
@@ -135,11 +137,13 @@ def _value(field: Field) -> str:
     name = quoted(field.name)
     if field.type is Type.TEXT:
         return validation.text(name)
-    return f"try_cast({name} as bigint)" if field.type in (Type.WHOLE, Type.MOMENT) else f"{name} + 0.0"  # no -0.0
+    if field.type in (Type.INTEGER, Type.TIMESTAMP):
+        return f"try_cast({name} as bigint)"
+    return f"{name} + 0.0"  # turns -0.0 into 0.0
 
 
 def _doubts(field: Field) -> Iterator[str]:
-    """Yield what makes a field's value doubtful, as SQL; null does not, where it may be."""
+    """Yield the SQL conditions that make a field's value doubtful; they are null for an allowed null."""
     name = quoted(field.name)
     if field.required is Required.ALWAYS:
         yield f"{_value(field)} is null"
@@ -148,9 +152,9 @@ def _doubts(field: Field) -> Iterator[str]:
     match field.type:
         case Type.TEXT:
             yield f"strlen({name}) > {field.width}"
-        case Type.WHOLE:
-            yield f"not (abs({name}) < {_EXACT} and {name} = floor({name}))"
-        case Type.MOMENT:
+        case Type.INTEGER:
+            yield f"not (abs({name}) < {_MAX_EXACT} and {name} = floor({name}))"
+        case Type.TIMESTAMP:
             yield f"not ({name} >= 0 and {name} <= {LAST_MILLISECOND} and {name} = floor({name}))"
         case _:
             yield f"not ({name} >= 0 and {name} < 1e15)"

@@ -1,9 +1,9 @@
-"""A JSONPaths file: where the logs hold each column of staging_events, when their keys are not named as usual.
+"""A JSONPaths file: the place of each column of staging_events in the logs, if their keys have other names.
 
-The rules are those of Redshift's COPY ("COPY from JSON format" in its documentation): one object whose key
-``jsonpaths`` lists one path a column, in the order of the columns. A path leads to one value, in dots (``$.user.id``)
-or in brackets (``$['user']['id']``), the same notation throughout the file; ``[0]`` counts the elements of a list from
-0. Wildcards and filters are not taken. Names match exactly, their case too.
+The rules are those of Redshift's COPY (its documentation, "COPY from JSON format"). The file is one object whose key
+``jsonpaths`` lists one path per column, in the order of the columns. A path leads to one value, in dot notation
+(``$.user.id``) or bracket notation (``$['user']['id']``), the same one throughout the file. ``[0]`` is the first
+element of a list. Wildcards and filters are not supported. Names match exactly, including their case.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from sparkify.staging.contract import EVENTS
 _DOTS = re.compile(r"\$(?:\.[^.'\[\]]+(?:\[\d+\])*)+")
 _BRACKETS = re.compile(r"\$(?:\['[^']+'\](?:\[\d+\])*)+")
 _STEP = re.compile(r"\['([^']+)'\]|\[(\d+)\]|\.([^.\[]+)")
-_SETTING = "Correct the file, or leave [S3] LOG_JSONPATH empty."
+_FIX = "Correct the file, or leave [S3] LOG_JSONPATH empty."
 
 
 @dataclass(frozen=True)
 class JsonPath:
-    """The way to one value of a record."""
+    """The path to one value of a record."""
 
     steps: tuple[str | int, ...]  # the first is a name
 
     @property
     def sql(self) -> str:
-        """The path as DuckDB writes it."""
+        """The path in DuckDB's notation."""
         return "$" + "".join(f"[{step}]" if isinstance(step, int) else f'."{step}"' for step in self.steps)
 
 
@@ -41,9 +41,9 @@ JsonPaths = tuple[JsonPath, ...]
 
 
 def load(config: Config) -> JsonPaths | None:
-    """Read the file of [S3] LOG_JSONPATH, on disk or in S3; None without one, and for one that changes nothing.
+    """Read the file of [S3] LOG_JSONPATH, on disk or in S3; return None if it is not set or changes nothing.
 
-    Raise ConfigError for a file that Redshift would not take, or not as it is meant.
+    Raise ConfigError for a file that Redshift would reject or read in another way.
     """
     where = config.log_jsonpath
     if not where:
@@ -55,40 +55,40 @@ def load(config: Config) -> JsonPaths | None:
         else:
             content = Path(where).read_bytes()
     except OSError as error:
-        raise ConfigError(f"{where}: cannot be read ({error.strerror}). Set [S3] LOG_JSONPATH.") from error
+        raise ConfigError(f"{where}: the file cannot be read ({error.strerror}). Correct [S3] LOG_JSONPATH.") from error
     except SourceUnreachable:
         raise
     except SourceError as error:
-        raise ConfigError(f"{where}: cannot be read. Set [S3] LOG_JSONPATH to an object that is there.") from error
-    paths = parsed(content, where)
-    usual = tuple(JsonPath((field.name,)) for field in EVENTS.fields)
-    return None if paths == usual else paths
+        raise ConfigError(f"{where}: the object cannot be read. Correct [S3] LOG_JSONPATH.") from error
+    paths = parse(content, where)
+    default = tuple(JsonPath((field.name,)) for field in EVENTS.fields)
+    return None if paths == default else paths
 
 
-def parsed(content: bytes, where: str) -> JsonPaths:
-    """Return the paths that a file holds."""
+def parse(content: bytes, where: str) -> JsonPaths:
+    """Return the paths in the content of a file; `where` names it in errors."""
     try:
-        found = json.loads(content)
+        document = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{where}: is not JSON. {_SETTING}") from error
-    listed = found.get("jsonpaths") if isinstance(found, dict) and len(found) == 1 else None
-    if not isinstance(listed, list):
-        raise ConfigError(f'{where}: is not an object of one list, "jsonpaths". {_SETTING}')
-    if len(listed) != len(EVENTS.fields):
+        raise ConfigError(f"{where}: the file is not valid JSON. {_FIX}") from error
+    texts = document.get("jsonpaths") if isinstance(document, dict) and len(document) == 1 else None
+    if not isinstance(texts, list):
+        raise ConfigError(f'{where}: the file is not an object with one list, "jsonpaths". {_FIX}')
+    if len(texts) != len(EVENTS.fields):
         columns = (
             f"{len(EVENTS.fields)} columns of staging_events ({EVENTS.fields[0].name} to {EVENTS.fields[-1].name})"
         )
-        raise ConfigError(f"{where}: lists {len(listed)} paths for the {columns}. {_SETTING}")
-    paths = tuple(_path(text, f"{where}: path {number}") for number, text in enumerate(listed, start=1))
-    if len({"['" in text for text in listed}) > 1:
-        raise ConfigError(f"{where}: mixes dots and brackets, which Redshift refuses. Write all paths in one way.")
+        raise ConfigError(f"{where}: the file lists {len(texts)} paths for the {columns}. {_FIX}")
+    paths = tuple(_path(text, f"{where}: path {number}") for number, text in enumerate(texts, start=1))
+    if len({"['" in text for text in texts}) > 1:
+        raise ConfigError(f"{where}: the file mixes dots and brackets, which Redshift rejects. Use one notation.")
     return paths
 
 
-def _path(text: object, what: str) -> JsonPath:
+def _path(text: object, where: str) -> JsonPath:
     if not isinstance(text, str) or not (_DOTS.fullmatch(text) or _BRACKETS.fullmatch(text)):
-        raise ConfigError(f"{what}: {text!r} is no path to one value, like $.user.id or $['user']['id']. {_SETTING}")
+        raise ConfigError(f"{where}: {text!r} is not a path to one value, like $.user.id or $['user']['id']. {_FIX}")
     if re.search(r'["\\*?@\x00-\x1f]', text):
-        raise ConfigError(f"{what}: {text!r} holds a character that no path may hold. {_SETTING}")
+        raise ConfigError(f"{where}: {text!r} contains a character not allowed in a path. {_FIX}")
     steps = (name or dotted or int(number) for name, number, dotted in _STEP.findall(text))
     return JsonPath(tuple(steps))

@@ -6,15 +6,15 @@ from sparkify.sql.quoting import quoted
 from sparkify.staging.contract import Contract
 from sparkify.staging.session import Session
 
-_CUT_TO_LOW_BYTE = str.maketrans("\x13\x14\x18\x19\x1c\x1d", "–—‘’“”")
+_LOW_BYTES = str.maketrans("\x13\x14\x18\x19\x1c\x1d", "–—‘’“”")
 _MAX_ROUNDS = 3
 
 
 def repair(text: str) -> str:
-    """Return the text as it was written.
+    """Return a text with its mojibake undone.
 
-    UTF-8 that was decoded as Latin-1, up to three times over, is decoded again as UTF-8. The six punctuation marks
-    – — ‘ ’ “ ” that were cut to their low byte (U+0013, 14, 18, 19, 1C, 1D) get their high byte back.
+    UTF-8 that was decoded as Latin-1, up to three times, is decoded as UTF-8. Six control characters (U+0013, 14, 18,
+    19, 1C, 1D) become the punctuation marks – — ‘ ’ “ ” of which they are the low byte.
     """
     for _ in range(_MAX_ROUNDS):
         try:
@@ -24,19 +24,19 @@ def repair(text: str) -> str:
         if decoded == text:
             break
         text = decoded
-    return text.translate(_CUT_TO_LOW_BYTE)
+    return text.translate(_LOW_BYTES)
 
 
-def repair_table(session: Session, table: str, rules: Contract) -> dict[str, list[str]]:
-    """Repair the distinct values of a table's text columns; return the repaired values that are now too long, by column.
+def repair_table(session: Session, table: str, contract: Contract) -> dict[str, list[str]]:
+    """Repair the distinct values of a table's text columns; return the repaired values that are too long, by column.
 
-    Lines on the fast path contain no control character, so only non-ASCII text can be mangled: a much cheaper search.
+    Lines on the fast path contain no control characters, so only non-ASCII text can be mojibake: a cheaper search.
     """
-    may_be_mangled = "strlen({0}) <> length({0})" if table == "staging_events" else "regexp_matches({0}, '[^ -~]')"
+    may_be_mojibake = "strlen({0}) <> length({0})" if table == "staging_events" else "regexp_matches({0}, '[^ -~]')"
     too_long: dict[str, list[str]] = {}
-    for column in rules.repaired:
-        name = quoted(column.name)
-        values = session.rows(f"select distinct {name} from {table} where {may_be_mangled.format(name)}")
+    for field in contract.repaired:
+        name = quoted(field.name)
+        values = session.rows(f"select distinct {name} from {table} where {may_be_mojibake.format(name)}")
         repairs = [(value, repaired) for (value,) in values if (repaired := repair(value)) != value]
         if repairs:
             session.run(
@@ -51,6 +51,6 @@ def repair_table(session: Session, table: str, rules: Contract) -> dict[str, lis
             )
             session.run(f"delete from {table} where {name} in (select mangled from repairs)")
             session.run(f"insert into {table} from repaired_rows")
-        if overlong := [repaired for _, repaired in repairs if len(repaired.encode()) > column.width]:
-            too_long[column.name] = overlong
+        if overlong := [repaired for _, repaired in repairs if len(repaired.encode()) > field.width]:
+            too_long[field.name] = overlong
     return too_long

@@ -1,8 +1,8 @@
 """Read a batch of JSON files into the staging tables, and account for every record.
 
-There are two paths with one result. The fast path lets DuckDB read large log files line by line, and leaves each line
-whose record may not be valid. The exact path takes these lines and all other files: Python cuts the bytes into records,
-writes them with their file and line to a spool, and DuckDB validates them record by record.
+There are two paths with one result. On the fast path, DuckDB reads large log files line by line; a line that fails
+validation falls back to the exact path. That path takes these lines and all other files: Python splits the bytes into
+records and writes them with their file and line to a spool, and DuckDB validates them one by one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import duckdb
 from sparkify.config import Aws
 from sparkify.errors import SourceError
 from sparkify.filesystem import scratch_folder
-from sparkify.sources.cache import Contents
+from sparkify.sources.cache import FileCache
 from sparkify.sources.listing import SourceFile
 from sparkify.sql import loader
 from sparkify.sql.model import STAGING
@@ -41,12 +41,12 @@ def stage(
 ) -> Findings:
     """Fill the staging tables with the records of some files, and staging_rejects with the rejected ones.
 
-    `redelivered` are the files that were loaded before in another version. A file that cannot be read raises
-    SourceError, or is left out and named in the result. An object that has changed since it was listed is always
-    left out.
+    `redelivered` are the files of which another version was loaded before. An unreadable file raises SourceError or,
+    with `skip_bad_files`, is skipped and named in the findings. A file that changed after it was listed is always
+    skipped.
     """
     session = Session(connection, progress, json_paths)
-    # A checkpoint would compress temporary tables too: 0.4 s for a million rows that live for a second.
+    # A checkpoint would compress temporary tables too: 0.4 s for a million rows that are soon dropped.
     session.run("set checkpoint_threshold = '1TB'")
     try:
         with scratch_folder() as folder:
@@ -54,7 +54,7 @@ def stage(
                 _stage(session, Path(folder), files, redelivered, aws, skip_bad_files=skip_bad_files)
             except OSError as error:
                 raise SourceError(
-                    f"{folder}: the copies of small files cannot be written ({error.strerror})."
+                    f"{folder}: temporary files cannot be written ({error.strerror})."
                     " Free some space there, or set TMPDIR to a folder with more."
                 ) from error
     finally:
@@ -72,10 +72,10 @@ def _stage(
     *,
     skip_bad_files: bool,
 ) -> None:
-    contents = Contents(folder, aws)
+    cache = FileCache(folder, aws)
     write = partial(
         Spool.write,
-        contents=contents,
+        cache=cache,
         progress=session.advance,
         skipped=session.findings.skipped,
         skip_bad_files=skip_bad_files,
@@ -83,40 +83,40 @@ def _stage(
     numbered = list(enumerate(files))
     song_files = [item for item in numbered if item[1].kind == "songs"]
     songs = Spool(folder, "songs")
-    # Python cuts the song files while DuckDB records all file names and reads the large logs.
-    with _beside(partial(write, songs, song_files), songs, contents) as written:
+    # Python splits the song files while DuckDB stores the list of files and reads the large logs.
+    with _in_background(partial(write, songs, song_files), songs, cache) as written:
         _create_tables(session, files, redelivered)
-        taken = fast_path.read(session, numbered, contents)
+        staged = fast_path.read(session, numbered, cache)
         written.result()
     if song_files:
         exact_path.read(session, songs, SONGS)
-    log_files = [item for item in numbered if item[1].kind == "events" and taken.get(item[0], True)]
+    log_files = [item for item in numbered if item[1].kind == "events" and staged.get(item[0], True)]
     if log_files:
-        events = Spool(folder, "events", taken)
+        events = Spool(folder, "events", staged)
         write(events, log_files)
         exact_path.read(session, events, EVENTS)
 
 
 @contextmanager
-def _beside(work: Callable[[], None], spool: Spool, contents: Contents) -> Iterator[Future[None]]:
+def _in_background(work: Callable[[], None], spool: Spool, cache: FileCache) -> Iterator[Future[None]]:
     """Write a spool in a thread; if the code inside fails or is interrupted, stop the thread and wait for it."""
     with ThreadPoolExecutor(1) as thread:
         try:
             yield thread.submit(work)
         except BaseException:
             spool.stop()
-            contents.stop()
+            cache.cancel()
             raise
 
 
 def _create_tables(session: Session, files: Sequence[SourceFile], redelivered: frozenset[SourceFile]) -> None:
-    """Create the staging tables, empty but for staging_files."""
+    """Create the staging tables, empty except for staging_files."""
     for table in STAGING:
         session.run(f"drop table if exists temp.{table}")
         session.run(loader.read(f"tables/{table}", "duckdb"))
     if not files:
         return
-    # One text per column, which DuckDB splits: a third of the time of lists. No path contains a null character.
+    # DuckDB splits one text per column in a third of the time that lists take. No path contains a NUL character.
     columns = zip(*((file.kind, file.path, file.version, str(file.size)) for file in files), strict=True)
     cells = ", ".join(["unnest(string_split(?, chr(0)))"] * 4)
     session.run(
@@ -131,11 +131,11 @@ def _create_tables(session: Session, files: Sequence[SourceFile], redelivered: f
 
 
 def _count(session: Session) -> None:
-    """Store how many records each file had; delete what was staged of skipped files."""
+    """Store the number of records of each file; delete the staged events of skipped files."""
     if session.findings.skipped:
         paths = list(session.findings.skipped)
         skipped = "select file_id from staging_files where path in (select unnest(?::varchar[]))"
-        session.run(f"delete from staging_events where file_id in ({skipped})", [paths])  # by the fast path
+        session.run(f"delete from staging_events where file_id in ({skipped})", [paths])
         session.run(f"delete from staging_files where file_id in ({skipped})", [paths])
     session.run(
         "update staging_files set read = counted.read from"

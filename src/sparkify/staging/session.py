@@ -1,4 +1,4 @@
-"""What one reading of a batch shares: the connection, its settings, progress, and what was found beside the rows."""
+"""The state of reading one batch: the connection, its settings, the progress, and findings other than rows."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from sparkify.staging.contract import CONTRACTS
 from sparkify.staging.jsonpaths import JsonPaths
 
 Progress = Callable[[int, int], None]
-"""Called with the number of further bytes and further records that have been read."""
+"""A function that is called with the number of further bytes and further records read."""
 
-Left = list[bytes]
-"""Lines of a file that are left to the exact path; all its other lines are staged."""
+FallbackLines = list[bytes]
+"""The lines of a file that fall back to the exact path; the fast path has staged all its other lines."""
 
 
 @dataclass
 class Findings:
-    """What was found in a batch of files beside its rows."""
+    """What a batch of files revealed apart from its rows."""
 
-    skipped: dict[str, str] = field(default_factory=dict)  # path → why the file was left out
+    skipped: dict[str, str] = field(default_factory=dict)  # path → why the file was skipped
     unknown_keys: dict[Kind, set[str]] = field(default_factory=lambda: {kind: set() for kind in CONTRACTS})
 
 
@@ -38,11 +38,11 @@ class Session:
         self.json_paths = json_paths  # of the logs
         self.findings = Findings()
         self._progress = progress
-        self._one_at_a_time = Lock()
+        self._lock = Lock()
 
     def advance(self, size: int, records: int) -> None:
         """Report further bytes and records, from one thread at a time."""
-        with self._one_at_a_time:
+        with self._lock:
             self._progress(size, records)
 
     def rows(self, sql: str, parameters: object = None) -> list[tuple[Any, ...]]:
@@ -50,11 +50,11 @@ class Session:
         return self.run(sql, parameters).fetchall()
 
     def changed(self, sql: str) -> int:
-        """Run one statement; return how many rows it inserted or changed."""
+        """Run one statement; return the number of rows that it inserted or changed."""
         [rows] = self.run(sql).fetchone() or [0]
         return int(rows)
 
-    def forget_events(self, files: Collection[int]) -> None:
-        """Delete the staged events of some files."""
+    def delete_events(self, files: Collection[int]) -> None:
+        """Delete the staged events of some files, given their numbers."""
         if files:
             self.run(f"delete from staging_events where file_id in ({', '.join(map(str, files))})")

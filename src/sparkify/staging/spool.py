@@ -1,4 +1,4 @@
-"""Records cut from files and written down with their file and line, in a form that DuckDB reads in parallel."""
+"""A spool: records split from many files, stored with their file and line so that DuckDB reads them in parallel."""
 
 from __future__ import annotations
 
@@ -11,77 +11,77 @@ from contextlib import closing
 from pathlib import Path
 
 from sparkify.errors import BadFile, SourceChanged, SourceError
-from sparkify.sources.cache import Contents, Numbered
+from sparkify.sources.cache import FileCache, NumberedFile
 from sparkify.sources.listing import Kind, SourceFile
-from sparkify.sources.opening import UNREADABLE, reading, unreadable
-from sparkify.sources.records import BYTE_ORDER_MARK, MAX_RECORD, Piece, cut, cut_small
+from sparkify.sources.opening import READ_ERRORS, bad_file, translate_errors
+from sparkify.sources.records import BYTE_ORDER_MARK, MAX_RECORD, RawRecord, split_records, split_small
 from sparkify.sql.quoting import literal
-from sparkify.staging.session import Left, Progress
+from sparkify.staging.session import FallbackLines, Progress
 
-_NEW_LINE = b"\x1e"  # of a record in the spool, where a record is a line
+_NEWLINE = b"\x1e"  # replaces a line ending within a record, since the spool holds one record per line
 
-ONE_FLAT_RECORD = re.compile(rb"\{[ -z|~]*\}\n?")
-"""What most song files are: there is nothing to cut, and nothing but ASCII."""
+FLAT_RECORD = re.compile(rb"\{[ -z|~]*\}\n?")
+"""The content of most song files: one ASCII record on one line, which needs no splitting."""
 
 
 class Spool:
-    """Records cut from many files, with the file and line of each, in a form that DuckDB reads in parallel."""
+    """The records of many files on disk, valid-looking and malformed ones apart."""
 
-    def __init__(self, folder: Path, kind: Kind, left: Mapping[int, Left] | None = None) -> None:
-        """Make an empty spool; of files in `left`, by their numbers, only those lines will go into it."""
-        self._left = left or {}
-        self._path = folder / f"{kind}.records"
-        self._flaws_path = folder / f"{kind}.flaws"
+    def __init__(self, folder: Path, kind: Kind, fallback: Mapping[int, FallbackLines] | None = None) -> None:
+        """Create an empty spool; of a file whose number is in `fallback`, only those lines are written to it."""
+        self._fallback = fallback or {}
+        self._records_path = folder / f"{kind}.records"
+        self._malformed_path = folder / f"{kind}.malformed"
         self._position = 0
         self._stopped = False
-        self._longest_flaw = 0
-        self.flawed = 0
+        self._longest_malformed = 0
+        self.malformed_count = 0
 
     @property
     def records(self) -> str:
-        """The SQL of what looks like records: file_id, line, position (in the order read), record (its text)."""
+        """The SQL of the valid-looking records: file_id, line, position (in order of reading), record (its text)."""
         columns = "{'file_id': 'integer', 'line': 'bigint', 'position': 'bigint', 'record': 'varchar'}"
         return (
             "(select * replace (replace(record, chr(30), chr(10)) as record)"
-            f" from read_csv({literal(str(self._path))}, columns = {columns}, auto_detect = false, header = false,"
-            f" delim = '\x1f', quote = '', escape = '', new_line = '\\n', max_line_size = {MAX_RECORD + 100},"
-            f" buffer_size = {2 * MAX_RECORD}))"
+            f" from read_csv({literal(str(self._records_path))}, columns = {columns}, auto_detect = false,"
+            " header = false, delim = '\x1f', quote = '', escape = '', new_line = '\\n',"
+            f" max_line_size = {MAX_RECORD + 100}, buffer_size = {2 * MAX_RECORD}))"
         )
 
     @property
-    def flaws(self) -> str:
-        """The SQL of what cannot be records: file_id, line, reason, record (its text, as far as it is text)."""
-        columns = "{'file_id': 'integer', 'line': 'bigint', 'reason': 'varchar', 'record': 'varchar'}"
+    def malformed(self) -> str:
+        """The SQL of the malformed records: file_id, line, problem, record (its bytes as text)."""
+        columns = "{'file_id': 'integer', 'line': 'bigint', 'problem': 'varchar', 'record': 'varchar'}"
         return (
-            f"read_json({literal(str(self._flaws_path))}, columns = {columns}, format = 'newline_delimited',"
-            f" maximum_object_size = {max(self._longest_flaw, 1 << 20)})"
+            f"read_json({literal(str(self._malformed_path))}, columns = {columns}, format = 'newline_delimited',"
+            f" maximum_object_size = {max(self._longest_malformed, 1 << 20)})"
         )
 
     def stop(self) -> None:
-        """Make `write`, which is under way in another thread, raise CancelledError soon."""
+        """Make `write`, which runs in another thread, raise CancelledError soon."""
         self._stopped = True
 
     def write(
         self,
-        files: Sequence[Numbered],
-        contents: Contents,
+        files: Sequence[NumberedFile],
+        cache: FileCache,
         progress: Progress,
         skipped: dict[str, str],
         *,
         skip_bad_files: bool,
     ) -> None:
-        """Cut the files into records and write those; note a file that is left out in `skipped`, or raise."""
+        """Split the files into records and write them; add a skipped file to `skipped`, or raise SourceError."""
         with (
-            self._path.open("wb") as records,
-            self._flaws_path.open("wb") as flaws,
-            closing(contents.ahead(files)) as ahead,
+            self._records_path.open("wb") as records,
+            self._malformed_path.open("wb") as malformed,
+            closing(cache.prefetch(files)) as available,
         ):
-            for number, file in ahead:
+            for number, file in available:
                 if self._stopped:
                     raise CancelledError
                 position = self._position
                 try:
-                    self._write_file(number, file, contents, records, flaws)
+                    self._write_file(number, file, cache, records, malformed)
                 except SourceError as error:
                     if not (skip_bad_files or isinstance(error, SourceChanged)):
                         raise
@@ -92,97 +92,96 @@ class Spool:
         self,
         number: int,
         file: SourceFile,
-        contents: Contents,
+        cache: FileCache,
         records: io.BufferedWriter,
-        flaws: io.BufferedWriter,
+        malformed: io.BufferedWriter,
     ) -> None:
-        """Write the records of a file, or nothing if it cannot be read as a whole."""
-        left = self._left.get(number)
-        content = None if left else _small(file, contents)
+        """Write the records of a file, or nothing if it cannot be read to its end."""
+        lines = self._fallback.get(number)
+        content = None if lines else _read_if_small(file, cache)
         if content is None:
-            starts, position, flawed = (records.tell(), flaws.tell()), self._position, self.flawed
+            starts, position, count = (records.tell(), malformed.tell()), self._position, self.malformed_count
             try:
-                found = pieces_left(file, contents, left) if left else _pieces(file, contents)
-                self._write_pieces(number, found, records, flaws)
+                split = records_on_lines(file, cache, lines) if lines else _split(file, cache)
+                self._write_records(number, split, records, malformed)
             except SourceError:
-                for stream, start in zip((records, flaws), starts, strict=True):
+                for stream, start in zip((records, malformed), starts, strict=True):
                     stream.seek(start)
                     stream.truncate()
-                self._position, self.flawed = position, flawed
+                self._position, self.malformed_count = position, count
                 raise
-        elif ONE_FLAT_RECORD.fullmatch(content):
+        elif FLAT_RECORD.fullmatch(content):
             self._write_record(number, 1, content.rstrip(), records)
         else:
-            self._write_pieces(number, cut_small(content), records, flaws)
+            self._write_records(number, split_small(content), records, malformed)
 
-    def _write_pieces(
-        self, number: int, pieces: Iterable[Piece], records: io.BufferedWriter, flaws: io.BufferedWriter
+    def _write_records(
+        self, number: int, split: Iterable[RawRecord], records: io.BufferedWriter, malformed: io.BufferedWriter
     ) -> None:
-        for piece in pieces:
+        for record in split:
             if self._stopped:
                 raise CancelledError
-            if piece.flaw:
-                self.flawed += 1
-                row = json.dumps(
-                    {"file_id": number, "line": piece.line, "reason": piece.flaw, "record": _shown(piece.text)}
-                )
-                self._longest_flaw = max(self._longest_flaw, len(row) + 1)
-                flaws.write(row.encode() + b"\n")
+            if record.problem:
+                row = {"file_id": number, "line": record.line, "problem": record.problem}
+                line = json.dumps({**row, "record": _as_text(record.text)}).encode() + b"\n"
+                self.malformed_count += 1
+                self._longest_malformed = max(self._longest_malformed, len(line))
+                malformed.write(line)
             else:
-                text = piece.text
+                text = record.text
                 if b"\n" in text or b"\r" in text:
-                    text = text.replace(b"\r\n", _NEW_LINE).replace(b"\n", _NEW_LINE).replace(b"\r", _NEW_LINE)
-                self._write_record(number, piece.line, text, records)
+                    text = text.replace(b"\r\n", _NEWLINE).replace(b"\n", _NEWLINE).replace(b"\r", _NEWLINE)
+                self._write_record(number, record.line, text, records)
 
     def _write_record(self, number: int, line: int, text: bytes, records: io.BufferedWriter) -> None:
         self._position += 1
         records.write(b"%d\x1f%d\x1f%d\x1f%b\n" % (number, line, self._position, text))
 
 
-def _small(file: SourceFile, contents: Contents) -> bytes | None:
-    try:  # not `reading`, which would cost a tenth of the time that a tiny file takes
-        return contents.small(file)
-    except UNREADABLE as error:
-        raise unreadable(file.path, error) from error
+def records_on_lines(file: SourceFile, cache: FileCache, lines: FallbackLines) -> Iterator[RawRecord]:
+    """Yield the records on some lines of a file, and on blank lines after them. All other lines hold a record each.
 
-
-def _pieces(file: SourceFile, contents: Contents) -> Iterator[Piece]:
-    with reading(file.path), contents.open(file) as stream:
-        yield from cut(stream)
-
-
-def pieces_left(file: SourceFile, contents: Contents, left: Left) -> Iterator[Piece]:
-    """Yield the pieces of some lines of a file, and of what is blank behind them; all others hold a record each.
-
-    Each run of such lines is cut by itself, as it would be in the whole file: a line that holds a record begins with
-    a bracket, so nothing that was begun before it goes on behind it.
+    Each run of adjacent lines is split on its own, with the same result as in the whole file. The line after a run
+    begins with a bracket, so no record of the run continues there.
     """
-    sought = {line + end for line in left for end in (b"\n", b"\r\n", b"", b"\r")}
-    met = 0
+    wanted = {line + end for line in lines for end in (b"\n", b"\r\n", b"", b"\r")}
+    found = 0
     run: list[bytes] = []
-    before = 0  # the number of lines before the run
+    before = 0  # number of lines before the run
 
-    def cut_run() -> Iterator[Piece]:
-        behind_a_line = bool(before)  # or a byte order mark would be taken for that of the file
-        for piece in cut(io.BytesIO(b"\n" * behind_a_line + b"".join(run))):
-            yield piece._replace(line=before + piece.line - behind_a_line)
+    def split_run() -> Iterator[RawRecord]:
+        offset = bool(before)  # An empty line in front keeps a byte order mark that is not the file's.
+        for record in split_records(io.BytesIO(b"\n" * offset + b"".join(run))):
+            yield record._replace(line=before + record.line - offset)
         run.clear()
 
-    with reading(file.path), contents.open(file) as stream:
+    with translate_errors(file.path), cache.open(file) as stream:
         for number, raw in enumerate(stream, start=1):
-            if (raw if number > 1 else raw.removeprefix(BYTE_ORDER_MARK)) in sought:
-                met += 1
+            if (raw if number > 1 else raw.removeprefix(BYTE_ORDER_MARK)) in wanted:
+                found += 1
                 before = before if run else number - 1
                 run.append(raw)
             elif run and not raw.strip():
                 run.append(raw)
             elif run:
-                yield from cut_run()
-        yield from cut_run()
-    if met != len(left):
-        raise SourceChanged(f"{file.path}: changed while it was read. Run again when it is complete.")
+                yield from split_run()
+        yield from split_run()
+    if found != len(lines):
+        raise SourceChanged(f"{file.path}: the file changed while it was read. Run again when it is complete.")
 
 
-def _shown(raw: bytes) -> str:
-    """Return bytes as text that any database can keep: what is not text stands as an escape."""
+def _read_if_small(file: SourceFile, cache: FileCache) -> bytes | None:
+    try:  # `translate_errors` would take a tenth of the time that a small file takes.
+        return cache.read_if_small(file)
+    except READ_ERRORS as error:
+        raise bad_file(file.path, error) from error
+
+
+def _split(file: SourceFile, cache: FileCache) -> Iterator[RawRecord]:
+    with translate_errors(file.path), cache.open(file) as stream:
+        yield from split_records(stream)
+
+
+def _as_text(raw: bytes) -> str:
+    """Return bytes as text that every database can store: invalid UTF-8 and NUL are escaped."""
     return raw.decode(errors="backslashreplace").replace("\x00", "\\x00")
