@@ -178,6 +178,6 @@ def add_to(commands: Commands) -> None:
         type=number_of_bytes,
         default=1 << 30,
         metavar="SIZE",
-        help="total size of the files in one transaction (default: 1GiB)",
+        help="size of the files per transaction (default: 1GiB)",
     )
     parser.add_argument("--keep-staging", action="store_true", help="keep the staging tables of the last batch")

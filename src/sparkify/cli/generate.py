@@ -34,9 +34,9 @@ def add_to(commands: Commands) -> None:
     """Add the command of this module."""
     parser = commands.add("generate", generate, "--out data --users 100 --days 30 --songs 200", as_json)
     parser.add_argument("--out", type=path, required=True, metavar="DIR", help="folder for song_data and log_data")
-    parser.add_argument("--users", type=int, default=100, metavar="N", help="default: 100")
-    parser.add_argument("--days", type=int, default=30, metavar="N", help="default: 30")
-    parser.add_argument("--songs", type=int, default=200, metavar="N", help="default: 200")
+    parser.add_argument("--users", type=int, default=100, metavar="N", help="number of users (default: 100)")
+    parser.add_argument("--days", type=int, default=30, metavar="N", help="number of days (default: 30)")
+    parser.add_argument("--songs", type=int, default=200, metavar="N", help="number of songs (default: 200)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="equal seeds give equal files (default: 1)")
     parser.add_argument(
         "--dirty",

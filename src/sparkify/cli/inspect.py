@@ -14,7 +14,7 @@ from sparkify.errors import CheckFailed
 
 
 def status(options: argparse.Namespace) -> None:
-    """Show the tables, the loaded and pending files, and the last runs."""
+    """Show row counts, loaded and pending files, and the last runs."""
     from sparkify.pipeline import status
 
     config = configuration(options)
@@ -156,7 +156,7 @@ def add_to(commands: Commands) -> None:
     commands.add("check", check, "--warehouse duckdb:///sparkify.duckdb", shared, as_json)
 
     parser = commands.add("query", query, "'select level, count(*) from users group by 1'", shared)
-    parser.add_argument("sql", metavar="SQL", help="one SELECT, run read-only except as a PostgreSQL superuser")
+    parser.add_argument("sql", metavar="SQL", help="one SELECT; read-only, unless a PostgreSQL superuser bypasses it")
     parser.add_argument("--format", choices=("table", "csv", "json"), default="table", help="default: table")
 
     parser = commands.add("describe", describe, "songplays", as_json)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def report(options: argparse.Namespace) -> None:
-    """Write the report to one HTML page that needs no network."""
+    """Write a report on listening as one HTML file that needs no network."""
     _require("report", "jinja2", "vl_convert")
     from sparkify.report import page
 
