@@ -1,4 +1,4 @@
-"""The checks: each finds the row that it is there to find, and says nothing of a warehouse that is in order."""
+"""Each check finds the fault that it is for, and passes on a correct warehouse."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
 
 @pytest.fixture
 def engine(loaded: Sandbox) -> Iterator[Warehouse]:
-    """Open the warehouse, and take back at the end whatever the test did to it."""
+    """Open the warehouse, and roll back the changes of the test at its end."""
     with open_warehouse(loaded.url) as engine:
         engine.execute("begin")
         yield engine
@@ -95,19 +95,19 @@ def engine(loaded: Sandbox) -> Iterator[Warehouse]:
 
 
 def test_every_check_has_its_case() -> None:
-    """No check is there of which nobody has seen that it finds anything."""
+    """Every check has a case in which it fails."""
     assert {case.check for case in CASES} == set(loader.names("checks"))
 
 
-def test_warehouse_in_order_passes_every_check(engine: Warehouse) -> None:
-    """Nothing is wrong with what a run has loaded."""
+def test_loaded_warehouse_passes_every_check(engine: Warehouse) -> None:
+    """Every check passes on a warehouse that a run has loaded."""
     checks.set_period(engine)
     assert checks.offences(engine) == {}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.check}: {case.planted.partition(' where ')[0]}")
 def test_check_finds_its_row_and_nothing_else_does(engine: Warehouse, case: Case) -> None:
-    """One row that must not be there is one row of the check that is about it, and of no other check."""
+    """One bad row is one row of the check for it, and of no other check."""
     engine.execute(case.planted)
     checks.set_period(engine)
     found = checks.offences(engine)
@@ -116,7 +116,7 @@ def test_check_finds_its_row_and_nothing_else_does(engine: Warehouse, case: Case
 
 
 def test_message_names_the_check_and_its_rows(engine: Warehouse) -> None:
-    """What a failed check says is its sentence, then each row with the names of its columns."""
+    """The message of a failed check names the check, and each row with its columns."""
     engine.execute("insert into tracks (track_id, song_id) values ('new', 'ghost')")
     checks.set_period(engine)
     with pytest.raises(CheckFailed) as failed:
@@ -124,11 +124,11 @@ def test_message_names_the_check_and_its_rows(engine: Warehouse) -> None:
     first, *rows, advice = str(failed.value).splitlines()
     assert "every track has its song" in first
     assert rows == ["  track_id = new, song_id = ghost"]
-    assert "Correct these records" in advice
+    assert "Correct these rows" in advice
 
 
 def test_message_shows_ten_rows_and_counts_the_others(engine: Warehouse) -> None:
-    """A check that fails on very many rows does not fill the screen."""
+    """The message of a failed check shows at most ten rows, and counts the others."""
     engine.execute("insert into tracks (track_id, song_id) select 'new' || n, 'ghost' from range(1234) as r(n)")
     checks.set_period(engine)
     with pytest.raises(CheckFailed) as failed:
@@ -140,8 +140,8 @@ def test_message_shows_ten_rows_and_counts_the_others(engine: Warehouse) -> None
 
 
 @pytest.mark.parametrize("planted", ["update users set level = 'gold'", "insert into songs (title) values ('x')"])
-def test_run_stumbles_over_what_was_wrong_before(warehouse: Sandbox, planted: str) -> None:
-    """A row that somebody spoilt in a dimension stops the next run, which changes nothing."""
+def test_run_fails_on_an_earlier_fault_in_a_dimension(warehouse: Sandbox, planted: str) -> None:
+    """A bad row in a dimension fails the next run, which changes nothing."""
     deliveries.first(warehouse.log_data, warehouse.song_data)
     warehouse.etl()
     warehouse.execute(planted)
@@ -153,8 +153,8 @@ def test_run_stumbles_over_what_was_wrong_before(warehouse: Sandbox, planted: st
 
 @pytest.mark.parametrize("spoilt", ["min", "max"])
 @pytest.mark.parametrize("events", [True, False])
-def test_run_that_brings_songs_checks_the_plays_of_all_time(warehouse: Sandbox, spoilt: str, *, events: bool) -> None:
-    """A song may change any play: what is wrong with one before or after all that the run brings is found."""
+def test_run_with_songs_checks_the_plays_of_all_time(warehouse: Sandbox, spoilt: str, *, events: bool) -> None:
+    """A run that loads songs checks all plays, since a song can change any of them."""
     deliveries.first(warehouse.log_data, warehouse.song_data)
     warehouse.etl()
     warehouse.execute(
@@ -169,8 +169,8 @@ def test_run_that_brings_songs_checks_the_plays_of_all_time(warehouse: Sandbox, 
     assert warehouse.contents() == before
 
 
-def test_check_command_says_of_every_check_how_it_went(warehouse: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """`sparkify check` lists all checks, shows the offending rows on stderr, and ends with exit code 3."""
+def test_check_command_lists_every_check(warehouse: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """`sparkify check` lists every check and its result, shows bad rows on stderr, and ends with exit code 3."""
     deliveries.first(warehouse.log_data, warehouse.song_data)
     warehouse.etl()
     assert main(["check", "--warehouse", warehouse.url]) == 0
@@ -184,8 +184,8 @@ def test_check_command_says_of_every_check_how_it_went(warehouse: Sandbox, capsy
     assert "found_in = users, found_at = 2, level = gold" in said.err
 
 
-def test_check_command_tells_machines_the_same(loaded: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """`check --json` has every check, whether it passed, and how many rows do not comply."""
+def test_check_command_lists_every_check_as_json(loaded: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """`sparkify check --json` lists every check, whether it passed, and how many rows fail it."""
     assert main(["check", "--json", "--warehouse", loaded.url]) == 0
     assert json.loads(capsys.readouterr().out) == [
         {"check": name, "passed": True, "offending_rows": 0} for name in loader.names("checks")
@@ -193,7 +193,7 @@ def test_check_command_tells_machines_the_same(loaded: Sandbox, capsys: pytest.C
 
 
 def test_check_command_is_json_for_a_failure_too(warehouse: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """A failed check is told on stdout as JSON, on stderr for people, and by exit code 3."""
+    """A failed check is JSON on stdout, text on stderr, and exit code 3."""
     warehouse.etl()
     warehouse.execute("insert into users (user_id, level) values ('1', 'gold'), ('2', 'gold')")
     assert main(["check", "--json", "--warehouse", warehouse.url]) == 3

@@ -1,4 +1,4 @@
-"""The ledger: what is loaded once, loaded again, or not at all; and that every record read is accounted for."""
+"""The ledger decides which files are loaded, and every record that a run reads is accounted for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.promises import deliveries
 from tests.promises.deliveries import HEARD, LATE, play, song, view, write
-from tests.support.sandbox import Sandbox
+from tests.support.sandbox import Sandbox, Warehouses
 
 from sparkify.cli.main import main
 from sparkify.pipeline.ledger import Counts
@@ -22,7 +22,7 @@ MakeWarehouse = Callable[[], Sandbox]
 
 
 def everything(warehouse: Sandbox) -> dict[str, list[tuple[Any, ...]]]:
-    """Return every column of every row of every table, the ledger and the history of the runs too."""
+    """Return every column of every row of every table, including the ledger and the history of runs."""
     with open_warehouse(warehouse.url, read_only=True) as engine:
         return {table: sorted(engine.rows(f"select * from {table}"), key=repr) for table in model.ALL}
 
@@ -33,28 +33,32 @@ def level(warehouse: Sandbox, user: str = "1") -> str:
     return str(found)
 
 
-@pytest.fixture
-def loaded(warehouse: Sandbox) -> Sandbox:
-    """Return a warehouse that holds both deliveries."""
+def load_both(warehouse: Sandbox) -> None:
+    """Load both deliveries."""
     deliveries.first(warehouse.log_data, warehouse.song_data)
     deliveries.second(warehouse.log_data, warehouse.song_data)
     warehouse.etl()
-    return warehouse
 
 
-# Nothing new
+@pytest.fixture
+def loaded(make_warehouse: Warehouses) -> Sandbox:
+    """Return a warehouse that holds both deliveries."""
+    return make_warehouse.filled(load_both)
+
+
+# Files without news
 
 
 def test_second_run_changes_nothing(loaded: Sandbox) -> None:
-    """A run without anything new leaves every table as it was, and no trace in the ledger."""
+    """A run without new files changes no table and adds no row to the ledger."""
     before = everything(loaded)
     summary = loaded.etl()
     assert everything(loaded) == before
     assert (summary.batches, summary.run.counts) == (0, Counts())
 
 
-def test_staging_that_is_kept_shows_the_last_batch_and_is_in_nobodys_way(warehouse: Sandbox) -> None:
-    """After --keep-staging the last batch can be looked at, and runs with nothing new and with more go on as ever."""
+def test_kept_staging_shows_the_last_batch_and_does_not_disturb_later_runs(warehouse: Sandbox) -> None:
+    """After --keep-staging the staging tables hold the last batch, and later runs work as usual."""
     words = ["etl", "--log-data", str(warehouse.log_data), "--song-data", str(warehouse.song_data), "--keep-staging"]
 
     def run() -> list[tuple[str, int]]:
@@ -76,7 +80,7 @@ def test_staging_that_is_kept_shows_the_last_batch_and_is_in_nobodys_way(warehou
 
 
 def test_removed_file_changes_nothing(loaded: Sandbox) -> None:
-    """What was loaded stays when its file goes."""
+    """Rows stay when their file is deleted."""
     before = everything(loaded)
     shutil.rmtree(loaded.song_data / "B")
     (loaded.log_data / "1.json").unlink()
@@ -85,7 +89,7 @@ def test_removed_file_changes_nothing(loaded: Sandbox) -> None:
 
 
 def test_same_records_under_another_name_add_nothing_to_the_star(loaded: Sandbox) -> None:
-    """A copy of a file is read, counted as duplicates, and changes no fact and no dimension."""
+    """A copy of a file is read and counted as duplicates, and changes no fact or dimension."""
     before = loaded.contents()
     shutil.copy(loaded.log_data / "2.json", loaded.log_data / "copy.json")
     shutil.copy(loaded.song_data / "A" / "heard.json", loaded.song_data / "copy.json")
@@ -111,10 +115,10 @@ def test_same_records_under_another_name_add_nothing_to_the_star(loaded: Sandbox
     ],
     ids=lambda value: value.__name__ if callable(value) else str(value),
 )
-def test_contradiction_in_one_column_is_settled_by_its_order(
+def test_contradiction_in_one_column_is_decided_by_its_value(
     warehouse: Sandbox, event: Callable[..., dict[str, Any]], column: str, first: Any, second: Any
 ) -> None:
-    """Of what is known and what comes later the first in order stands, whatever comes beside it word for word."""
+    """Of a loaded and a later event that differ in one column, the first in order wins."""
     same = [play(7), view(8)]
     write(warehouse.log_data / "known.json", event(1, **{column: second}), *same)
     warehouse.etl()
@@ -124,15 +128,15 @@ def test_contradiction_in_one_column_is_settled_by_its_order(
     assert counts.events_duplicate == counts.events_read - 1
     table = "songplays join tracks using (track_id)" if event is play else "page_views"
     named = {"userAgent": "user_agent", "song": "title", "artist": "artist_name", "length": "duration"}
-    stands = f"select {named.get(column, column)} from {table} where session_id = 1 order by start_time"
-    assert warehouse.query(stands)[0] == (first,)
+    winner = f"select {named.get(column, column)} from {table} where session_id = 1 order by start_time"
+    assert warehouse.query(winner)[0] == (first,)
 
 
 # Changed files
 
 
 def test_changed_file_replaces_its_records(warehouse: Sandbox) -> None:
-    """The records of a new version take the place of those with the same key, and none is there twice."""
+    """The records of a new version replace those with the same keys, without duplicates."""
     write(warehouse.log_data / "1.json", play(1), play(2), view(3))
     warehouse.etl()
     write(warehouse.log_data / "1.json", play(1, location="Oslo"), play(2, **LATE), view(3, status=404), view(4))
@@ -146,8 +150,8 @@ def test_changed_file_replaces_its_records(warehouse: Sandbox) -> None:
     assert warehouse.failed_checks() == []
 
 
-def test_changed_file_leaves_no_track_that_nobody_plays(warehouse: Sandbox) -> None:
-    """A track that only the old version named is gone."""
+def test_changed_file_leaves_no_track_without_plays(warehouse: Sandbox) -> None:
+    """A track that only the old version of a file played is deleted."""
     write(warehouse.log_data / "1.json", play(1))
     warehouse.etl()
     write(warehouse.log_data / "1.json", play(1, **LATE))
@@ -157,7 +161,7 @@ def test_changed_file_leaves_no_track_that_nobody_plays(warehouse: Sandbox) -> N
 
 @pytest.mark.parametrize(("old", "new"), [("free", "paid"), ("paid", "free")])
 def test_changed_level_in_the_latest_event_reaches_the_user(warehouse: Sandbox, old: str, new: str) -> None:
-    """A correction of a user's last event corrects the user."""
+    """A correction of a user's latest event corrects the user."""
     write(warehouse.log_data / "1.json", play(1, level="free"), play(2, level=old))
     warehouse.etl()
     write(warehouse.log_data / "1.json", play(1, level="free"), play(2, level=new))
@@ -166,17 +170,17 @@ def test_changed_level_in_the_latest_event_reaches_the_user(warehouse: Sandbox, 
 
 
 def test_file_that_goes_back_to_an_old_version_is_loaded_again(warehouse: Sandbox) -> None:
-    """After version 1, version 2 and version 1 again, the warehouse says what version 1 says."""
+    """A file that returns to an earlier version is loaded again."""
     path = warehouse.log_data / "1.json"
     levels = "select (select level from songplays), (select level from page_views), (select level from users)"
-    for said in ("free", "paid", "free"):
-        write(path, play(1, level=said), view(2, level=said))
+    for version in ("free", "paid", "free"):
+        write(path, play(1, level=version), view(2, level=version))
         warehouse.etl()
-        assert warehouse.query(levels) == [(said, said, said)]
+        assert warehouse.query(levels) == [(version, version, version)]
 
 
 def test_file_is_in_the_ledger_once_in_its_last_version(loaded: Sandbox) -> None:
-    """A file that was loaded twice has one row, with the version that it has now and what was read of it last."""
+    """A file that was loaded twice has one row in the ledger, with its last version and counts."""
     path = loaded.log_data / "2.json"
     write(path, view(60), "[1]", "[2]")
     loaded.etl()
@@ -185,8 +189,8 @@ def test_file_is_in_the_ledger_once_in_its_last_version(loaded: Sandbox) -> None
     assert rows == [(f"{now.st_size}-{now.st_mtime_ns}", now.st_size, 3, 2)]
 
 
-def test_mended_file_takes_its_rejected_records_back(warehouse: Sandbox) -> None:
-    """The rejected records of a file are those of the version loaded last."""
+def test_corrected_file_replaces_its_rejected_records(warehouse: Sandbox) -> None:
+    """The rejected records of a file are those of its last version."""
     write(warehouse.log_data / "1.json", view(1), "{broken", "[1]")
     warehouse.etl()
     write(warehouse.log_data / "1.json", view(1), view(2), "[1]")
@@ -198,7 +202,7 @@ def test_mended_file_takes_its_rejected_records_back(warehouse: Sandbox) -> None
 
 
 def test_late_song_finds_its_old_plays(warehouse: Sandbox) -> None:
-    """A song that arrives after its plays stands in them and in their track from then on."""
+    """A song that arrives after its plays is added to them and to their track."""
     write(warehouse.log_data / "1.json", play(1, **LATE), play(2, **LATE), play(3))
     warehouse.etl()
     write(warehouse.song_data / "late.json", song("SOLATE", LATE, "ARTARDY"))
@@ -209,7 +213,7 @@ def test_late_song_finds_its_old_plays(warehouse: Sandbox) -> None:
 
 
 def test_late_artist_is_found_by_the_plays_of_other_songs(warehouse: Sandbox) -> None:
-    """A play whose song stays unknown gets its artist as soon as the catalogue credits that name."""
+    """A play without a known song gets its artist once the catalogue credits that name."""
     write(warehouse.log_data / "1.json", play(1, song="Unknown", artist="Tardy"))
     warehouse.etl()
     write(warehouse.song_data / "late.json", song("SOLATE", LATE, "ARTARDY"))
@@ -218,7 +222,7 @@ def test_late_artist_is_found_by_the_plays_of_other_songs(warehouse: Sandbox) ->
 
 
 def test_song_that_is_renamed_loses_its_plays(warehouse: Sandbox) -> None:
-    """A correction of the catalogue takes a match back as it gives one."""
+    """A correction of the catalogue can remove a match as well as add one."""
     write(warehouse.log_data / "1.json", play(1), play(2, **LATE))
     write(warehouse.song_data / "1.json", song("SO1", HEARD, "AR1"))
     warehouse.etl()
@@ -229,7 +233,7 @@ def test_song_that_is_renamed_loses_its_plays(warehouse: Sandbox) -> None:
 
 
 def test_song_that_changes_its_artist_leaves_none_behind(warehouse: Sandbox) -> None:
-    """An artist of whom the catalogue has no song any more is gone; one who still has a song stays."""
+    """An artist without songs is deleted, and an artist who still has songs stays."""
     write(warehouse.log_data / "1.json", play(1))
     write(warehouse.song_data / "1.json", song("SO1", HEARD, "AR1"))
     write(warehouse.song_data / "2.json", song("SO2", LATE, "AR2"))
@@ -254,7 +258,7 @@ def test_late_old_log_does_not_set_a_level_back(warehouse: Sandbox) -> None:
 def test_events_of_one_moment_are_ordered_by_their_item(
     warehouse: Sandbox, make: Callable[..., dict[str, Any]], later_first: bool
 ) -> None:
-    """Of two events of a user at one millisecond, in two runs, the one later in its session says the level."""
+    """Of two events of a user in one millisecond, the one with the higher itemInSession gives the level."""
     delivered = [make(1, itemInSession=9, level="free"), make(1, itemInSession=10, level="paid")]
     for number, event in enumerate(reversed(delivered) if later_first else delivered):
         write(warehouse.log_data / f"{number}.json", event)
@@ -266,7 +270,7 @@ def test_events_of_one_moment_are_ordered_by_their_item(
 
 
 def totals(warehouse: Sandbox) -> dict[str, Any]:
-    """Return the sums over the ledger's files, by the names of the counts of a run."""
+    """Return the sums over the files of the last run, by the names of the counts of a run."""
     with open_warehouse(warehouse.url, read_only=True) as engine:
         columns, [row] = engine.query(
             "select count(*) as files, sum(size) as bytes, sum(songplays) as songplays, sum(page_views) as page_views,"
@@ -283,7 +287,7 @@ def totals(warehouse: Sandbox) -> dict[str, Any]:
 
 
 def deliver_all_kinds(warehouse: Sandbox) -> None:
-    """Deliver duplicates within a file, across files and of what is loaded, rejects, and a file once more."""
+    """Deliver duplicates within a file, across files and of loaded records, rejected records, and an empty file."""
     write(warehouse.log_data / "1.json", view(1), view(1), play(2), "{", '{"page": "Home"}')
     write(warehouse.log_data / "2.json", view(1), play(3), *deliveries.listening(range(60, 70), "free"))
     write(warehouse.log_data / "empty.json")
@@ -293,7 +297,7 @@ def deliver_all_kinds(warehouse: Sandbox) -> None:
 
 @pytest.mark.parametrize("batch_size", [1, 1 << 30])
 def test_files_of_a_run_add_up_to_its_row_and_its_summary(loaded: Sandbox, batch_size: int) -> None:
-    """What a run tells of itself, what its row says and what its files say is one and the same."""
+    """The summary of a run, its row, and the sum of its files agree."""
     deliver_all_kinds(loaded)
     summary = loaded.etl(batch_size=batch_size)
     counts = asdict(summary.run.counts)
@@ -303,7 +307,7 @@ def test_files_of_a_run_add_up_to_its_row_and_its_summary(loaded: Sandbox, batch
 
 
 def test_every_record_read_is_accounted_for(loaded: Sandbox) -> None:
-    """Read = loaded + duplicates + rejected, for events and for songs, as counted by hand."""
+    """Read = loaded + duplicates + rejected, for events and for songs."""
     deliver_all_kinds(loaded)
     counts = loaded.etl().run.counts
     assert (counts.events_read, counts.events_rejected) == (17, 2)
@@ -324,7 +328,7 @@ def sum_of_sizes(warehouse: Sandbox) -> int:
 
 
 def test_rejected_records_are_as_many_as_were_counted(loaded: Sandbox) -> None:
-    """Each rejected record that a run counts stands in rejected_records, under that run."""
+    """A run adds as many rows to rejected_records as it counts rejected records."""
     deliver_all_kinds(loaded)
     summary = loaded.etl()
     counted = {"events": summary.run.counts.events_rejected, "songs": summary.run.counts.songs_rejected}
@@ -334,8 +338,8 @@ def test_rejected_records_are_as_many_as_were_counted(loaded: Sandbox) -> None:
     assert dict(kept) == counted
 
 
-def test_summary_tells_the_rows_that_the_tables_have(loaded: Sandbox) -> None:
-    """The rows of the summary are those in the warehouse."""
+def test_summary_counts_the_rows_of_the_tables(loaded: Sandbox) -> None:
+    """The row counts of the summary are those of the tables."""
     deliver_all_kinds(loaded)
     rows = loaded.etl().rows
     assert rows == {table: len(found) for table, found in everything(loaded).items()}

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.promises import deliveries
+from tests.promises.records import event
 from tests.support.killing import (
     Contents,
     arguments,
     contents,
     start,
 )
+from tests.support.postgres import Server
 from tests.support.sandbox import Sandbox
 
 from sparkify.pipeline import batch
 from sparkify.pipeline.progress import BATCH_SIZE
 from sparkify.staging import reader
 from sparkify.warehouse.connect import open_warehouse
+from sparkify.warehouse.install import count_rows, create_tables
 
 
 def test_two_runs_at_once_end_right(waiting: Sandbox, undisturbed: Contents) -> None:
@@ -85,3 +91,26 @@ def test_file_that_another_run_has_just_loaded_is_not_loaded_again(
     assert waiting.etl(batch_size=batch_size).run.counts.files == 0
     assert contents(waiting) == undisturbed
     assert waiting.failed_checks() == []
+
+
+def test_tables_are_created_by_several_at_once(postgres: Server) -> None:
+    """Several processes that drop and create tables wait for each other, and leave empty tables."""
+    with postgres.database() as url, ExitStack() as opened:
+        connections = [opened.enter_context(open_warehouse(url)) for _ in range(4)]
+        create_tables(connections[0])
+        with ThreadPoolExecutor(len(connections)) as threads:
+            for done in [threads.submit(create_tables, engine) for engine in connections]:
+                done.result()
+        assert not any(count_rows(connections[0]).values())
+
+
+def test_first_runs_of_several_at_once_do_not_collide(postgres: Server, tmp_path: Path) -> None:
+    """Of several first runs, one creates schema, tables and views, and all load their files."""
+    with postgres.database() as url:
+        runs = [Sandbox(url, tmp_path / str(number)) for number in range(6)]
+        for number, run in enumerate(runs):
+            (run.log_data / "1.json").write_text(event(sessionId=number))
+        with ThreadPoolExecutor(len(runs)) as threads:
+            for done in [threads.submit(run.etl) for run in runs]:
+                done.result()
+        assert runs[0].query("select count(*) from page_views") == [(len(runs),)]

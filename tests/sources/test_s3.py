@@ -1,4 +1,4 @@
-"""Sources in S3: what is listed, what is read, and that it is the same warehouse as from disk."""
+"""Sources in S3 give the same warehouse as files on disk."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LOGS, SONGS = "s3://bucket/log_data", "s3://bucket/song_data"
 
 @pytest.fixture
 def scratch(make_warehouse: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: ARG001
-    """Give the temporary files of a run a folder of the test's own: after the server's, which another user reads."""
+    """Keep the temporary files of runs in the folder of the test, once the servers have started."""
     folder = tmp_path / "scratch"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))
@@ -45,7 +45,7 @@ def scratch(make_warehouse: object, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def from_s3(s3: S3, make_warehouse: Warehouses) -> Sandbox:
-    """Make a warehouse that is filled from S3 by default, where there is one song."""
+    """Return a warehouse that is filled from S3 by default, where there is one song."""
     warehouse = make_warehouse()
     warehouse.log_data, warehouse.song_data = LOGS, SONGS  # type: ignore[assignment]
     s3.put(f"{SONGS}/song.json", song())
@@ -53,8 +53,8 @@ def from_s3(s3: S3, make_warehouse: Warehouses) -> Sandbox:
 
 
 def from_disk(rows: dict[str, list[Row]], folder: Path, url: str) -> dict[str, list[Row]]:
-    """Return the contents of a warehouse with the paths in a folder as if they had been in S3."""
-    moved = {"etl_files": 1, "rejected_records": 1}  # table → which column is the path
+    """Return the contents of a warehouse, with the paths in a folder replaced by those in S3."""
+    moved = {"etl_files": 1, "rejected_records": 1}  # table → column of the path
     return {
         table: sorted(
             (
@@ -68,11 +68,8 @@ def from_disk(rows: dict[str, list[Row]], folder: Path, url: str) -> dict[str, l
     }
 
 
-# The same warehouse
-
-
 def test_real_data_from_s3_is_the_warehouse_from_disk(s3: S3, real: Path, tmp_path: Path) -> None:
-    """The public sample with all of its 14,896 songs is the same, row for row, from S3 and from disk."""
+    """The public sample with its 14,896 songs gives the same rows from S3 and from disk."""
     folder = tmp_path / "data"
     for name, content in catalogue_records(real):
         path = folder.joinpath("song_data", *name[2:5], name)
@@ -98,7 +95,7 @@ def test_dirty_data_from_s3_is_the_warehouse_from_disk(
     scratch: Path,
     direct_size: int,
 ) -> None:
-    """Every kind of dirt, in objects held in memory and in copies on disk, gives the same rows and rejects."""
+    """Dirty objects give the same rows and rejected records, whether in memory or copied to disk."""
     monkeypatch.setattr(fast_path, "MIN_SIZE", direct_size)
     monkeypatch.setattr(cache, "MAX_IN_MEMORY", 20_000)
     monkeypatch.setattr(cache, "_GROUP_LIMITS", (50_000, 7))
@@ -113,7 +110,7 @@ def test_dirty_data_from_s3_is_the_warehouse_from_disk(
 
 
 def test_deliveries_to_s3_are_loaded_once_and_replaced(s3: S3, make_warehouse: Warehouses) -> None:
-    """A new object is loaded, one with a new ETag is loaded again and replaces, the others are left alone."""
+    """New objects are loaded, objects with a new ETag replace their records, and others are skipped."""
     disk, remote = make_warehouse(), make_warehouse()
     for deliver, expected in ((deliveries.first, 3), (deliveries.second, 4)):
         deliver(disk.log_data, disk.song_data)
@@ -125,7 +122,7 @@ def test_deliveries_to_s3_are_loaded_once_and_replaced(s3: S3, make_warehouse: W
 
 
 def test_rejected_record_names_its_object_and_line(s3: S3, from_s3: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is refused can be found, whether the object was held in memory or copied to disk, packed or plain."""
+    """A rejected record names its object and line, whether the object was in memory, on disk or compressed."""
     monkeypatch.setattr(cache, "MAX_IN_MEMORY", 1000)
     monkeypatch.setattr(fast_path, "MIN_SIZE", 1000)
     bad = joined(*GOOD["events"], BAD["missing comma"].record, *(" " * 50 for _ in range(30)))
@@ -139,11 +136,8 @@ def test_rejected_record_names_its_object_and_line(s3: S3, from_s3: Sandbox, mon
     assert from_s3.failed_checks() == []
 
 
-# What is listed
-
-
 def listed(root: str) -> list[str]:
-    """Return the paths of what is listed under a root."""
+    """Return the paths that are listed under a root."""
     return [file.path for file in listing.list_files("events", root)]
 
 
@@ -152,7 +146,7 @@ ODD += ["a;b#c$d&e=f,g:h@i!", "~", "a^b`c|d", "x.json/y", "level=paid/z"]
 
 
 def test_key_may_hold_any_printable_character(s3: S3, from_s3: Sandbox) -> None:
-    """Objects are read under whatever name, each once, and the ledger knows them by it."""
+    """Objects of any name are read once each, and the ledger names them."""
     for number, name in enumerate(ODD):
         s3.put(f"{LOGS}/{name}.json", play(itemInSession=number))
     assert from_s3.etl().run.counts.songplays == len(ODD)
@@ -162,7 +156,7 @@ def test_key_may_hold_any_printable_character(s3: S3, from_s3: Sandbox) -> None:
 
 @pytest.mark.parametrize("key", ["log_data//a.json", "log_data/../a.json", "log_data/tab\t.json"])
 def test_key_that_cannot_be_asked_for_is_named(s3: S3, key: str) -> None:
-    """The few keys that the client cannot ask for fail the listing by name."""
+    """The few keys that the client cannot request fail the listing by name."""
     s3.put(f"s3://bucket/{key}", play())
     with pytest.raises(SourceError) as caught:
         listed("s3://bucket/")
@@ -170,7 +164,7 @@ def test_key_that_cannot_be_asked_for_is_named(s3: S3, key: str) -> None:
 
 
 def test_prefix_is_a_folder(s3: S3) -> None:
-    """A prefix names the folder, with or without a slash, and never what only begins alike."""
+    """A prefix names a folder, with or without a slash, and not every key that begins with it."""
     for key in ("log_data/a.json", "log_data/b/c.json", "log_data2/a.json", "log_data.json", "other.json"):
         s3.put(f"s3://bucket/{key}", play())
     expected = [f"{LOGS}/a.json", f"{LOGS}/b/c.json"]
@@ -180,7 +174,7 @@ def test_prefix_is_a_folder(s3: S3) -> None:
 
 
 def test_hidden_and_other_objects_are_skipped(s3: S3) -> None:
-    """What is hidden under the prefix, has another ending or stands for a folder is not for loading."""
+    """Hidden objects, objects with another suffix and folder markers are skipped."""
     ours = ["B.JSON", "a.json", "c.json.gz", "e/f_.json", "g.json/h.json"]
     hidden = [".a.json", "_a.json", ".b/a.json", "e/_b/c/a.json", "e/.a.json.gz", "_SUCCESS", "a.jsonl", "a.txt"]
     for key in [*ours, *hidden]:
@@ -191,14 +185,14 @@ def test_hidden_and_other_objects_are_skipped(s3: S3) -> None:
 
 
 def test_version_is_the_etag(s3: S3) -> None:
-    """The ledger's version of an object is its ETag, whatever that is made of, without quotes."""
+    """The ledger's version of an object is its ETag without quotes."""
     s3.put(f"{LOGS}/a.json", play(), etag="0123456789abcdef0123456789abcdef-17")
     [file] = listing.list_files("events", LOGS)
     assert (file.version, file.size) == ("0123456789abcdef0123456789abcdef-17", len(play().encode()))
 
 
 def test_empty_object_is_loaded_as_nothing(s3: S3, from_s3: Sandbox) -> None:
-    """An object without bytes is no fault, and one that should be an archive is."""
+    """An empty object is loaded, and an empty .gz object is an error."""
     s3.put(f"{LOGS}/a.json", b"")
     assert from_s3.etl().run.counts.files == 2
     s3.put(f"{LOGS}/b.json.gz", b"")
@@ -206,8 +200,8 @@ def test_empty_object_is_loaded_as_nothing(s3: S3, from_s3: Sandbox) -> None:
         from_s3.etl()
 
 
-def test_folder_called_like_a_file_is_no_fault(s3: S3, from_s3: Sandbox) -> None:
-    """The empty key that stands for a folder is listed as a file if it is called so, and holds nothing."""
+def test_folder_named_like_a_file_holds_nothing(s3: S3, from_s3: Sandbox) -> None:
+    """A folder marker named like a file holds nothing, and the files in that folder are read."""
     s3.put(f"{LOGS}/a.json/", b"")
     s3.put(f"{LOGS}/a.json/b.json", play())
     from_s3.etl()
@@ -215,7 +209,7 @@ def test_folder_called_like_a_file_is_no_fault(s3: S3, from_s3: Sandbox) -> None
 
 
 def test_listing_that_breaks_off_goes_on_where_it_was(s3: S3) -> None:
-    """Of a listing whose second page is cut once, every key is listed once."""
+    """A listing whose second page breaks off lists every key once."""
     for number in range(2500):
         s3.put(f"{LOGS}/{number:04}.json", b"")
     s3.when("ListObjectsV2", None, lambda: s3.truncate("ListObjectsV2", times=1))
@@ -224,14 +218,14 @@ def test_listing_that_breaks_off_goes_on_where_it_was(s3: S3) -> None:
 
 
 def test_hundred_thousand_keys_are_listed_in_bounded_memory(s3: S3) -> None:
-    """What listing holds beyond its result is a page or two."""
+    """Beyond its result, a listing holds a page or two in memory."""
     bucket = s3.add_bucket("bucket")
     s3.put(f"{LOGS}/000000.json", b"{}")
     found = bucket.objects["log_data/000000.json"]
     bucket.objects |= {f"log_data/{number:06}.json": found for number in range(100_000)}
     bucket.order = None
     bucket.keys()
-    listed("s3://bucket/log_data/000000.json")  # everything is loaded
+    listed("s3://bucket/log_data/000000.json")  # Load every module before memory is measured.
     tracemalloc.start()
     try:
         files = listing.list_files("events", LOGS)
@@ -242,11 +236,8 @@ def test_hundred_thousand_keys_are_listed_in_bounded_memory(s3: S3) -> None:
     assert peak - held < 8 << 20
 
 
-# What is read
-
-
-def test_objects_are_given_in_order_within_a_window(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Objects come in the order asked for, and no more of them are fetched than fit the window."""
+def test_objects_come_in_order_within_a_window(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Objects come in the order requested, and no more are fetched ahead than fit the window."""
     monkeypatch.setattr(cache, "_GROUP_LIMITS", (100, 3))
     monkeypatch.setattr(cache, "_GROUPS_AHEAD", 2)
     for number in range(40):
@@ -261,8 +252,8 @@ def test_objects_are_given_in_order_within_a_window(s3: S3, tmp_path: Path, monk
     assert len(s3.asked("GetObject")) == 40
 
 
-def test_copy_goes_when_it_has_been_read(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is copied to disk is removed as soon as it has been read."""
+def test_copy_is_deleted_when_it_has_been_read(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy on disk is deleted as soon as it has been read."""
     monkeypatch.setattr(cache, "MAX_IN_MEMORY", 5)
     for number in range(4):
         s3.put(f"{LOGS}/{number}.json", f"{number:010}")
@@ -275,8 +266,8 @@ def test_copy_goes_when_it_has_been_read(s3: S3, tmp_path: Path, monkeypatch: py
     assert list((tmp_path / "copies").iterdir()) == []
 
 
-def test_failed_run_leaves_nothing_under_way(s3: S3, from_s3: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that fails gives up what it was fetching ahead, however the network stalls there."""
+def test_failed_run_cancels_its_downloads(s3: S3, from_s3: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that fails cancels its downloads, even if the network stalls."""
     monkeypatch.setattr(cache, "_GROUP_LIMITS", (1 << 20, 1))
     for name in "abc":
         s3.put(f"{LOGS}/{name}.json", play())
@@ -288,7 +279,7 @@ def test_failed_run_leaves_nothing_under_way(s3: S3, from_s3: Sandbox, monkeypat
 
 
 def test_every_read_names_the_version_that_was_listed(s3: S3, from_s3: Sandbox) -> None:
-    """Each object is asked for once, on condition that it is what was listed."""
+    """Each object is requested once, on condition that its ETag is the listed one."""
     etag = s3.put(f"{LOGS}/a.json", play())
     from_s3.etl()
     [request] = [request for request in s3.requests if request.key == "log_data/a.json"]
@@ -299,7 +290,7 @@ def test_every_read_names_the_version_that_was_listed(s3: S3, from_s3: Sandbox) 
 def test_object_that_changes_after_it_was_listed_waits(
     s3: S3, from_s3: Sandbox, monkeypatch: pytest.MonkeyPatch, direct_size: int
 ) -> None:
-    """What changed meanwhile is left out with a notice, and loaded by the next run; the others are loaded."""
+    """An object that changed since it was listed is left to the next run, and the others are loaded."""
     monkeypatch.setattr(fast_path, "MIN_SIZE", direct_size)
     monkeypatch.setattr(cache, "MAX_IN_MEMORY", direct_size)
     for name, text in zip(("a", "b"), GOOD["events"], strict=True):
@@ -318,7 +309,7 @@ def test_object_that_changes_after_it_was_listed_waits(
 def test_object_that_goes_after_it_was_listed_fails_the_run(
     s3: S3, from_s3: Sandbox, monkeypatch: pytest.MonkeyPatch, direct_size: int
 ) -> None:
-    """An object that is gone is named and nothing is changed, unless bad files are to be skipped."""
+    """An object deleted since it was listed fails the run by name, or is skipped on request."""
     monkeypatch.setattr(fast_path, "MIN_SIZE", direct_size)
     for skip_bad_files in (False, True):
         for name, text in zip(("a", "b"), GOOD["events"], strict=True):
@@ -336,8 +327,6 @@ def test_object_that_goes_after_it_was_listed_fails_the_run(
             assert not any(from_s3.contents().values())
 
 
-# However it ends
-
 RUN = "import sys; from sparkify.cli.main import main; sys.exit(main(sys.argv[1:]))"
 
 
@@ -348,7 +337,7 @@ def start(warehouse: Sandbox) -> subprocess.Popen[str]:
 
 
 def wait_until(happened: Callable[[], object]) -> None:
-    """Wait until something has happened, for a minute at most."""
+    """Wait until a condition holds, for a minute at most."""
     end = time.monotonic() + 60
     while not happened():
         assert time.monotonic() < end
@@ -360,7 +349,7 @@ def wait_until(happened: Callable[[], object]) -> None:
 def test_stopped_run_leaves_nothing_for_long(
     s3: S3, from_s3: Sandbox, scratch: Path, how: signal.Signals, size: int, stalled: str
 ) -> None:
-    """Ctrl-C ends a run that waits for a stalled network, and clears up; after a kill, the next run does."""
+    """Ctrl-C ends a run that waits for a stalled network and deletes its files; after a kill, the next run does."""
     s3.put(f"{LOGS}/a.json", play())
     s3.put(f"{LOGS}/b.json", play(itemInSession=1) + " " * size)
     s3.put(f"{SONGS}/b.json", song())
@@ -382,7 +371,7 @@ def test_stopped_run_leaves_nothing_for_long(
 
 @pytest.mark.usefixtures("from_s3")
 def test_run_without_s3_loads_no_client(tmp_path: Path) -> None:
-    """Files on disk are loaded without boto3, obstore or an event loop's thread."""
+    """A run over files on disk loads neither boto3 nor obstore."""
     program = (
         "import sys; from sparkify.cli.main import main; code = main(sys.argv[1:]);"
         " print(code, sorted({'boto3', 'botocore', 'obstore', 'sparkify.fetch'} & sys.modules.keys()))"
@@ -397,7 +386,7 @@ def test_run_without_s3_loads_no_client(tmp_path: Path) -> None:
 
 
 def test_dry_run_and_status_list_s3(s3: S3, from_s3: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """What waits in S3 is told without loading it."""
+    """A dry run and `sparkify status` list pending objects without loading them."""
     s3.put(f"{LOGS}/a.json", play())
     from_s3.etl()
     s3.put(f"{LOGS}/b.json", play(itemInSession=1))

@@ -36,7 +36,7 @@ def test_list_of_tables_says_what_each_has_a_row_for() -> None:
     """Under "one row per" stands a noun, for what has one row alone too."""
     rows = {entry.name: entry.row for entry in dictionary.entries()}
     assert rows["songplays"] == "NextSong event"
-    assert rows["freshness"].startswith("warehouse: from when to when")
+    assert rows["freshness"].startswith("warehouse: the period of its events")
     assert [name for name, row in rows.items() if row.lower().startswith("one ")] == []
 
 
@@ -57,7 +57,7 @@ def test_staging_is_described_where_it_lasts(postgres: Server, tmp_path: Path) -
         warehouse = Sandbox(url, tmp_path / "warehouse")
         deliver(warehouse)
         found = comments(warehouse)
-    assert found["staging_events", "firstname"] == "Given name."
+    assert found["staging_events", "firstname"] == "The given name of the user; null if logged out."
     assert {text for (table, _), text in found.items() if table.startswith("staging_")} >= {
         text for (table, _), text in dictionary.texts().items() if table.startswith("staging_")
     }
@@ -96,7 +96,7 @@ def test_describe_lists_tables_and_tells_one(capsys: pytest.CaptureFixture[str])
     assert main(["describe", "Sessions"]) == 0
     told = capsys.readouterr().out
     assert "One row per session of a user." in told
-    assert "Songs played." in told
+    assert "The number of plays." in told
     assert main(["describe", "sessions", "--json"]) == 0
     [entry] = json.loads(capsys.readouterr().out)
     assert [column["name"] for column in entry["columns"]][:2] == ["session_id", "user_id"]

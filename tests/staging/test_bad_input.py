@@ -1,4 +1,4 @@
-"""Bad records: what is good beside them is loaded, and they are kept, with their place, reason and text."""
+"""Promise 2: a bad record is kept with its place, reason and text, and the good records around it are loaded."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.promises.records import (
     NESTED,
     NOT_JSON,
     NOT_OBJECT,
+    event,
     folder,
     joined,
     keys,
@@ -25,15 +26,15 @@ from tests.promises.records import (
 )
 from tests.support.sandbox import Row, Sandbox
 
+from sparkify.cli.main import main
 from sparkify.sources.listing import Kind
-from sparkify.staging import fast_path
 from sparkify.staging.contract import CONTRACTS, Required, Type
 
 REJECTED = "select source, file, line, reason, record from rejected_records order by file, line"
 
 
-def refused(warehouse: Sandbox, kind: Kind, *pieces: str | bytes) -> list[Row]:
-    """Load pieces, one a line between two good records; return line, reason and text of each one refused."""
+def rejected_beside_good_ones(warehouse: Sandbox, kind: Kind, *pieces: str | bytes) -> list[Row]:
+    """Load pieces, one a line between two good records; return line, reason and text of each rejected one."""
     path = folder(warehouse, kind) / "some.json"
     first, last = GOOD[kind]
     path.write_bytes(joined(first, *pieces, last))
@@ -46,7 +47,7 @@ def refused(warehouse: Sandbox, kind: Kind, *pieces: str | bytes) -> list[Row]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_bad_record_is_kept_with_its_place_reason_and_text(warehouse: Sandbox, kind: Kind) -> None:
-    """Each bad record stands in the quarantine, and costs none of the good ones around it in its file."""
+    """Each kind of bad record is quarantined, and the good records around it in its file are loaded."""
     bad = {name: case for name, case in BAD.items() if case.kind == kind}
     for number, (name, case) in enumerate(bad.items(), start=100):
         around = [play(sessionId=number, itemInSession=item) for item in (1, 2)]
@@ -63,14 +64,14 @@ def test_bad_record_is_kept_with_its_place_reason_and_text(warehouse: Sandbox, k
     assert loaded(warehouse, kind) == sorted(good)
 
 
-def test_what_no_text_can_hold_is_kept_as_an_escape(warehouse: Sandbox) -> None:
-    """NUL and bytes that are not UTF-8 are written out in the kept text."""
-    assert refused(warehouse, "events", b"a\0b\xffc\xc3\xa9") == [(2, NOT_OBJECT, r"a\x00b\xffcé")]
+def test_bytes_that_no_text_holds_are_kept_as_escapes(warehouse: Sandbox) -> None:
+    """NUL and bytes that are not UTF-8 are kept as escapes."""
+    assert rejected_beside_good_ones(warehouse, "events", b"a\0b\xffc\xc3\xa9") == [(2, NOT_OBJECT, r"a\x00b\xffcé")]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_required_key_that_is_absent_null_or_empty_is_named(warehouse: Sandbox, kind: Kind) -> None:
-    """Each required key is missed, in whatever way it is missing."""
+    """A required key that is absent, null or empty rejects the record, and the reason names it."""
     missing = {Required.ALWAYS: "missing", Required.IN_PLAYS: "missing in a play"}
     bad = [
         (record(kind, **{field.name: value}), f"{field.name}: {missing[field.required]}")
@@ -79,20 +80,20 @@ def test_required_key_that_is_absent_null_or_empty_is_named(warehouse: Sandbox, 
         for value in (ABSENT, None, "")
     ]
     assert len(bad) == 3 * {"events": 7, "songs": 2}[kind]
-    found = refused(warehouse, kind, *(text for text, _ in bad))
+    found = rejected_beside_good_ones(warehouse, kind, *(text for text, _ in bad))
     assert found == [(line, reason, text) for line, (text, reason) in enumerate(bad, start=2)]
 
 
 def test_page_view_needs_no_user_song_or_artist(warehouse: Sandbox) -> None:
-    """What only a play must say may be missing in any other event."""
+    """The keys that only a play needs may be missing in any other event."""
     view = play(page="Home", userId="", song=None, artist=ABSENT)
-    assert refused(warehouse, "events", view) == []
+    assert rejected_beside_good_ones(warehouse, "events", view) == []
     assert loaded(warehouse, "events") == ["1541105830796-38-0-", *keys("events", 1, 2)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_text_is_no_object_list_or_truth_value(warehouse: Sandbox, kind: Kind) -> None:
-    """Each text column refuses what is not text, and takes the text that looks the same."""
+def test_object_list_or_boolean_is_not_text(warehouse: Sandbox, kind: Kind) -> None:
+    """A text column rejects objects, lists and booleans, but not text that looks like them."""
     columns = [field.name for field in CONTRACTS[kind].fields if field.type is Type.TEXT]
     bad = [
         (record(kind, **{name: value}), f"{name}: {NESTED}")
@@ -100,29 +101,34 @@ def test_text_is_no_object_list_or_truth_value(warehouse: Sandbox, kind: Kind) -
         for value in ({"text": "Intro"}, ["Intro"], [], True, False)
     ]
     alike = record(kind, **{"artist" if kind == "events" else "title": '["Intro"]'})
-    found = refused(warehouse, kind, *(text for text, _ in bad), alike)
+    found = rejected_beside_good_ones(warehouse, kind, *(text for text, _ in bad), alike)
     assert found == [(line, reason, text) for line, (text, reason) in enumerate(bad, start=2)]
     assert loaded(warehouse, kind) == keys(kind, 0, 1, 2)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_text_longer_than_its_column_is_refused(warehouse: Sandbox, kind: Kind) -> None:
-    """One byte more than a column takes, and the record is refused, not cut."""
+def test_text_longer_than_its_column_is_rejected(warehouse: Sandbox, kind: Kind) -> None:
+    """Text one byte longer than its column is rejected, not truncated."""
     columns = [(field.name, field.width) for field in CONTRACTS[kind].fields if field.type is Type.TEXT]
     bad = [(record(kind, **{name: "x" * (width + 1)}), f"{name}: longer than {width} bytes") for name, width in columns]
-    found = refused(warehouse, kind, *(text for text, _ in bad))
+    found = rejected_beside_good_ones(warehouse, kind, *(text for text, _ in bad))
     assert found == [(line, reason, text) for line, (text, reason) in enumerate(bad, start=2)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_text_as_long_as_its_column_is_taken(warehouse: Sandbox, kind: Kind) -> None:
+def test_text_as_long_as_its_column_is_loaded(warehouse: Sandbox, kind: Kind) -> None:
     """Text of exactly a column's width is loaded, in every column at once."""
     widest = {field.name: "x" * field.width for field in CONTRACTS[kind].fields if field.type is Type.TEXT}
-    assert refused(warehouse, kind, record(kind, **widest | ({"level": "paid"} if kind == "events" else {}))) == []
+    assert (
+        rejected_beside_good_ones(
+            warehouse, kind, record(kind, **widest | ({"level": "paid"} if kind == "events" else {}))
+        )
+        == []
+    )
 
 
 def test_width_is_counted_in_bytes_after_the_repair(warehouse: Sandbox) -> None:
-    """What counts is how long a text is in UTF-8 when it has been repaired."""
+    """The width of a text is its bytes of UTF-8 after the repair."""
     taken = {
         "512 bytes in 256 characters": "é" * 256,
         "170 quotes that grow to 510 bytes": "\x19" * 170,
@@ -134,34 +140,33 @@ def test_width_is_counted_in_bytes_after_the_repair(warehouse: Sandbox) -> None:
         "1028 mangled bytes that shrink to 514": misread("é" * 257),
     }
     records = {name: play(song=text, itemInSession=len(name), userAgent=name) for name, text in (taken | long).items()}
-    assert refused(warehouse, "events", *records.values()) == [
+    assert rejected_beside_good_ones(warehouse, "events", *records.values()) == [
         (line, "song: longer than 512 bytes", records[name]) for line, name in enumerate(long, start=5)
     ]
     agents = {agent for (agent,) in warehouse.query("select user_agent from songplays where user_agent is not null")}
     assert agents == set(taken)
 
 
-def test_line_of_20_megabytes_is_refused_and_kept_whole(warehouse: Sandbox) -> None:
-    """A record that no engine takes is kept as long as it is; on Redshift, as far as a column goes."""
+def test_line_of_20_megabytes_is_rejected_and_kept_whole(warehouse: Sandbox) -> None:
+    """A record of 20 MB is rejected and kept whole, on Redshift as far as its column allows."""
     long = play(song="la " * 6_666_667)
-    assert refused(warehouse, "events", long) == [(2, "longer than 4194304 bytes", warehouse.quarantined(long))]
+    assert rejected_beside_good_ones(warehouse, "events", long) == [
+        (2, "longer than 4194304 bytes", warehouse.quarantined(long))
+    ]
 
 
-@pytest.mark.parametrize("direct_size", [0, 1 << 40])
-def test_record_as_long_as_a_record_may_be_is_taken(
-    warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch, direct_size: int
-) -> None:
-    """4 MiB are a record, one byte more is none."""
-    monkeypatch.setattr(fast_path, "MIN_SIZE", direct_size)
+@pytest.mark.usefixtures("either_path")
+def test_record_of_4_mib_is_loaded(warehouse: Sandbox) -> None:
+    """A record of 4 MiB is loaded, and one of a byte more is rejected."""
     room = 4 * 1024 * 1024 - len(play(extra="").encode())
     longer = play(itemInSession=3, extra="x" * (room + 1))
-    found = refused(warehouse, "events", play(extra="x" * room), longer)
+    found = rejected_beside_good_ones(warehouse, "events", play(extra="x" * room), longer)
     assert found == [(3, "longer than 4194304 bytes", warehouse.quarantined(longer))]
     assert loaded(warehouse, "events") == keys("events", 0, 1, 2)
 
 
 def test_truncated_last_line_costs_that_line(warehouse: Sandbox) -> None:
-    """A log that breaks off in the middle of a record is loaded up to there."""
+    """A log that ends in the middle of a record is loaded up to there."""
     (warehouse.log_data / "some.json").write_bytes(joined(*GOOD["events"], play()[:60]))
     warehouse.etl()
     assert [row[2:] for row in warehouse.query(REJECTED)] == [(3, NOT_JSON, play()[:60])]
@@ -170,8 +175,8 @@ def test_truncated_last_line_costs_that_line(warehouse: Sandbox) -> None:
 
 @pytest.mark.parametrize("indent", [None, 2])
 @pytest.mark.parametrize("kind", KINDS)
-def test_file_that_is_one_array_is_refused_as_one(warehouse: Sandbox, kind: Kind, indent: int | None) -> None:
-    """A JSON array is no record, whatever it holds."""
+def test_file_that_is_one_array_is_one_rejected_record(warehouse: Sandbox, kind: Kind, indent: int | None) -> None:
+    """A JSON array is rejected as one record, whatever it holds."""
     array = json.dumps([json.loads(text) for text in GOOD[kind]], indent=indent)
     (folder(warehouse, kind) / "array.json").write_text(array)
     (folder(warehouse, kind) / "other.json").write_text(record(kind))
@@ -180,31 +185,35 @@ def test_file_that_is_one_array_is_refused_as_one(warehouse: Sandbox, kind: Kind
     assert loaded(warehouse, kind) == keys(kind, 0)
 
 
-def test_garbage_behind_a_record_costs_the_garbage_alone(warehouse: Sandbox) -> None:
-    """A record is loaded though its line goes on with something else."""
+def test_garbage_after_a_record_costs_only_the_garbage(warehouse: Sandbox) -> None:
+    """A record is loaded even if its line goes on with something else."""
     garbage = {" xx": "xx", ",": ",", "\0": r"\x00", " 42": "42", " {": "{"}
-    found = refused(warehouse, "events", *(play(itemInSession=item) + rest for item, rest in enumerate(garbage, 3)))
+    found = rejected_beside_good_ones(
+        warehouse, "events", *(play(itemInSession=item) + rest for item, rest in enumerate(garbage, 3))
+    )
     reasons = [NOT_JSON if text == "{" else NOT_OBJECT for text in garbage.values()]
     assert found == list(zip(range(2, 7), reasons, garbage.values(), strict=True))
     assert loaded(warehouse, "events") == keys("events", *range(1, 8))
 
 
-def test_text_over_several_lines_is_kept_as_it_stands(warehouse: Sandbox) -> None:
-    """A pretty-printed record that breaks the contract is kept with its lines."""
+def test_record_over_several_lines_is_kept_unchanged(warehouse: Sandbox) -> None:
+    """A pretty-printed record that breaks the contract is kept with its line breaks."""
     pretty = json.dumps(json.loads(play(sessionId=2.7)), indent=2)
-    assert refused(warehouse, "events", pretty) == [(2, "sessionId: not a whole number", pretty)]
+    assert rejected_beside_good_ones(warehouse, "events", pretty) == [(2, "sessionId: not a whole number", pretty)]
 
 
-def test_line_counts_what_stands_before_it(warehouse: Sandbox) -> None:
-    """The line of a bad record is right behind blank lines, pretty-printed records and several records on one line."""
+def test_line_number_counts_every_line_before_it(warehouse: Sandbox) -> None:
+    """The line of a bad record counts blank lines, pretty-printed records and several records on one line."""
     pretty = json.dumps(json.loads(play()), indent=2)
-    found = refused(warehouse, "events", "", "42\r", pretty, "43", play() + play() + " 44", " \t", "45")
+    found = rejected_beside_good_ones(
+        warehouse, "events", "", "42\r", pretty, "43", play() + play() + " 44", " \t", "45"
+    )
     lines = 3, 4 + pretty.count("\n") + 1, 5 + pretty.count("\n") + 1, 7 + pretty.count("\n") + 1
     assert [(line, text) for line, _, text in found] == list(zip(lines, ("42", "43", "44", "45"), strict=True))
 
 
 def test_rejected_file_is_named_by_its_absolute_path(warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever reads the quarantine finds the file, wherever the run was started."""
+    """The quarantine names a file by its absolute path, wherever the run was started."""
     (warehouse.log_data / "some.json").write_text("42")
     monkeypatch.chdir(warehouse.log_data.parent)
     warehouse.etl(log_data="log_data", song_data="song_data")
@@ -212,7 +221,7 @@ def test_rejected_file_is_named_by_its_absolute_path(warehouse: Sandbox, monkeyp
 
 
 def test_correcting_a_file_replaces_its_rejections(warehouse: Sandbox) -> None:
-    """A record that is mended and loaded leaves the quarantine; what is still bad, and other files, stay in it."""
+    """A corrected record leaves the quarantine, and records that are still bad stay in it."""
     some, other = warehouse.log_data / "some.json", warehouse.log_data / "other.json"
     some.write_bytes(joined("42", play()[:-1], GOOD["events"][0]))
     other.write_text("43")
@@ -224,3 +233,14 @@ def test_correcting_a_file_replaces_its_rejections(warehouse: Sandbox) -> None:
         (str(some), 2, NOT_OBJECT, "44"),
     ]
     assert loaded(warehouse, "events") == keys("events", 0, 1)
+
+
+def test_key_with_a_lone_surrogate_rejects_its_record(
+    warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A key with a lone surrogate rejects its record on the fast path too, and the summary can be printed."""
+    monkeypatch.setattr("sparkify.staging.fast_path.MIN_SIZE", 0)
+    (warehouse.log_data / "a.json").write_text(event() + '{"\\ud800": 1}\n')
+    words = ["--log-data", str(warehouse.log_data), "--song-data", str(warehouse.song_data)]
+    assert main(["etl", *words, "--warehouse", warehouse.url, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["events"]["rejected"] == 1

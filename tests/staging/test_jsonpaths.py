@@ -1,4 +1,4 @@
-"""[S3] LOG_JSONPATH: logs whose keys are not called as usual."""
+"""[S3] LOG_JSONPATH names where the fields are in logs with other keys."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Etl = Callable[..., dict[str, Any]]
 
 
 def paths(**other: str) -> str:
-    """Return a JSONPaths file in dots: the usual names, but for some."""
+    """Return a JSONPaths file in dot notation: the usual names, except some."""
     return json.dumps({"jsonpaths": [other.get(name, f"$.{name}") for name in NAMES]})
 
 
 @pytest.fixture
 def etl(warehouse: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Etl:
-    """Give a run over the warehouse's folders with a JSONPaths file; it returns the summary."""
+    """Return a run over the warehouse's folders with a JSONPaths file, which returns the summary."""
     monkeypatch.chdir(tmp_path)
 
     def run(content: str, where: str = "") -> dict[str, Any]:
@@ -52,7 +52,7 @@ def facts(warehouse: Sandbox) -> list[Row]:
 
 
 def nested(**changes: object) -> str:
-    """Return a play whose user is an object and whose track is a list, under names with odd characters."""
+    """Return a play whose user is an object and whose track is a list, under keys with odd characters."""
     record: dict[str, Any] = {**PLAY, **changes}
     user = {"id": record.pop("userId"), "tier.now": record.pop("level")}
     track = [record.pop("song"), {"by": record.pop("artist")}, record.pop("length")]
@@ -68,12 +68,9 @@ NESTED = {
 }
 
 
-@pytest.mark.parametrize("direct_size", [0, 1 << 40])
-def test_fields_are_read_from_their_paths(
-    warehouse: Sandbox, etl: Etl, monkeypatch: pytest.MonkeyPatch, direct_size: int
-) -> None:
-    """Objects and lists are followed to the values; what no path uses is named, and the star is the usual one."""
-    monkeypatch.setattr(fast_path, "MIN_SIZE", direct_size)
+@pytest.mark.usefixtures("either_path")
+def test_fields_are_read_from_their_paths(warehouse: Sandbox, etl: Etl) -> None:
+    """Paths lead through objects and lists to the usual rows, and unused keys are named."""
     (warehouse.log_data / "usual.json").write_text(play())
     etl(paths())
     usual = facts(warehouse)
@@ -93,7 +90,7 @@ def test_fields_are_read_from_their_paths(
 
 
 def test_names_match_exactly(warehouse: Sandbox, etl: Etl) -> None:
-    """With paths, another case is another name, as COPY has it."""
+    """With paths, a key must match in case, as for Redshift's COPY."""
     plays = [play(userAgent=ABSENT, itemInSession=item) for item in (0, 1)]
     (warehouse.log_data / "a.json").write_bytes(joined(plays[0], plays[1].replace("userId", "userID")))
     counts = etl(paths(userAgent="$.agent"))
@@ -102,7 +99,7 @@ def test_names_match_exactly(warehouse: Sandbox, etl: Etl) -> None:
 
 
 def test_contract_holds_at_the_paths(warehouse: Sandbox, etl: Etl) -> None:
-    """What a path leads to is judged like any value: objects where text is due, and keys given twice, are refused."""
+    """Values at paths must keep the contract like any others."""
     odd = [play(at={"user": {"id": 8}}, itemInSession=0), play(at={"user": "8"}, itemInSession=1)]
     odd += [play(at=None, itemInSession=2), play(at={"user": "8"}, itemInSession=3)[:-1] + ', "at": 1}', "{"]
     (warehouse.log_data / "a.json").write_bytes(joined(*odd))
@@ -119,7 +116,7 @@ def test_contract_holds_at_the_paths(warehouse: Sandbox, etl: Etl) -> None:
 def test_file_of_the_original_changes_nothing(
     warehouse: Sandbox, etl: Etl, real: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The original's file names every column as usual: large logs are still read as they stand."""
+    """The original design's file names the usual keys, so logs are still read on the fast path."""
     monkeypatch.setattr(fast_path, "MIN_SIZE", 0)
     monkeypatch.setattr(exact_path, "read", None)
     (warehouse.log_data / "a.json").write_text(play())
@@ -127,8 +124,8 @@ def test_file_of_the_original_changes_nothing(
     assert loaded(warehouse, "events") == keys("events", 0)
 
 
-def test_file_may_lie_in_s3(s3: S3, warehouse: Sandbox, etl: Etl) -> None:
-    """A JSONPaths file in S3 serves as one on disk."""
+def test_file_may_be_in_s3(s3: S3, warehouse: Sandbox, etl: Etl) -> None:
+    """A JSONPaths file may be in S3."""
     s3.put("s3://bucket/paths.json", paths(userId="$.user"))
     (warehouse.log_data / "a.json").write_text(play().replace("userId", "user"))
     etl("", "s3://bucket/paths.json")
@@ -138,7 +135,7 @@ def test_file_may_lie_in_s3(s3: S3, warehouse: Sandbox, etl: Etl) -> None:
 LAST = f"paths for the {len(NAMES)} columns of staging_events (artist to userId)"
 MENDED = "Correct the file, or leave [S3] LOG_JSONPATH empty."
 NO_PATH = "is not a path to one value, like $.user.id or $['user']['id']."
-REFUSED = {
+INVALID = {
     "not JSON": ("{", f"the file is not valid JSON. {MENDED}"),
     "another key": ('{"paths": []}', f'the file is not an object with one list, "jsonpaths". {MENDED}'),
     "no list": ('{"jsonpaths": "$.a"}', f'the file is not an object with one list, "jsonpaths". {MENDED}'),
@@ -161,18 +158,18 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("content", "message"), [pytest.param(*case, id=why) for why, case in REFUSED.items()])
-def test_paths_that_redshift_would_not_take_are_refused(content: str, message: str) -> None:
-    """Whatever is no list of 18 paths to one value each is wrong usage, told by its number."""
+@pytest.mark.parametrize(("content", "message"), [pytest.param(*case, id=why) for why, case in INVALID.items()])
+def test_paths_that_redshift_would_not_accept_are_wrong_usage(content: str, message: str) -> None:
+    """Anything but a list of 18 paths to one value each is wrong usage, and the message has the path's number."""
     with pytest.raises(ConfigError) as caught:
         jsonpaths.parse(content.encode(), "paths.json")
     assert str(caught.value) == f"paths.json: {message}"
 
 
-def test_wrong_paths_are_told_before_anything_is_done(
+def test_wrong_paths_fail_before_anything_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A run with paths that cannot be used makes no warehouse, and ends as wrong usage does."""
+    """A run with wrong paths ends as wrong usage, and creates no warehouse."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SPARKIFY_S3_LOG_JSONPATH", "nowhere.json")
     assert main(["etl", "--log-data", ".", "--song-data", "."]) == 2
@@ -186,7 +183,7 @@ STEPS = st.lists(st.text(st.sampled_from("abZé_- $~/"), min_size=1, max_size=4)
 
 @given(STEPS)
 def test_both_notations_lead_the_same_way(steps: list[str | int]) -> None:
-    """A path in dots and the same in brackets are one."""
+    """A path means the same in dots and in brackets."""
     steps = ["a", *steps]
     dots = "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
     brackets = "$" + "".join(f"[{step}]" if isinstance(step, int) else f"['{step}']" for step in steps)

@@ -1,4 +1,4 @@
-"""A server that goes away: whatever moment it chooses, the warehouse is in one of two right states."""
+"""Promise 3: a server that goes away at any moment leaves the warehouse before or after a batch."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from sparkify.warehouse.base import Warehouse
 
 
 class Relay:
-    """A loopback relay to a server that hangs up once, when a client says COMMIT: before or after passing it on."""
+    """A loopback relay to a server that hangs up once, before or after it passes a COMMIT on."""
 
     def __init__(self, host: str, port: int, moment: Cut, commit: int) -> None:
         self._target = (host, port)
         self._moment: Cut | None = moment
-        self._commit = commit  # at which of them, counted from 1
+        self._commit = commit  # the number of the COMMIT, counted from 1
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -47,17 +47,17 @@ class Relay:
             while True:
                 ready, _, _ = select.select([client, server], [], [])
                 if client in ready:
-                    said = client.recv(1 << 16)
-                    if not said:
+                    message = client.recv(1 << 16)
+                    if not message:
                         return
-                    self._commit -= b"commit\0" in said  # as a statement; a path may hold the word
+                    self._commit -= b"commit\0" in message  # The zero ends a statement; a path may hold the word.
                     if self._moment and not self._commit:
                         moment, self._moment = self._moment, None
                         if moment is Cut.AFTER:
-                            server.sendall(said)
-                            server.recv(1 << 16)  # the answer, which the client will never see
+                            server.sendall(message)
+                            server.recv(1 << 16)  # The client never sees this answer.
                         return
-                    server.sendall(said)
+                    server.sendall(message)
                 if server in ready:
                     answer = server.recv(1 << 16)
                     if not answer:
@@ -69,11 +69,11 @@ class Relay:
 def losing_commit(
     request: pytest.FixtureRequest, delivered: Sandbox, tmp_path: Path
 ) -> Iterator[Callable[..., Sandbox]]:
-    """Return a function that gives a way to the warehouse on which a commit is lost: before or after it."""
+    """Return a function that returns the warehouse behind a connection on which a COMMIT is lost."""
     relays: list[Relay] = []
 
     def make(moment: Cut, commit: int = 1) -> Sandbox:
-        if delivered.url.startswith("redshift:"):  # whose stand-in is a relay itself
+        if delivered.url.startswith("redshift:"):  # The stand-in is itself a relay.
             standin: Standin = request.getfixturevalue("redshift")
             standin.faults.cut_at_commit(moment)
             return delivered
@@ -93,10 +93,8 @@ on_servers = pytest.mark.parametrize("make_warehouse", ["postgresql", "redshift"
 
 
 @on_servers
-def test_commit_that_never_arrived_is_told_and_made_up_for(
-    delivered: Sandbox, losing_commit: Callable[..., Sandbox]
-) -> None:
-    """The run fails and nothing is published; the next one loads all of it."""
+def test_commit_that_never_arrived_fails_the_run(delivered: Sandbox, losing_commit: Callable[..., Sandbox]) -> None:
+    """A run whose COMMIT never arrived fails and publishes nothing, and the next run loads all of it."""
     with pytest.raises(CommitUnknown, match="run again"):
         losing_commit(Cut.BEFORE).etl()
     assert delivered.query("select count(*) from songplays") == [(0,)]
@@ -109,7 +107,7 @@ def test_commit_that_never_arrived_is_told_and_made_up_for(
 def test_commit_of_a_later_batch_is_not_taken_for_an_earlier_one(
     delivered: Sandbox, losing_commit: Callable[..., Sandbox]
 ) -> None:
-    """A run of which the ledger has the first batch, and not the second, fails; the next one loads the others."""
+    """A run that lost the COMMIT of its second batch fails, and the next run loads the rest."""
     with pytest.raises(CommitUnknown, match="run again"):
         losing_commit(Cut.BEFORE, 2).etl(batch_size=1)
     assert delivered.query("select files from etl_runs") == [(1,)]
@@ -121,10 +119,10 @@ def test_commit_of_a_later_batch_is_not_taken_for_an_earlier_one(
 def test_commit_whose_answer_was_lost_is_found_in_the_ledger(
     delivered: Sandbox, losing_commit: Callable[..., Sandbox]
 ) -> None:
-    """The run asks the ledger, finds its batch published, and ends well; the next one finds nothing to do."""
+    """A run that lost the answer to its COMMIT finds its batch in the ledger, and succeeds."""
     through = losing_commit(Cut.AFTER)
     loaded = through.etl().run.counts
-    assert any("The ledger shows that the batch was published" in line for line in through.narration)
+    assert any("The ledger shows that the batch is published" in line for line in through.narration)
     assert delivered.query("select count(*) from songplays") == [(loaded.songplays,)]
     assert delivered.etl().run.counts.files == 0
 
@@ -132,7 +130,7 @@ def test_commit_whose_answer_was_lost_is_found_in_the_ledger(
 def test_connection_lost_midway_changes_nothing(
     postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server that ends the session in the middle of a batch leaves the warehouse as it was, and no lock."""
+    """A server that ends the session within a batch leaves the warehouse unchanged and unlocked."""
     with postgres.database() as url:
         warehouse = Sandbox(url, tmp_path / "warehouse")
         deliveries.first(warehouse.log_data, warehouse.song_data)

@@ -1,4 +1,4 @@
-"""Out to other tools: files that are whole, that hold what the tables hold, and that replace nothing unasked."""
+"""Exported files are complete, hold the rows of the tables, and replace nothing without --force."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def exported(warehouse: Sandbox, folder: Path, form: Format, *names: str) -> dic
 
 
 def read(path: Path, like: list[Row]) -> list[Row]:
-    """Return the rows of a file, those of a CSV as the kinds of a table's."""
+    """Return the rows of a file; the values of a CSV as comparable text."""
     with duckdb.connect() as connection:
         rows = connection.execute(
             f"from {_CSV if path.suffix == '.csv' else 'read_parquet(?)'}", [str(path)]
@@ -44,11 +44,11 @@ def read(path: Path, like: list[Row]) -> list[Row]:
 
 
 def _as_text(row: Row) -> Row:
-    return tuple(None if value is None else _plain(value) for value in row)
+    return tuple(None if value is None else _comparable(value) for value in row)
 
 
-def _plain(value: object) -> str:
-    """Write a value so that 1, 1.0 and their texts are the same."""
+def _comparable(value: object) -> str:
+    """Return the text of a value, so that 1, 1.0 and their texts are equal."""
     try:
         return f"{float(str(value)):.12g}"
     except ValueError:
@@ -56,34 +56,34 @@ def _plain(value: object) -> str:
         return text.rstrip("0") if ":" in text and "." in text else text
 
 
-def kinds(path: Path) -> list[tuple[str, str]]:
-    """Return the columns of a Parquet file, with their types."""
+def types(path: Path) -> list[tuple[str, str]]:
+    """Return the columns of a Parquet file with their types."""
     with duckdb.connect() as connection:
         columns = connection.execute("describe from read_parquet(?)", [str(path)]).fetchall()
     return [(name, kind) for name, kind, *_ in columns]
 
 
 def described(name: str) -> list[tuple[str, str]]:
-    """Return the columns of a table or view as the dictionary has them."""
+    """Return the columns of a table or view as in the data dictionary."""
     return [(column.name, column.type.upper()) for column in dictionary.entry(name).columns]
 
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_files_hold_what_tables_and_views_hold(form: Format, warehouse: Sandbox, tmp_path: Path) -> None:
-    """Every table and view can be exported, and a file has its rows: values, nulls and all."""
+    """Every table and view can be exported, and its file holds its rows."""
     write(warehouse.log_data / "odd.json", play(7, song='"a", \n b;', artist="Zoë 🎵", level="paid", firstName="=1+1"))
     deliver(warehouse)
     files = exported(warehouse, tmp_path / "out", form, *EVERYTHING)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {f"{name}.{form}" for name in EVERYTHING}
     for name, path in files.items():
         rows = warehouse.query(f"select * from {name}")
-        wanted = rows if form == "parquet" else [_as_text(row) for row in rows]
-        assert sorted(read(path, rows), key=repr) == sorted(wanted, key=repr), name
+        expected = rows if form == "parquet" else [_as_text(row) for row in rows]
+        assert sorted(read(path, rows), key=repr) == sorted(expected, key=repr), name
 
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_engine_exports_what_duckdb_exports(form: Format, warehouse: Sandbox, tmp_path: Path) -> None:
-    """Of the same delivery, the files of every engine hold the same rows; only runs and their times are their own."""
+    """The files of every engine hold the same rows, apart from runs and their times."""
     write(warehouse.log_data / "odd.json", play(7, song='"a", \n\\ b;', artist="Zoë 🎵  ", length=0.1 + 0.2))
     deliver(warehouse)
     embedded = Sandbox(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
@@ -95,7 +95,7 @@ def test_every_engine_exports_what_duckdb_exports(form: Format, warehouse: Sandb
 
 
 def comparable(path: Path) -> list[Row]:
-    """Return the rows of an exported file, in order, without what tells which run loaded them, and when."""
+    """Return the sorted rows of an exported file, without the columns that depend on the run."""
     own = {"run_id", "loaded_at", "last_loaded_at"}
     if path.stem == "etl_runs":
         own |= {"started_at", "finished_at"}
@@ -108,42 +108,42 @@ def comparable(path: Path) -> list[Row]:
 
 @pytest.mark.parametrize("make_warehouse", ["postgresql", "redshift"], indirect=True)
 def test_files_are_of_one_moment(warehouse: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a run publishes while an export writes is in none of its files, so that they belong together."""
+    """Files of one export belong together: none holds what a run publishes while they are written."""
     deliveries.first(warehouse.log_data, warehouse.song_data)
     warehouse.etl()
     before = {name: warehouse.query(f"select * from {name}") for name in ("songplays", "page_views", "users")}
     deliveries.second(warehouse.log_data, warehouse.song_data)
     copy_out = embedded.copy_out
 
-    def published_meanwhile(*words: Any) -> None:
+    def publish_before_the_next(*words: Any) -> None:
         copy_out(*words)
         monkeypatch.setattr(embedded, "copy_out", copy_out)
         assert warehouse.etl().run.counts.page_views > 0
 
-    monkeypatch.setattr(embedded, "copy_out", published_meanwhile)
+    monkeypatch.setattr(embedded, "copy_out", publish_before_the_next)
     for name, path in exported(warehouse, tmp_path / "out", "parquet", *before).items():
         assert sorted(read(path, before[name]), key=repr) == sorted(before[name], key=repr), name
 
 
-def test_parquet_of_every_engine_has_the_same_kinds(warehouse: Sandbox, tmp_path: Path) -> None:
-    """A column is of the kind that the dictionary says, on every engine."""
+def test_parquet_of_every_engine_has_the_documented_types(warehouse: Sandbox, tmp_path: Path) -> None:
+    """A column has the type of the data dictionary, on every engine."""
     deliver(warehouse)
     for name, path in exported(warehouse, tmp_path / "out", "parquet", *EVERYTHING).items():
-        assert kinds(path) == described(name), name
+        assert types(path) == described(name), name
 
 
 def test_table_without_rows_is_exported_with_its_columns(warehouse: Sandbox, tmp_path: Path) -> None:
-    """An empty table or view becomes a file too, which has the columns, and no rows."""
+    """An empty table or view becomes a file with its columns and no rows."""
     warehouse.etl()
     for name, path in exported(warehouse, tmp_path / "one", "parquet", *EVERYTHING).items():
-        assert kinds(path) == described(name), name
+        assert types(path) == described(name), name
         assert len(read(path, [])) == warehouse.query(f"select count(*) from {name}")[0][0], name
     [path] = exported(warehouse, tmp_path / "other", "csv", "users").values()
     assert path.read_text(encoding="utf-8-sig").split() == [",".join(column for column, _ in described("users"))]
 
 
-def test_place_that_cannot_be_written_to_is_told(warehouse: Sandbox, tmp_path: Path) -> None:
-    """Whatever stops the writing of a file ends in an error that names the file."""
+def test_file_that_cannot_be_written_is_named(warehouse: Sandbox, tmp_path: Path) -> None:
+    """An error while writing names the file."""
     deliver(warehouse)
     path = tmp_path / "gone" / "users.csv"
     with warehouse.reading() as engine, pytest.raises(WarehouseError, match=f"{path}: the file cannot be written"):
@@ -151,7 +151,7 @@ def test_place_that_cannot_be_written_to_is_told(warehouse: Sandbox, tmp_path: P
 
 
 def test_csv_opens_in_a_spreadsheet(warehouse: Sandbox, tmp_path: Path) -> None:
-    """A CSV begins with the mark of UTF-8, then the names of the columns; quotes and line breaks stay in their cell."""
+    """A CSV begins with a byte order mark and column names, and quotes and line breaks stay in their cells."""
     write(warehouse.log_data / "odd.json", play(7, song='"a", \n b;', artist="Zoë"))
     warehouse.etl()
     [path] = exported(warehouse, tmp_path / "out", "csv", "tracks").values()
@@ -161,8 +161,8 @@ def test_csv_opens_in_a_spreadsheet(warehouse: Sandbox, tmp_path: Path) -> None:
     assert (row["title"], row["artist_name"], row["song_id"]) == ('"a", \n b;', "Zoë", "")
 
 
-def test_file_that_is_there_is_replaced_only_when_forced(warehouse: Sandbox, tmp_path: Path) -> None:
-    """Without --force nothing is written at all; with it, the files are."""
+def test_existing_file_is_replaced_only_when_forced(warehouse: Sandbox, tmp_path: Path) -> None:
+    """Without --force nothing is written at all; with it, existing files are replaced."""
     deliver(warehouse)
     (tmp_path / "users.csv").write_text("mine")
     with pytest.raises(WarehouseError, match="--force"):
@@ -175,7 +175,7 @@ def test_file_that_is_there_is_replaced_only_when_forced(warehouse: Sandbox, tmp
 
 
 def test_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
-    """Where writing stops in the middle, an old file stays as it was, and nothing lies beside it."""
+    """A write that stops in the middle leaves the old file unchanged and no other file."""
     path = tmp_path / "users.csv"
     path.write_text("old")
 
@@ -190,8 +190,8 @@ def test_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_who_reads_the_old_file_reads_on(warehouse: Sandbox, tmp_path: Path) -> None:
-    """A file is replaced in one moment: who has opened the old one sees all of it, and none of the new."""
+def test_reader_of_the_old_file_reads_on(warehouse: Sandbox, tmp_path: Path) -> None:
+    """A file is replaced at once, so that an open old file can be read to its end."""
     deliver(warehouse)
     path = tmp_path / "users.csv"
     path.write_text("old")
@@ -205,8 +205,8 @@ def test_who_reads_the_old_file_reads_on(warehouse: Sandbox, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder"])
-def test_what_is_no_file_is_never_replaced(kind: str, tmp_path: Path) -> None:
-    """A pipe, a device or a folder stays what it is, forced or not, and nothing lies beside it."""
+def test_pipe_or_folder_is_never_replaced(kind: str, tmp_path: Path) -> None:
+    """A pipe or a folder is never replaced, forced or not, and no other file is left."""
     path = tmp_path / "users.csv"
     if kind == "pipe":
         os.mkfifo(path)
@@ -219,15 +219,15 @@ def test_what_is_no_file_is_never_replaced(kind: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_name_that_is_no_table_is_told(warehouse: Sandbox, tmp_path: Path) -> None:
-    """Only tables and views of ours are exported: nothing else gets into a statement."""
+def test_unknown_table_is_wrong_usage(warehouse: Sandbox, tmp_path: Path) -> None:
+    """Only known tables and views are exported, so no other text gets into a statement."""
     deliver(warehouse)
     with pytest.raises(ConfigError, match="there is no such table"):
         exported(warehouse, tmp_path, "csv", "users; drop table users")
 
 
 def test_command_lists_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`sparkify export` says which files it wrote, for people and for machines."""
+    """`sparkify export` lists the files that it wrote, as text and as JSON."""
     warehouse = Sandbox(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
     deliver(warehouse)
     command = ["export", "--warehouse", warehouse.url, "--out", str(tmp_path / "out"), "--table", "daily_listeners"]

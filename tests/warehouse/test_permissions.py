@@ -1,4 +1,4 @@
-"""What a login of PostgreSQL may not do is told with what would allow it; what it may do needs no more."""
+"""A missing permission on PostgreSQL is reported with the statement that grants it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.support.listening import deliver
-from tests.support.postgres import Server
 from tests.support.postgres import login as postgres_login
-from tests.support.sandbox import Sandbox
+from tests.support.sandbox import Sandbox, Warehouses
 
 from sparkify import config
 from sparkify.cli.main import main
@@ -21,21 +20,28 @@ from sparkify.report import dashboard
 from sparkify.warehouse.connect import open_filled, open_warehouse
 from sparkify.warehouse.install import create_tables
 
+pytestmark = pytest.mark.parametrize("make_warehouse", ["postgresql"], indirect=True)
+
 Login = Callable[..., str]
 
 
 @pytest.fixture
-def database(postgres: Server) -> Iterator[str]:
-    """Make an empty database; give its administrator's URL."""
-    with postgres.database() as url:
-        yield url
+def filled(make_warehouse: Warehouses) -> Sandbox:
+    """Return a warehouse that holds the fortnight."""
+    return make_warehouse.filled(deliver)
 
 
 @pytest.fixture
-def login(database: str) -> Iterator[Login]:
-    """Return a function that makes logins to the database, by name and by what they are allowed."""
-    with ExitStack() as made:
-        yield lambda name, *statements: made.enter_context(postgres_login(database, name, *statements))
+def empty(make_warehouse: Warehouses) -> Sandbox:
+    """Return an empty database."""
+    return make_warehouse.absent()
+
+
+@pytest.fixture
+def login(make_warehouse: Warehouses) -> Iterator[Login]:  # noqa: ARG001 (its databases are dropped after the logins)
+    """Return a function that creates a login to a database, with the permissions that statements grant."""
+    with ExitStack() as created:
+        yield lambda url, name, *statements: created.enter_context(postgres_login(url, name, *statements))
 
 
 def commands(error: str) -> list[str]:
@@ -52,120 +58,111 @@ def run(url: str, *statements: str) -> None:
 
 @pytest.mark.parametrize("allowed", [(), ("grant usage on schema sparkify to NAME",)])
 @pytest.mark.parametrize("command", [["status"], ["query", "select count(*) from users"], ["check"], ["report"]])
-def test_login_that_may_not_read_is_told_what_to_grant(
+def test_login_without_read_permission_reads_what_to_grant(
     allowed: tuple[str, ...],
     command: list[str],
-    database: str,
+    filled: Sandbox,
     login: Login,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Tables that a login may not read are there: what to grant is told, and with that, the command works."""
+    """A command whose login must not read the tables names the grants, and works with them."""
     monkeypatch.chdir(tmp_path)
-    deliver(Sandbox(database, tmp_path / "folders"))
-    reader = login("reader", *allowed)
+    reader = login(filled.url, "reader", *allowed)
     assert main([*command, "--warehouse", reader]) == 1
-    told = capsys.readouterr().err
-    assert "no tables of ours" not in told
-    run(database, *commands(told))
+    error = capsys.readouterr().err
+    assert "has no Sparkify tables" not in error
+    run(filled.url, *commands(error))
     assert main([*command, "--warehouse", reader]) == 0, capsys.readouterr().err
 
 
-def test_dashboard_of_a_login_that_may_not_read_says_what_to_grant(database: str, login: Login, tmp_path: Path) -> None:
-    """The page says the same as the command line."""
-    deliver(Sandbox(database, tmp_path / "folders"))
-    pages = dashboard.Pages(config.load(environ={}, warehouse=login("reader")))
-    with pytest.raises(Denied) as told:
+def test_dashboard_without_read_permission_says_what_to_grant(filled: Sandbox, login: Login) -> None:
+    """The dashboard of a login that must not read the tables names the grants."""
+    pages = dashboard.Pages(config.load(environ={}, warehouse=login(filled.url, "reader")))
+    with pytest.raises(Denied) as caught:
         pages.version()
-    run(database, *commands(str(told.value)))
+    run(filled.url, *commands(str(caught.value)))
     assert pages.version()
 
 
-def test_refusal_of_what_is_not_ours_advises_no_grant_of_ours(database: str, login: Login, tmp_path: Path) -> None:
-    """Who may not read a file of the server, or another's table, is told no more than the server says."""
-    deliver(Sandbox(database, tmp_path / "folders"))
-    run(database, "create schema hr", "create table hr.salaries (a int)")
-    reader = login("reader", "grant usage on schema sparkify, hr to NAME")
+def test_denied_access_to_other_objects_advises_no_grant(filled: Sandbox, login: Login) -> None:
+    """A denied access to another table or to a file of the server advises no grant."""
+    run(filled.url, "create schema hr", "create table hr.salaries (a int)")
+    reader = login(filled.url, "reader", "grant usage on schema sparkify, hr to NAME")
     with open_warehouse(reader, read_only=True) as engine:
         for sql in ("select pg_read_file('/etc/passwd')", "select * from hr.salaries"):
             with pytest.raises(Denied, match=r"permission denied for \w+ \w+$"):
                 engine.ask(sql)
 
 
-def test_empty_schema_holds_no_tables(database: str, login: Login) -> None:
-    """Where nothing has been loaded, a login is told to load, and not to be granted something."""
-    run(database, "create schema sparkify")
-    reader = login("reader", "grant usage on schema sparkify to NAME")
-    with pytest.raises(WarehouseError, match="holds no tables of ours"):
+def test_empty_schema_holds_no_tables(empty: Sandbox, login: Login) -> None:
+    """In an empty schema, a login is advised to load data, not to ask for permissions."""
+    run(empty.url, "create schema sparkify")
+    reader = login(empty.url, "reader", "grant usage on schema sparkify to NAME")
+    with pytest.raises(WarehouseError, match="has no Sparkify tables"):
         open_filled(config.load(environ={}, warehouse=reader))
 
 
-def test_run_in_a_schema_of_its_own_needs_no_right_to_make_one(login: Login, tmp_path: Path) -> None:
-    """Where an administrator has made the schema, a run needs nothing of the database."""
-    owner = login("owner", "create schema sparkify authorization NAME")
-    deliver(Sandbox(owner, tmp_path / "folders"))
+def test_run_in_its_own_schema_needs_no_other_permission(empty: Sandbox, login: Login) -> None:
+    """A run in an existing schema that its login owns needs no permission on the database."""
+    empty.url = login(empty.url, "owner", "create schema sparkify authorization NAME")
+    deliver(empty)
 
 
 @pytest.mark.parametrize("advised", [0, 1])
-def test_schema_that_may_not_be_made_is_told_with_what_allows_it(
-    advised: int, database: str, login: Login, tmp_path: Path
-) -> None:
-    """Of the two statements that the error names for an administrator, each by itself lets the run go on."""
-    warehouse = Sandbox(login("owner"), tmp_path / "folders")
-    with pytest.raises(Denied) as told:
-        deliver(warehouse)
-    run(database, commands(str(told.value))[advised])
-    deliver(warehouse)
+def test_run_that_must_not_create_a_schema_names_both_remedies(advised: int, empty: Sandbox, login: Login) -> None:
+    """Each of the two statements that the error advises lets the run succeed."""
+    administrator, empty.url = empty.url, login(empty.url, "owner")
+    with pytest.raises(Denied) as caught:
+        deliver(empty)
+    run(administrator, commands(str(caught.value))[advised])
+    deliver(empty)
 
 
-def test_full_refresh_that_may_make_no_schema_is_told_what_allows_it(
-    database: str, login: Login, tmp_path: Path
-) -> None:
-    """A full refresh makes a schema beside; where it may not, nothing changes, and the error names the grant."""
-    warehouse = Sandbox(login("owner", "create schema sparkify authorization NAME"), tmp_path / "folders")
-    deliver(warehouse)
-    before = warehouse.contents()
-    with pytest.raises(Denied, match="full refresh") as told:
-        warehouse.etl(full_refresh=True)
-    assert warehouse.contents() == before
-    run(database, *commands(str(told.value)))
-    warehouse.etl(full_refresh=True)
-    assert warehouse.contents() == before
+def test_full_refresh_that_must_not_create_a_schema_names_the_grant(empty: Sandbox, login: Login) -> None:
+    """A full refresh that must not create its schema changes nothing, and names the grant."""
+    owner = login(empty.url, "owner", "create schema sparkify authorization NAME")
+    administrator, empty.url = empty.url, owner
+    deliver(empty)
+    before = empty.contents()
+    with pytest.raises(Denied, match="full refresh") as caught:
+        empty.etl(full_refresh=True)
+    assert empty.contents() == before
+    run(administrator, *commands(str(caught.value)))
+    empty.etl(full_refresh=True)
+    assert empty.contents() == before
 
 
-def test_schema_of_somebody_else_is_not_written_to(database: str, login: Login, tmp_path: Path) -> None:
-    """A run as a login that may not use the schema is told so, and not what would let it read."""
-    run(database, "create schema sparkify")
-    with pytest.raises(Denied, match="may not use the schema") as told:
-        deliver(Sandbox(login("other", "grant create on database DATABASE to NAME"), tmp_path / "folders"))
-    assert not commands(str(told.value))
+def test_schema_of_another_owner_is_not_written_to(empty: Sandbox, login: Login) -> None:
+    """A run that must not use the schema fails, and is not advised to grant read permissions."""
+    run(empty.url, "create schema sparkify")
+    empty.url = login(empty.url, "other", "grant create on database DATABASE to NAME")
+    with pytest.raises(Denied, match="may not use the schema") as caught:
+        deliver(empty)
+    assert not commands(str(caught.value))
 
 
-@pytest.mark.parametrize("stands_on", ["sessions", "songplays"])
-def test_create_tables_names_what_stands_on_ours(stands_on: str, database: str, tmp_path: Path) -> None:
-    """Where a view of an analyst keeps ours from being dropped, nothing changes, and no CASCADE is advised."""
-    warehouse = Sandbox(database, tmp_path / "folders")
-    deliver(warehouse)
-    before = warehouse.contents()
-    run(database, "create schema analytics", f"create view analytics.mine as select * from sparkify.{stands_on}")
-    with open_warehouse(database) as engine, pytest.raises(WarehouseError) as told:
+@pytest.mark.parametrize("depends_on", ["sessions", "songplays"])
+def test_create_tables_names_dependent_views(depends_on: str, filled: Sandbox) -> None:
+    """Where an analyst's view depends on a table, create-tables changes nothing and does not advise CASCADE."""
+    before = filled.contents()
+    run(filled.url, "create schema analytics", f"create view analytics.mine as select * from sparkify.{depends_on}")
+    with open_warehouse(filled.url) as engine, pytest.raises(WarehouseError) as caught:
         create_tables(engine)
-    assert re.search(rf"view analytics.mine depends on \w+ {stands_on}\n.*Drop what stands on", str(told.value))
-    assert "CASCADE" not in str(told.value)
-    assert warehouse.contents() == before
+    assert re.search(rf"view analytics.mine depends on \w+ {depends_on}\n.*Drop what stands on", str(caught.value))
+    assert "CASCADE" not in str(caught.value)
+    assert filled.contents() == before
 
 
-def test_full_refresh_is_seen_by_views_in_a_schema_of_their_own(database: str, tmp_path: Path) -> None:
-    """After a full refresh, the views of analysts show what the tables now hold, and not what they held."""
-    warehouse = Sandbox(database, tmp_path / "folders")
-    deliver(warehouse)
-    made = [f"create view analytics.my_{name} as select * from sparkify.{name}" for name in ("sessions", "songplays")]
-    run(database, "create schema analytics", *made)
-    lines = (warehouse.log_data / "events.json").read_text().splitlines(keepends=True)
-    (warehouse.log_data / "events.json").write_text("".join(lines[:4]))
-    warehouse.etl(full_refresh=True)
+def test_views_in_another_schema_show_a_full_refresh(filled: Sandbox) -> None:
+    """After a full refresh, analysts' views show the new rows."""
+    views = [f"create view analytics.my_{name} as select * from sparkify.{name}" for name in ("sessions", "songplays")]
+    run(filled.url, "create schema analytics", *views)
+    lines = (filled.log_data / "events.json").read_text().splitlines(keepends=True)
+    (filled.log_data / "events.json").write_text("".join(lines[:4]))
+    filled.etl(full_refresh=True)
     for name in ("sessions", "songplays"):
-        seen = warehouse.query(f"select * from analytics.my_{name}")
-        assert sorted(seen, key=repr) == sorted(warehouse.query(f"select * from {name}"), key=repr)
+        seen = filled.query(f"select * from analytics.my_{name}")
+        assert sorted(seen, key=repr) == sorted(filled.query(f"select * from {name}"), key=repr)
         assert 0 < len(seen) < 4

@@ -23,7 +23,10 @@ from sparkify.errors import ClusterError, ConfigError
         ("2001:db8::1", "is IPv6"),
         ("128.0.0.0/1", "lets in 2,147,483,648 addresses"),
         ("198.0.0.0/15", "lets in 131,072 addresses. Use a range of /16 or narrower"),
-        ("198.51.100.7/24", "198.51.100.7/24 is an address in a range, not a range. Write 198.51.100.7 for the address"),
+        (
+            "198.51.100.7/24",
+            "198.51.100.7/24 is an address in a range, not a range. Write 198.51.100.7 for the address",
+        ),
         ("10.1.2.3", "is a private address"),
         ("172.31.0.1", "is a private address"),
         ("192.168.0.0/24", "is a private address"),

@@ -388,7 +388,9 @@ def test_each_type_has_its_range_of_nodes(planned: Planned, node_type: str, fewe
     assert planned(DWH_DWH_NODE_TYPE=node_type).nodes == fewest
     assert planned(DWH_DWH_NODE_TYPE=node_type, DWH_DWH_NUM_NODES=str(most)).nodes == most
     for nodes in {most + 1, fewest - 1} - {0}:
-        with pytest.raises(ConfigError, match=rf"cannot have {nodes} nodes of {node_type}\. Write {fewest} to {most}\."):
+        with pytest.raises(
+            ConfigError, match=rf"cannot have {nodes} nodes of {node_type}\. Write {fewest} to {most}\."
+        ):
             planned(DWH_DWH_NODE_TYPE=node_type, DWH_DWH_NUM_NODES=str(nodes))
 
 

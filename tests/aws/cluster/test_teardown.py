@@ -198,7 +198,11 @@ def test_what_may_not_be_asked_hides_nothing_else(cluster: Cluster) -> None:
     said = cluster("teardown", "--yes")
     assert said.code == 1
     assert "the content of the stage, which you lack the permission to list" in said.err
-    for words in ("the permission iam:ListRoles", "the permission s3:ListObjectVersions", f"Network (AWS::EC2::VPC): {REASON}"):
+    for words in (
+        "the permission iam:ListRoles",
+        "the permission s3:ListObjectVersions",
+        f"Network (AWS::EC2::VPC): {REASON}",
+    ):
         assert words in said.err
     assert "AWS::EC2::VPC vpc-" in said.out
     cluster.cloud.formation.fails.clear()

@@ -1,4 +1,4 @@
-"""What Redshift's UNLOAD writes: fetched in full or not at all, and gone from the staging area afterwards."""
+"""On Redshift, UNLOAD's files are fetched completely or not at all, and then deleted from the staging area."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def _exported(warehouse: Sandbox, folder: Path, *names: str) -> dict[str, Path]:
 
 
 def _area(stage: S3) -> list[str]:
-    """Return what is in the staging areas."""
+    """Return the keys in the staging area."""
     keys = stage.buckets["stage"].keys()
     return [key for key in keys if key.startswith("area/")]
 
 
 @on_redshift
 def test_export_leaves_nothing_in_the_area(delivered: Sandbox, stage: S3, tmp_path: Path) -> None:
-    """What the cluster has written there is gone when the files are here."""
+    """After an export the staging area is empty."""
     delivered.etl()
     _exported(delivered, tmp_path / "out")
     assert _area(stage) == []
@@ -40,7 +40,7 @@ def test_export_leaves_nothing_in_the_area(delivered: Sandbox, stage: S3, tmp_pa
 def test_unload_that_fails_leaves_no_file_here_or_there(
     delivered: Sandbox, redshift: Standin, stage: S3, tmp_path: Path
 ) -> None:
-    """Refused, or stopped between two files, an UNLOAD is told as an error, and half a table is nowhere."""
+    """An UNLOAD that fails at the start or midway is an error, and leaves no file anywhere."""
     delivered.etl()
     redshift.faults.fail("unload", "permission denied for relation users", "42501")
     with pytest.raises(WarehouseError, match="permission denied"):
@@ -58,37 +58,39 @@ def test_unload_that_fails_leaves_no_file_here_or_there(
 
 @on_redshift
 def test_file_that_is_missing_in_the_area_fails_the_export(delivered: Sandbox, stage: S3, tmp_path: Path) -> None:
-    """Where fewer rows are found than the cluster says that it wrote, there is an error, and no file."""
+    """An export that finds fewer rows than UNLOAD reported fails, and writes no file."""
     delivered.etl()
 
     def lose() -> None:
         stage.remove(f"s3://stage/{_area(stage)[0]}")
 
-    stage.when("PutObject", None, lambda: stage.when("ListObjectsV2", None, lose))  # once it is written, and sought
+    stage.when("PutObject", None, lambda: stage.when("ListObjectsV2", None, lose))  # after the write, before the read
     with pytest.raises(WarehouseError, match=r"UNLOAD wrote 3 rows of users, and \d are in s3://stage/area/"):
         _exported(delivered, tmp_path, "users")
     assert list(tmp_path.glob("**/users*")) == []
 
 
 @on_redshift
-def test_what_a_killed_export_left_goes_after_a_day(delivered: Sandbox, stage: S3, tmp_path: Path) -> None:
-    """The files of an export that was killed are removed by one on the next day; a younger one may be at work."""
+def test_files_of_a_killed_export_are_deleted_after_a_day(delivered: Sandbox, stage: S3, tmp_path: Path) -> None:
+    """An export deletes files that a killed export left more than a day ago, and no younger ones."""
     delivered.etl()
     begin = len(stage.asked("PutObject"))
     _exported(delivered, tmp_path / "one", "users")
-    ours = stage.asked("PutObject")[begin].split("/_sparkify-")[1].partition("/")[0]
-    old, young = (f"area/_sparkify-{ours}/{int(time.time()) - age}-0123/left.parquet" for age in (90_000, 1_000))
+    warehouse_id = stage.asked("PutObject")[begin].split("/_sparkify-")[1].partition("/")[0]
+    old, young = (
+        f"area/_sparkify-{warehouse_id}/{int(time.time()) - age}-0123/left.parquet" for age in (90_000, 1_000)
+    )
     for key in (old, young):
         stage.put(f"s3://stage/{key}", b"left")
     _exported(delivered, tmp_path / "two", "users")
-    kept = set(stage.buckets["stage"].keys())
-    assert (old in kept, young in kept) == (False, True)
+    remaining = set(stage.buckets["stage"].keys())
+    assert (old in remaining, young in remaining) == (False, True)
     stage.remove(f"s3://stage/{young}")
 
 
 @on_redshift
 def test_export_and_run_leave_each_other_s_files_alone(delivered: Sandbox, stage: S3, tmp_path: Path) -> None:
-    """An export removes nothing that a run has staged, and writes nothing where a run clears."""
+    """An export deletes no file that a run has staged, and writes none where a run deletes."""
     delivered.etl()
     of_run = stage.asked("PutObject")[-1].rpartition("/")[0].rpartition("/")[0]
     stage.put(f"s3://stage/{of_run}/0123/staged.json.gz", b"staged")
@@ -102,8 +104,8 @@ def test_export_and_run_leave_each_other_s_files_alone(delivered: Sandbox, stage
 
 
 @on_redshift
-def test_unload_may_write_where_a_name_has_quotes_and_backslashes(delivered: Sandbox, tmp_path: Path) -> None:
-    """What [S3] STAGE is called is text in the statement, whatever is in it."""
+def test_stage_may_hold_quotes_and_backslashes(delivered: Sandbox, tmp_path: Path) -> None:
+    """[S3] STAGE may hold any character."""
     delivered.environ = {**delivered.environ, "SPARKIFY_S3_STAGE": "s3://stage/it's\\area"}
     delivered.etl()
     assert _exported(delivered, tmp_path, "users")["users"].exists()

@@ -1,0 +1,106 @@
+"""Where records begin and end in a file."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from sparkify.config import Aws
+from sparkify.sources import cache
+from sparkify.sources.listing import SourceFile
+from sparkify.sources.records import RawRecord, split_records, split_small
+from sparkify.staging import spool
+
+TEXTS = st.text(st.sampled_from('{}[]":,\\/ \n\r\tab\x00\x1e\x1fé\u2028\U0001f600'), max_size=6)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+RECORDS = st.dictionaries(TEXTS, VALUES, max_size=4)
+BETWEEN = ("\n", "\r\n", "\n\n", "", " ", "\n \t\r\n", "\n  ")
+BYTES = st.sampled_from(
+    [*(bytes([byte]) for byte in b'{}[]",:\\ \t\n\ra1\x00\xff'), b"\r\n", b'{"a": 1}', b"null", b"\xef\xbb\xbf", b'\\"']
+)
+
+
+def pieces_of(content: bytes) -> list[RawRecord]:
+    """Return the pieces that content is split into."""
+    return list(split_records(io.BytesIO(content)))
+
+
+@st.composite
+def written(draw: st.DrawFn) -> tuple[str, list[tuple[int, Any]]]:
+    """Draw a file of records; return it, and each record with its line."""
+    text = draw(st.sampled_from(("", "\ufeff", "\n", "  ")))
+    expected = []
+    for record in draw(st.lists(RECORDS, max_size=5)):
+        expected.append((text.count("\n") + 1, record))
+        line = json.dumps(record, ensure_ascii=draw(st.booleans()), indent=draw(st.sampled_from((None, None, 1, 2))))
+        text += line.replace("\n", draw(st.sampled_from(("\n", "\r\n")))) + draw(st.sampled_from(BETWEEN))
+    return text, expected
+
+
+@given(written())
+def test_records_are_found_however_they_are_laid_out(file: tuple[str, list[tuple[int, Any]]]) -> None:
+    """A record is one piece with the number of its first line, whether on one line, over several, or after another."""
+    text, expected = file
+    found = pieces_of(text.encode())
+    assert [piece.problem for piece in found] == [None] * len(expected)
+    assert [(piece.line, json.loads(piece.text)) for piece in found] == expected
+
+
+@given(st.lists(BYTES, max_size=30).map(b"".join))
+def test_no_byte_is_lost_in_splitting(content: bytes) -> None:
+    """The pieces of a file together hold all of it but white space."""
+    cut_up = b"".join(piece.text for piece in pieces_of(content))
+    assert b"".join(cut_up.split()) == b"".join(content.removeprefix(b"\xef\xbb\xbf").split())
+
+
+@given(st.lists(BYTES, max_size=30).map(b"".join))
+@example(b'{{"a": 1}\r{')
+def test_piece_begins_in_the_line_that_it_names(content: bytes) -> None:
+    """Each piece is in the line that it names."""
+    lines = content.split(b"\n")
+    assert all(piece.text.split(b"\n")[0] in lines[piece.line - 1] for piece in pieces_of(content))
+
+
+@given(st.lists(BYTES, max_size=20).map(b"".join))
+def test_broken_record_takes_no_good_one_with_it(broken: bytes) -> None:
+    """A record on a line of its own is found, whatever is on the lines before and after it."""
+    content = b"\n".join([b'{"first": 1}', broken, b'{"last": {"a": "}"}}'])
+    found = pieces_of(content)
+    assert found[0] == RawRecord(1, b'{"first": 1}')
+    assert found[-1] == RawRecord(content.count(b"\n") + 1, b'{"last": {"a": "}"}}')
+
+
+@given(st.lists(BYTES, max_size=20).map(b"".join), st.lists(BYTES, max_size=20).map(b"".join))
+def test_lines_left_are_cut_as_in_their_file(
+    tmp_path_factory: pytest.TempPathFactory, one: bytes, other: bytes
+) -> None:
+    """What is made of the lines that hold no record does not depend on the others being read with them."""
+    content = b"\n".join([one, b'{"whole": 1}', other, b'{"whole": 1}', one])
+    path = tmp_path_factory.mktemp("left") / "some.json"
+    path.write_bytes(content)
+    lines = [line.removesuffix(b"\r") for line in content.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
+    left = [line for line in lines if line and line != b'{"whole": 1}']
+    file = SourceFile("events", str(path), "", len(content))
+    found = list(spool.records_on_lines(file, cache.FileCache(path.parent, Aws()), left))
+    assert found == [piece for piece in pieces_of(content) if piece != RawRecord(piece.line, b'{"whole": 1}')]
+
+
+@given(st.lists(BYTES, max_size=4).map(b"".join), st.sampled_from((b"", b"\n", b"\r\n", b" \x0b\n\n")))
+@example(b'"a": "\n', b"")
+@example(b'"a": 1}\n{"a": 2', b"")
+@example(b'"a": "\xff"', b"\n")
+def test_small_file_is_split_like_any_other(inside: bytes, end: bytes) -> None:
+    """A file that looks like a single record at first sight holds no other piece."""
+    content = b"{" + inside + b"}" + end
+    assert list(split_small(content)) == pieces_of(content)
+    if spool.FLAT_RECORD.fullmatch(content):
+        assert pieces_of(content) == [RawRecord(1, content.rstrip())]
