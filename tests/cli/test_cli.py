@@ -36,10 +36,10 @@ COMMANDS = (
     "rejects",
     "check",
     "query",
-    "report",
-    "dashboard",
     "describe",
     "export",
+    "report",
+    "dashboard",
     "generate",
     "cluster",
 )
