@@ -1,4 +1,4 @@
-"""Logins to a Redshift database that AWS grants: temporary ones by IAM, and the administrator's from Secrets Manager."""
+"""Logins to a Redshift database that AWS grants: temporary ones by IAM, the administrator's from Secrets Manager."""
 
 from __future__ import annotations
 
@@ -12,34 +12,36 @@ from sparkify.errors import WarehouseError
 
 
 def temporary(host: str, cluster: str, workgroup: str, database: str, region: str, aws: Aws) -> tuple[str, str]:
-    """Return user and password for a connection made within minutes; a workgroup, if named, goes before a cluster."""
+    """Return user and password of a login that expires within minutes; a workgroup takes precedence over a cluster."""
     action = "redshift-serverless:GetCredentials" if workgroup else "redshift:GetClusterCredentialsWithIAM"
     with _translate_errors(
-        f"{host}: AWS grants no login by IAM ({{reason}}). Allow {action} to your AWS identity, or set"
+        f"{host}: AWS does not grant a login by IAM ({{reason}}). Allow {action} for your AWS identity, or set"
         " [CLUSTER] DB_USER and DB_PASSWORD."
     ):
-        made = session(aws, region or None)
+        boto3_session = session(aws, region or None)
         if workgroup:
-            given = made.client("redshift-serverless").get_credentials(workgroupName=workgroup, dbName=database)
-            return given["dbUser"], given["dbPassword"]
-        given = made.client("redshift").get_cluster_credentials_with_iam(ClusterIdentifier=cluster, DbName=database)
-        return given["DbUser"], given["DbPassword"]
+            client = boto3_session.client("redshift-serverless")
+            login = client.get_credentials(workgroupName=workgroup, dbName=database)
+            return login["dbUser"], login["dbPassword"]
+        client = boto3_session.client("redshift")
+        login = client.get_cluster_credentials_with_iam(ClusterIdentifier=cluster, DbName=database)
+        return login["DbUser"], login["DbPassword"]
 
 
 def administrator(host: str, secret: str, region: str, aws: Aws) -> tuple[str, str]:
-    """Return user and password of the administrator; `secret` is the ARN of their secret."""
+    """Return user and password of the administrator; `secret` is the ARN of the secret with both."""
     with _translate_errors(
-        f"{host}: your login must not create a schema, and the administrator's login, which could grant it, cannot be"
-        f" read ({{reason}}). Allow secretsmanager:GetSecretValue on {secret} once."
+        f"{host}: your login lacks the permission to create a schema, and the administrator's login, which could grant"
+        f" it, cannot be read ({{reason}}). Allow secretsmanager:GetSecretValue on {secret} for one run."
     ):
         client = session(aws, region or None).client("secretsmanager")
-        kept = json.loads(client.get_secret_value(SecretId=secret)["SecretString"])
-        return str(kept["username"]), str(kept["password"])
+        login = json.loads(client.get_secret_value(SecretId=secret)["SecretString"])
+        return str(login["username"]), str(login["password"])
 
 
 @contextmanager
 def _translate_errors(message: str) -> Iterator[None]:
-    """Translate boto3 errors into WarehouseError; ``{reason}`` in the message becomes what boto3 says."""
+    """Translate boto3 errors into WarehouseError; their text replaces ``{reason}`` in the message."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:

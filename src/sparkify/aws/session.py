@@ -1,4 +1,4 @@
-"""The boto3 session: credentials, profile and region, with errors that say what to do."""
+"""The boto3 session: credentials, profile and region, with errors that state a remedy."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ if TYPE_CHECKING:
 
 _LOGIN = re.compile(r"([\"'`]?)\S*@")
 LOGIN_IN_URL = re.compile(r"(://)\S*@")
+LOG_IN = "Set AWS_PROFILE, log in (`aws sso login`), or set [AWS] KEY and SECRET."
 
 
 def without_login(error: Exception) -> str:
-    """Return what boto3 says, without the login that the URL of an endpoint may hold: it quotes that URL."""
+    """Return the text of a boto3 error without the login that a quoted endpoint URL can contain."""
     from botocore.exceptions import ClientError
 
-    if isinstance(error, (ClientError, OSError)):  # in whose words an @ is part of somebody's name, or of a file's
+    if isinstance(error, (ClientError, OSError)):  # an @ in these belongs to the name of a user or a file
         return str(error)
     return _LOGIN.sub(r"\1", str(error))
 
 
 def session(aws: Aws, region: str | None = None) -> boto3.Session:
-    """Return a boto3 Session: with the keys of [AWS] if they are set, otherwise with what boto3 finds by itself."""
-    with require_clients("This"):
+    """Return a boto3 Session with the keys of [AWS] if they are set, otherwise with those that boto3 finds."""
+    with require_clients("AWS"):
         import boto3
     if bool(aws.key) != bool(aws.secret):
         raise ConfigError("[AWS] KEY and SECRET go together, and one of them is empty. Set both, or none.")
@@ -39,31 +40,32 @@ def session(aws: Aws, region: str | None = None) -> boto3.Session:
         )
 
 
-LOG_IN = "Set AWS_PROFILE, log in (`aws sso login`), or set [AWS] KEY and SECRET."
-
-
 @contextmanager
 def require_clients(url: str) -> Iterator[None]:
-    """Say which packages are missing."""
+    """Raise SourceError with the install command where a package is missing."""
     try:
         yield
     except ModuleNotFoundError as error:
-        raise SourceError(f"{url} needs the AWS clients: pip install 'sparkify-warehouse[aws]'") from error
+        raise SourceError(
+            f"{url}: the AWS clients are not installed. Run `pip install 'sparkify-warehouse[aws]'`."
+        ) from error
 
 
 @contextmanager
 def translate_boto3_errors(url: str) -> Iterator[None]:
-    """Say what boto3 finds wrong before S3 is reached, or on the way there."""
+    """Translate boto3 errors before and during the first request to S3 into SourceError."""
     from botocore import exceptions
 
     try:
         yield
     except exceptions.ProfileNotFound as error:
-        raise SourceUnreachable(f"{url}: {error}. Set AWS_PROFILE to one of ~/.aws/config, or unset it.") from error
+        raise SourceUnreachable(
+            f"{url}: {error}. Set AWS_PROFILE to a profile of ~/.aws/config, or unset it."
+        ) from error
     except exceptions.NoCredentialsError as error:
-        raise SourceUnreachable(f"{url}: there are no AWS credentials. {LOG_IN}") from error
+        raise SourceUnreachable(f"{url}: no AWS credentials were found. {LOG_IN}") from error
     except exceptions.ParamValidationError as error:
-        raise SourceError(f"{url}: is no name that a bucket can have. Correct it.") from error
+        raise SourceError(f"{url}: this is not a valid bucket name. Correct it.") from error
     except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
         endpoint = urlsplit(str(error.kwargs.get("endpoint_url", ""))).netloc.rpartition("@")[2]
         where = f" at {endpoint}" if endpoint else ""
@@ -71,4 +73,4 @@ def translate_boto3_errors(url: str) -> Iterator[None]:
             f"{url}: S3 cannot be reached{where} ({type(error).__name__}). Check the network and AWS_ENDPOINT_URL."
         ) from error
     except (exceptions.BotoCoreError, exceptions.ClientError, ValueError, OSError) as error:
-        raise SourceUnreachable(f"{url}: AWS's settings cannot be used ({without_login(error)}). {LOG_IN}") from error
+        raise SourceUnreachable(f"{url}: the AWS settings cannot be used ({without_login(error)}). {LOG_IN}") from error

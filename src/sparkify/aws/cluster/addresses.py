@@ -1,4 +1,4 @@
-"""Who may connect: one range of IPv4 addresses, and never everybody."""
+"""The addresses that can connect: one range of IPv4 addresses, never the whole internet."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import urllib.request
 from sparkify.errors import ClusterError, ConfigError
 
 ME = "me"
-WHERE_TO_ASK = "https://checkip.amazonaws.com"  # Amazon's own; it answers with the caller's address and a line end
+ADDRESS_SERVICE = "https://checkip.amazonaws.com"  # run by AWS; it returns the caller's address and a line ending
 
-# A /16 is what a large company or a university calls its own; whatever is wider lets strangers in.
+# A large company or a university has a /16; a wider range lets strangers in.
 WIDEST = 16
 
-# Addresses that the internet never sees as a source: RFC 1918, 6598, 1122 and 3927.
-NEVER_SEEN = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16")
+# Addresses that are never a source on the internet: RFC 1918, 6598, 1122 and 3927.
+NOT_PUBLIC = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16")
 
 
 def allowed(text: str) -> str:
-    """Return the range that a user wrote, such as 198.51.100.7/32 or an address alone; "" for none.
+    """Return the range of addresses in a text such as 198.51.100.7/32 or 198.51.100.7; "" for an empty text.
 
-    Raise ConfigError for what is no range, or a range that nobody should be let in from.
+    Raise ConfigError for a malformed range, an IPv6 one, one that is too wide, and one that is not public.
     """
     if not text:
         return ""
@@ -31,15 +31,13 @@ def allowed(text: str) -> str:
         raise ConfigError(f"[DWH] ALLOW_FROM or --allow-from: {_why_not(text)}") from None
     what = f"[DWH] ALLOW_FROM or --allow-from: {network}"
     if network.version == 6:
-        raise ConfigError(f"{what} is IPv6, and the warehouse has IPv4 addresses only. Name your IPv4 address.")
+        raise ConfigError(f"{what} is IPv6, but the warehouse has IPv4 addresses only. Use your IPv4 address.")
     if network.prefixlen < WIDEST:
         raise ConfigError(
-            f"{what} lets in {network.num_addresses:,} addresses. Name a range of /{WIDEST} or narrower, or `{ME}`."
+            f"{what} lets in {network.num_addresses:,} addresses. Use a range of /{WIDEST} or narrower, or `{ME}`."
         )
-    if any(network.subnet_of(ipaddress.IPv4Network(never)) for never in NEVER_SEEN):
-        raise ConfigError(
-            f"{what} is a private address, which the internet never sees. Name the public one, or `{ME}`."
-        )
+    if any(network.subnet_of(ipaddress.IPv4Network(block)) for block in NOT_PUBLIC):
+        raise ConfigError(f"{what} is a private address, unknown on the internet. Use the public one, or `{ME}`.")
     return str(network)
 
 
@@ -47,29 +45,29 @@ def _why_not(text: str) -> str:
     try:
         interface = ipaddress.ip_interface(text)
     except ValueError:
-        return f"is no range of addresses. Write it like 198.51.100.7/32, or `{ME}`."
+        return f"the value is not a range of addresses. Write it like 198.51.100.7/32, or `{ME}`."
     return (
-        f"{text} is an address in a range, not a range. Write {interface.ip} for the one, {interface.network} for the"
-        " other."
+        f"{text} is an address in a range, not a range. Write {interface.ip} for the address, or {interface.network}"
+        " for the range."
     )
 
 
-def mine(ask: str = WHERE_TO_ASK) -> str:
-    """Return the caller's own address as the internet sees it, as a range of one.
+def mine(url: str = ADDRESS_SERVICE) -> str:
+    """Return the caller's public address as a range of one.
 
-    Raise ClusterError when nobody answers, or not with an IPv4 address.
+    Raise ClusterError when the service does not respond with an IPv4 address.
     """
     try:
-        with urllib.request.urlopen(ask, timeout=10) as answer:
-            text = answer.read(64).decode("ascii", "replace").strip()
+        with urllib.request.urlopen(url, timeout=10) as response:
+            text = response.read(64).decode("ascii", "replace").strip()
     except (OSError, urllib.error.URLError) as error:
         reason = getattr(error, "reason", error)
         raise ClusterError(
-            f"{ask}: cannot be asked for your address ({reason}). Name the address itself: --allow-from ADDRESS/32."
+            f"{url}: the request for your address failed ({reason}). Pass the address: --allow-from ADDRESS/32."
         ) from None
     try:
         return f"{ipaddress.IPv4Address(text)}/32"
     except ValueError:
         raise ClusterError(
-            f"{ask}: answered with something else than an IPv4 address. Name yours: --allow-from ADDRESS/32."
+            f"{url}: the response is not an IPv4 address. Pass your address: --allow-from ADDRESS/32."
         ) from None

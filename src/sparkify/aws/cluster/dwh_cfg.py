@@ -1,4 +1,4 @@
-"""Fill values into dwh.cfg, and take them out again; the rest of the file stays as it is."""
+"""Set values in dwh.cfg, and clear them again; the rest of the file stays unchanged."""
 
 from __future__ import annotations
 
@@ -11,51 +11,50 @@ from sparkify import config
 from sparkify.aws.cluster.outputs import Outputs
 from sparkify.errors import ConfigError
 
-Place = tuple[str, str]  # section, key
-
+Key = tuple[str, str]  # section, key
 
 HOST, ROLE, STAGE = ("CLUSTER", "HOST"), ("IAM_ROLE", "ARN"), ("S3", "STAGE")
 
 
-def fill_in(path: Path, found: Outputs, allow_from: str) -> None:
-    """Write down where the warehouse is and who may connect: with it, `etl` need not ask CloudFormation. No secret.
+def write_outputs(path: Path, outputs: Outputs, allow_from: str) -> None:
+    """Write the warehouse's address, role and stage, so that `etl` needs no request to CloudFormation; no secret.
 
     Raise ConfigError for a file that cannot be written.
     """
     write(
         path,
         {
-            HOST: found.host,
-            ("CLUSTER", "DB_NAME"): found.db,
-            ("CLUSTER", "DB_PORT"): str(found.port),
-            ROLE: found.role_arn,
-            STAGE: found.stage,
-            ("DWH", "REGION"): found.region,
+            HOST: outputs.host,
+            ("CLUSTER", "DB_NAME"): outputs.db,
+            ("CLUSTER", "DB_PORT"): str(outputs.port),
+            ROLE: outputs.role_arn,
+            STAGE: outputs.stage,
+            ("DWH", "REGION"): outputs.region,
             ("DWH", "ALLOW_FROM"): allow_from,
         },
     )
 
 
-def take_out(path: Path | None, named: Iterable[str]) -> bool:
-    """Empty what names a warehouse, its role or its stage that are gone; tell whether there was any of it.
+def clear(path: Path | None, deleted: Iterable[str]) -> bool:
+    """Clear the host, role and stage that match a pattern of deleted ones; return whether there were any.
 
-    In the names given, * stands for anything.
+    In a pattern, * stands for any text.
     """
     if path is None:
         return False
-    given = config.from_lines(path, config.read_lines(path, may_be_missing=False) or [])
+    values = config.from_lines(path, config.read_lines(path, may_be_missing=False) or [])
     stale = {
-        place: ""
-        for place in (HOST, ROLE, STAGE)
-        if place in given and any(fnmatchcase(given[place].text, name) for name in named)
+        key: ""
+        for key in (HOST, ROLE, STAGE)
+        if key in values and any(fnmatchcase(values[key].text, pattern) for pattern in deleted)
     }
     if stale:
         write(path, stale)
     return bool(stale)
 
 
-def write(path: Path, values: Mapping[Place, str]) -> None:
-    """Set keys of a dwh.cfg, each in its line, or in a new one in its section; the file is replaced in one moment."""
+def write(path: Path, values: Mapping[Key, str]) -> None:
+    """Set keys of a dwh.cfg, each in its line or in a new line of its section; the file is replaced atomically."""
     lines = config.read_lines(path, may_be_missing=True) or []
     for (section, key), value in values.items():
         _set(lines, section, key, f"{key} = {value}".rstrip())
@@ -72,18 +71,18 @@ def write(path: Path, values: Mapping[Place, str]) -> None:
         new.replace(path)
     except OSError as error:
         raise ConfigError(
-            f"{path}: cannot be replaced ({error.strerror}), and is as it was. Check the folder's permissions; do not"
-            " mount a file alone, but its folder."
+            f"{path}: the file cannot be replaced ({error.strerror}), and is unchanged. Check the folder's permissions;"
+            " in a container, mount the folder and not the file."
         ) from None
     finally:
         if new is not None:
-            new.unlink(missing_ok=True)  # a copy, with the secrets that the file may hold
+            new.unlink(missing_ok=True)  # the copy can contain secrets
 
 
 def _set(lines: list[str], section: str, key: str, line: str) -> None:
-    """Put a line in the place of a key's, or at the end of its section, or below a new one.
+    """Replace the line of a key, or append it to its section, or to a new section.
 
-    It is indented as the lines beside it: one that is indented further than the key above would not be read.
+    The line is indented like its neighbours: a line that is indented further than the key above is an error.
     """
     at, last, indent = "", -1, ""
     for number, text in enumerate(lines):

@@ -1,10 +1,10 @@
-"""Where the warehouse is, from the outputs of its stack."""
+"""The warehouse's address, role and stage, from the outputs of its stack."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sparkify.aws.account import Account, plain_errors
+from sparkify.aws.account import Account, translate_errors
 from sparkify.aws.cluster import stack
 from sparkify.aws.cluster.stack import Stack
 from sparkify.aws.cluster.validation import SERVERLESS, stack_name
@@ -14,11 +14,11 @@ from sparkify.errors import ClusterError
 
 @dataclass(frozen=True)
 class Outputs:
-    """What somebody needs to know to load the warehouse; no secret."""
+    """Everything that a load needs to know about the warehouse; no secret."""
 
     stack: str
     kind: str  # serverless or provisioned
-    name: str  # of the workgroup or cluster: what GetCredentials and GetClusterCredentialsWithIAM ask for
+    name: str  # of the workgroup or cluster, for GetCredentials and GetClusterCredentialsWithIAM
     host: str
     port: int
     db: str
@@ -35,32 +35,32 @@ class Outputs:
 
 
 def outputs(config: Config) -> Outputs:
-    """Return where the stack of [DWH] STACK has its warehouse.
+    """Return the outputs of the stack that [DWH] STACK names.
 
     Raise ClusterError where there is no such stack, or it is not complete.
     """
-    with plain_errors(), Account(config) as account:
+    with translate_errors(), Account(config) as account:
         return stack_outputs(account, complete_stack(account, stack_name(config.dwh)))
 
 
 def complete_stack(account: Account, name: str) -> Stack:
-    """Return the stack of a name; raise ClusterError where it is not there, or not complete."""
+    """Return the stack of a name; raise ClusterError where it does not exist or is not complete."""
     found = stack.find(account, name)
     if found is None:
         raise ClusterError(
-            f"{name}: there is no stack of this name in {account.region}. Run `sparkify cluster setup`, or correct"
+            f"{name}: there is no such stack in {account.region}. Run `sparkify cluster setup`, or correct"
             " [DWH] STACK or REGION."
         )
-    if not found.stands:
+    if not found.is_complete:
         raise ClusterError(
-            f"{name}: is not complete ({found.status}). Run `sparkify cluster setup` to go on with it, or `sparkify"
-            " cluster teardown`."
+            f"{name}: the stack is not complete ({found.status}). Run `sparkify cluster setup` to continue, or"
+            " `sparkify cluster teardown`."
         )
     return found
 
 
 def stack_outputs(account: Account, stack: Stack) -> Outputs:
-    """Return the outputs of a stack that stands."""
+    """Return the outputs of a complete stack."""
     known = stack.outputs
     return Outputs(
         stack=stack.name,
@@ -78,9 +78,9 @@ def stack_outputs(account: Account, stack: Stack) -> Outputs:
 
 
 def secret_arn(account: Account, stack: Stack) -> str:
-    """Return where Secrets Manager has the administrator's password; a Serverless stack cannot tell.
+    """Return the ARN of the administrator's secret, which the outputs of a Serverless stack lack.
 
-    (AWS::RedshiftServerless::Namespace returns no AdminPasswordSecretArn; GetNamespace does.)
+    AWS::RedshiftServerless::Namespace does not return AdminPasswordSecretArn, but GetNamespace does.
     """
     if stack.kind != SERVERLESS:
         return ""

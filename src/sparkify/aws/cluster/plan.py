@@ -1,4 +1,4 @@
-"""What is to be there: dwh.cfg, checked, as the parameters of a template. Asks nobody, and changes nothing."""
+"""The planned warehouse: dwh.cfg, validated, as parameters of a template. It makes no request and changes nothing."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from sparkify.aws.cluster.validation import (
     check_identifier,
     check_port,
     check_role_name,
+    folder_parameters,
     node_choice,
-    place_parameters,
     stack_name,
     stage_parameters,
     warehouse_kind,
@@ -30,13 +30,13 @@ from sparkify.errors import ConfigError
 
 @dataclass(frozen=True)
 class Plan:
-    """A warehouse as dwh.cfg describes it."""
+    """The warehouse that dwh.cfg describes."""
 
     stack: str
     kind: str
     name: str  # of the workgroup and namespace, or of the cluster
-    region: str  # "" for the one of the AWS profile
-    parameters: dict[str, str]  # of the template, but for Zones: only AWS knows them
+    region: str  # "" for the region of the AWS profile
+    parameters: dict[str, str]  # of the template, without Zones, which only AWS knows
     base_capacity: int  # RPU; Serverless only
     limit: int  # US dollars a month; Serverless only
     node_type: str
@@ -46,29 +46,29 @@ class Plan:
 
     @property
     def allow_from(self) -> str:
-        """The addresses that may connect, or ""."""
+        """The addresses that can connect, or ""."""
         return self.parameters["AllowFrom"]
 
     @property
     def rpu_hours(self) -> int:
-        """The RPU-hours of a month after which Serverless runs no more queries; 0 for a cluster, which has no limit."""
+        """The RPU-hours a month after which Serverless refuses queries; 0 for a cluster, which has no limit."""
         return prices.rpu_hours(self.prices, self.limit) if self.kind == SERVERLESS else 0
 
     @property
     def command(self) -> str:
-        """The command that sets this up, or goes on with it."""
+        """The command that sets this warehouse up, or continues an interrupted setup."""
         return "sparkify cluster setup" + (f" --allow-from {self.allow_from}" if self.allow_from else "")
 
     @property
     def capacity(self) -> str:
-        """What does the work, in words."""
+        """The compute capacity, in words."""
         if self.kind == SERVERLESS:
             return f"{self.base_capacity} RPU, Serverless"
         return f"{self.nodes} x {self.node_type}"
 
     @property
     def cost(self) -> Cost:
-        """What it costs; raise ConfigError where the prices do not say."""
+        """The cost; raise ConfigError for a missing price."""
         public = bool(self.allow_from)
         if self.kind == SERVERLESS:
             return prices.serverless(self.prices, self.base_capacity, self.limit, public=public)
@@ -76,40 +76,40 @@ class Plan:
 
     @property
     def hour_in_words(self) -> str:
-        """What an hour's cost is made of."""
+        """The components of an hour's cost."""
         if self.kind == SERVERLESS:
             price = self.prices.of("serverless_rpu_hour")
-            return f"{self.base_capacity} RPU x {price}; billed by the second, from 60 on"
-        return f"{self.nodes} x {self.prices.of(self.node_type)}, worked or not"
+            return f"{self.base_capacity} RPU x {price}; billed by the second, minimum 60"
+        return f"{self.nodes} x {self.prices.of(self.node_type)}, busy or idle"
 
     @property
     def idle_in_words(self) -> str:
-        """What a day without a query costs, and why."""
+        """The components of the cost of a day without a query."""
         if self.kind == SERVERLESS:
-            return "no compute; the secret" + (", a public address" if self.allow_from else "")
-        return "as any other day; paused: storage only"
+            return "no compute; the secret" + (" and a public address" if self.allow_from else "")
+        return "the same as a busy day; paused: storage only"
 
     @property
     def month_in_words(self) -> str:
-        """What bounds a month's cost."""
+        """The limit of a month's cost."""
         if self.kind == SERVERLESS:
             return f"at most: {self.rpu_hours:,} RPU-hours, then queries are refused"
         return f"{prices.HOURS_A_MONTH} hours, never paused"
 
     @property
-    def priced(self) -> set[str]:
-        """What the cost is reckoned from, as the prices call it."""
+    def price_names(self) -> set[str]:
+        """The names of the prices from which the cost is calculated."""
         compute = "serverless_rpu_hour" if self.kind == SERVERLESS else self.node_type
         return {compute, "storage_gb_month", "secret_month"} | ({"public_address_hour"} if self.allow_from else set())
 
     @property
     def resources(self) -> list[Resource]:
-        """Every resource that the stack makes."""
+        """Every resource that the stack creates."""
         return template.resources(self.kind, self.parameters)
 
     @property
     def policy(self) -> list[str]:
-        """What the warehouse's role may do, in words, a line each."""
+        """The permissions of the warehouse's role, in words, one a line."""
         lines = [
             f"read             s3://{self.parameters[f'{what}Bucket']}/{self.parameters[f'{what}Prefix']}"
             for what in ("Log", "Song")
@@ -125,17 +125,17 @@ class Plan:
 
 
 def plan(config: Config, allow_from: str | None = None) -> Plan:
-    """Return what dwh.cfg calls for; a range of addresses given beside it overrules it.
+    """Return the plan of the warehouse that dwh.cfg describes; `allow_from` overrides [DWH] ALLOW_FROM.
 
-    Raise ConfigError for what cannot be had.
+    Raise ConfigError for values that AWS does not accept.
     """
     dwh = config.dwh
     kind = warehouse_kind(dwh)
-    region = dwh.region or os.environ.get("AWS_DEFAULT_REGION") or ""  # as boto3 does, to which AWS_REGION says nothing
+    region = dwh.region or os.environ.get("AWS_DEFAULT_REGION") or ""  # boto3 ignores AWS_REGION
     known = prices.load(region, dwh.prices)
     node_type, nodes = node_choice(dwh, known) if kind == PROVISIONED else ("", 0)
     name = warehouse_name(dwh, kind)
-    made = Plan(
+    planned = Plan(
         stack=stack_name(dwh),
         kind=kind,
         name=name,
@@ -147,8 +147,8 @@ def plan(config: Config, allow_from: str | None = None) -> Plan:
             "Port": str(check_port(dwh.port)),
             "AllowFrom": addresses.allowed(dwh.allow_from if allow_from is None else allow_from),
             "RoleName": check_role_name(dwh.iam_role_name),
-            **place_parameters("Log", config.log_data, "LOG_DATA"),
-            **place_parameters("Song", config.song_data, "SONG_DATA"),
+            **folder_parameters("Log", config.log_data, "LOG_DATA"),
+            **folder_parameters("Song", config.song_data, "SONG_DATA"),
             **stage_parameters(config.stage),
             **capacity_parameters(dwh, kind, node_type, nodes),
         },
@@ -159,15 +159,15 @@ def plan(config: Config, allow_from: str | None = None) -> Plan:
         prices=known,
         password_is_ignored=bool(dwh.db_password),
     )
-    return priced(made)
+    check_cost(planned)
+    return planned
 
 
-def priced(made: Plan) -> Plan:
-    """Return a plan; raise ConfigError where the prices do not say what it costs, or its limit pays for nothing."""
-    _ = made.cost
-    if made.kind == SERVERLESS and made.rpu_hours < 1:
+def check_cost(planned: Plan) -> None:
+    """Raise ConfigError where a price is missing, or the limit is less than the price of one RPU-hour."""
+    _ = planned.cost
+    if planned.kind == SERVERLESS and planned.rpu_hours < 1:
         raise ConfigError(
-            f"[DWH] MONTHLY_LIMIT: {made.limit} dollars pay for no RPU-hour at all."
-            f" Raise it to {int(made.prices.of('serverless_rpu_hour')) + 1} or more."
+            f"[DWH] MONTHLY_LIMIT: {planned.limit} dollars are less than the price of one RPU-hour."
+            f" Raise it to {int(planned.prices.of('serverless_rpu_hour')) + 1} or more."
         )
-    return made

@@ -1,4 +1,4 @@
-"""What a warehouse costs, from a file of prices that a user can update."""
+"""The cost of a warehouse, from a file of prices that users can update."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from sparkify.errors import ConfigError
 
-HOURS_A_MONTH = 730  # as AWS reckons: 365 days of 24 hours in 12 months
+HOURS_A_MONTH = 730  # AWS's convention: 365 days of 24 hours in 12 months
 FALLBACK = "us-east-1"
 
 
@@ -19,26 +19,26 @@ FALLBACK = "us-east-1"
 class Prices:
     """The prices of one region, in US dollars."""
 
-    region: str  # whose prices these are
+    region: str  # of the prices, not always the warehouse's
     as_of: date
     source: str
     approximate: frozenset[str]
-    amounts: dict[str, float]  # by what is paid for, a node type among it
+    amounts: dict[str, float]  # name of a price or node type -> US dollars
 
-    def of(self, what: str) -> float:
-        """Return the price of something; raise ConfigError where the file has none."""
-        if what not in self.amounts:
+    def of(self, name: str) -> float:
+        """Return a price by its name; raise ConfigError where the file has none."""
+        if name not in self.amounts:
             raise ConfigError(
-                f"The prices of {self.region} have none for {what}. Add it to a copy of prices.toml, and name that"
-                " copy in [DWH] PRICES."
+                f"[DWH] PRICES: {name} has no price in {self.region}. Add it to a copy of prices.toml, and set PRICES"
+                " to that copy."
             )
-        return self.amounts[what]
+        return self.amounts[name]
 
 
 def load(region: str, path: str = "") -> Prices:
-    """Read the prices of a region from a file, or from the one that comes with Sparkify.
+    """Read the prices of a region from a file, by default the one in this package.
 
-    Raise ConfigError for a file that cannot be read or is not of its form.
+    Raise ConfigError for a file that cannot be read or has another form.
     """
     name = path or "prices.toml"
     try:
@@ -46,17 +46,17 @@ def load(region: str, path: str = "") -> Prices:
         read = tomllib.loads(text)
         regions = read["regions"]
         of = region if region in regions else FALLBACK
-        amounts = {what: float(amount) for what, amount in _flat(regions[of]).items()}
+        amounts = {key: float(amount) for key, amount in _flat(regions[of]).items()}
         as_of = read["as_of"]
         if not isinstance(as_of, date):
             raise TypeError
         return Prices(of, as_of, str(read["source"]), frozenset(read.get("approximate", ())), amounts)
     except OSError as error:
-        raise ConfigError(f"[DWH] PRICES: {name} cannot be read ({error.strerror}). Name a file that can.") from None
+        raise ConfigError(f"[DWH] PRICES: {name} cannot be read ({error.strerror}). Name a readable file.") from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ConfigError(
-            f"[DWH] PRICES: {name} is not of the form of prices.toml (as_of, source, [regions.NAME]). Start from a"
-            " copy of it."
+            f"[DWH] PRICES: {name} does not have the form of prices.toml (as_of, source, [regions.NAME]). Start from a"
+            " copy of that file."
         ) from None
 
 
@@ -67,17 +67,17 @@ def _flat(table: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a warehouse costs, in US dollars, without what is stored in it."""
+    """The cost of a warehouse, in US dollars."""
 
     hour: float  # of work
     day_idle: float
-    month: float  # at most, where that is known
-    storage: float  # 100 GB for a month
+    month: float  # the most that it can cost
+    storage: float  # of 100 GB for a month, not included in the others
 
 
 def serverless(prices: Prices, base_capacity: int, limit: int, *, public: bool) -> Cost:
-    """Return the cost of a Serverless workgroup whose spend is limited to so many dollars a month."""
-    idle = standing(prices, public=public)
+    """Return the cost of a Serverless workgroup with a limit in dollars a month."""
+    idle = idle_hour(prices, public=public)
     return Cost(
         hour=base_capacity * prices.of("serverless_rpu_hour") + idle,
         day_idle=24 * idle,
@@ -88,15 +88,15 @@ def serverless(prices: Prices, base_capacity: int, limit: int, *, public: bool) 
 
 def provisioned(prices: Prices, node_type: str, nodes: int, *, public: bool) -> Cost:
     """Return the cost of a cluster that is never paused."""
-    hour = nodes * prices.of(node_type) + standing(prices, public=public)
+    hour = nodes * prices.of(node_type) + idle_hour(prices, public=public)
     return Cost(hour, day_idle=24 * hour, month=HOURS_A_MONTH * hour, storage=100 * prices.of("storage_gb_month"))
 
 
-def standing(prices: Prices, *, public: bool) -> float:
-    """Return what an hour costs in which nothing is done: the administrator's secret, and a public address."""
+def idle_hour(prices: Prices, *, public: bool) -> float:
+    """Return the cost of an hour without compute: the administrator's secret, and a public address."""
     return prices.of("secret_month") / HOURS_A_MONTH + (prices.of("public_address_hour") if public else 0)
 
 
 def rpu_hours(prices: Prices, limit: int) -> int:
-    """Return the whole RPU-hours that a limit in dollars pays for."""
+    """Return the number of whole RPU-hours that a limit in dollars pays for."""
     return int(limit / prices.of("serverless_rpu_hour"))

@@ -1,8 +1,8 @@
-"""Names that Redshift keeps for itself: no database and no user can have them."""
+"""Names that Redshift reserves: no database and no user can have them."""
 
 from __future__ import annotations
 
-# "Reserved words", Redshift Database Developer Guide; CreateCluster's DBName and MasterUsername take none of them.
+# "Reserved words", Redshift Database Developer Guide. CreateCluster rejects them as DBName and MasterUsername.
 _WORDS = """
     aes128 aes256 all allowoverwrite analyse analyze and any array as asc authorization az64 backup between binary
     blanksasnull both bytedict bzip2 case cast check collate column constraint create credentials cross current_date
@@ -18,6 +18,6 @@ _WORDS = """
 """
 RESERVED = frozenset(_WORDS.split())
 
-# There already, in every warehouse: "CREATE TEMPLATE" and "CREATE USER", the same guide.
+# Every warehouse already has these: "CREATE TEMPLATE" and "CREATE USER", the same guide.
 SYSTEM_DATABASES = frozenset({"template0", "template1", "padb_harvest"})
 SYSTEM_USERS = frozenset({"public", "rdsdb"})

@@ -1,4 +1,4 @@
-"""Make the stack what dwh.cfg calls for: from nothing, from what is there, or from where an interruption left it."""
+"""Set the stack up as planned: create it, change an existing one, or continue an interrupted setup."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from sparkify.aws import s3
-from sparkify.aws.account import Account, plain_errors, told
+from sparkify.aws.account import Account, translate, translate_errors
 from sparkify.aws.cluster import prices, stack, template
 from sparkify.aws.cluster.outputs import Outputs, complete_stack, stack_outputs
-from sparkify.aws.cluster.plan import Plan, priced
+from sparkify.aws.cluster.plan import Plan, check_cost
 from sparkify.aws.cluster.resources import bucket_exists, empty_bucket, limit_in_force, nearest_limit, set_limit
 from sparkify.aws.cluster.stack import Change, Outcome, Say, Stack
 from sparkify.aws.cluster.validation import SERVERLESS
 from sparkify.config import Config
 from sparkify.errors import ClusterError, ConfigError
 
-# Whoever replaces one of these loses what is in it.
+# Replacing one of these deletes its data.
 HOLDS_DATA = ("AWS::RedshiftServerless::Namespace", "AWS::Redshift::Cluster")
-# UpdateNamespace cannot change it, though CloudFormation does not say so beforehand.
+# UpdateNamespace cannot change this property, but no change set says so.
 FIXED = "DbName"
 
-# Zones by their ids, which mean the same in every account: the first of us-east-1 lacks what is newer than itself.
+# Zones by their IDs, which mean the same in every account. This old one lacks newer services such as Serverless.
 OUTDATED_ZONES = ("use1-az3",)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a setup came to."""
+    """The result of a setup."""
 
     outputs: Outputs
     changed: bool
@@ -37,96 +37,98 @@ class Result:
 def setup(
     config: Config, plan: Plan, say: Say, agree: Callable[[Plan, Sequence[Change] | None], bool]
 ) -> Result | None:
-    """Make the stack what the plan says, after asking; return None where the answer was no.
+    """Create the stack, or change it to match the plan, after a confirmation; return None if it is declined.
 
-    `agree` is shown the changes to a stack that is there, None when there is none yet.
+    `agree` receives the plan and the changes of an existing stack, or None for a new one.
 
-    Raise ClusterError where AWS refuses, or a failure was rolled back.
+    Raise ClusterError where AWS refuses a request or rolls it back.
     """
-    with plain_errors(), Account(config) as account:
+    with translate_errors(), Account(config) as account:
         known = prices.load(account.region, config.dwh.prices)
-        plan = priced(replace(plan, region=account.region, prices=known))
-        say(f"AWS account {account.number()}, {account.region}.")
-        found = settled(account, plan, say)
-        # Whatever becomes of the changes: what an interrupted setup has left costs, and nothing may limit it.
-        limited = found is not None and _limit_if_there_is_none(account, found, plan, say)
-        _refuse_stage_of_nobody(account, plan)
-        changed = _create(account, plan, say, agree) if found is None else _change(account, found, plan, say, agree)
+        plan = replace(plan, region=account.region, prices=known)
+        check_cost(plan)
+        say(f"AWS account {account.account_id()}, {account.region}.")
+        live = _wait_for_stack(account, plan, say)
+        # An interrupted setup can leave a warehouse that costs money without a limit, even if the changes are declined.
+        limited = live is not None and _limit_if_unlimited(account, live, plan, say)
+        _require_stage_bucket(account, plan)
+        changed = _create(account, plan, say, agree) if live is None else _change(account, live, plan, say, agree)
         if changed is None:
             return None
-        if plan.kind == SERVERLESS and (done := _limited(account, plan)):
-            say(done)
+        if plan.kind == SERVERLESS and (change := _set_limit(account, plan)):
+            say(change)
             changed = True
         return Result(stack_outputs(account, complete_stack(account, plan.stack)), changed or limited)
 
 
-def _refuse_stage_of_nobody(account: Account, plan: Plan) -> None:
+def _require_stage_bucket(account: Account, plan: Plan) -> None:
     bucket = plan.parameters["OwnStageBucket"]
     if bucket and not bucket_exists(account, bucket):
         raise ConfigError(
-            f"[S3] STAGE: there is no bucket {bucket}, and whoever made one of that name could read what is staged."
-            " Make it, name another, or leave STAGE empty for one of the stack's own."
+            f"[S3] STAGE: there is no bucket {bucket}, and anyone who creates it could read the staged data. Create it,"
+            " name another, or leave STAGE empty for a bucket of the stack."
         )
 
 
-def _limit_if_there_is_none(account: Account, found: Stack, plan: Plan, say: Say) -> bool:
-    if found.kind != SERVERLESS or limit_in_force(account, found.outputs["Name"]):
+def _limit_if_unlimited(account: Account, live: Stack, plan: Plan, say: Say) -> bool:
+    """Set the limit of an existing warehouse that has none; return whether it was set."""
+    if live.kind != SERVERLESS or limit_in_force(account, live.outputs["Name"]):
         return False
     limited = plan.kind == SERVERLESS
-    say(_limited(account, plan) if limited else f"Nothing limits what {plan.stack} costs.")
+    say(_set_limit(account, plan) if limited else f"Nothing limits the cost of {plan.stack}.")
     return limited
 
 
-def _limited(account: Account, plan: Plan) -> str:
-    """Set the limit of the spend; raise ClusterError where that is refused: the warehouse stands without it."""
+def _set_limit(account: Account, plan: Plan) -> str:
+    """Set the spending limit and return a description of the change; raise ClusterError where AWS refuses it."""
     from botocore.exceptions import ClientError
 
-    at_ctrl_c = f"{plan.stack} stands, perhaps without a limit of what it costs. Run `{plan.command}` to set it."
+    at_ctrl_c = f"The warehouse {plan.stack} may have no spending limit. Run `{plan.command}` to set it."
     try:
         with stack.interruptible(at_ctrl_c):
             return set_limit(account, plan.name, plan.rpu_hours)
     except ClientError as error:
         raise ClusterError(
-            f"{plan.stack}: stands, but nothing limits what it costs.\n{told(error)}\n"
-            f"Put that right, then run `{plan.command}` again."
+            f"{plan.stack}: the warehouse exists, but nothing limits its cost.\n{translate(error)}\n"
+            f"Correct that, then run `{plan.command}` again."
         ) from error
 
 
-def settled(account: Account, plan: Plan, say: Say) -> Stack | None:
-    """Return the stack when AWS is done with it and all of it stands, None when there is none.
+def _wait_for_stack(account: Account, plan: Plan, say: Say) -> Stack | None:
+    """Return the complete stack, or None if there is none.
 
-    What an earlier setup left under way is waited for; what it left behind of a failure is cleared away.
+    Wait for an operation in progress, continue a failed rollback, and delete a stack that was never complete.
     """
     name = plan.stack
-    while found := stack.find(account, name):
-        if found.stands:
-            return found
+    while live := stack.find(account, name):
+        if live.is_complete:
+            return live
         after = ""
-        if found.status == "UPDATE_ROLLBACK_FAILED":
-            say(f"An earlier change of {name} could not be undone. Trying again.")
-            after = stack.continue_rollback(account, found)
-        elif found.status == "ROLLBACK_COMPLETE":
-            say(f"An earlier setup of {name} failed and was rolled back. Beginning anew.")
-            after = stack.delete(account, found)
-        elif found.in_progress:
-            say(f"AWS is at work on {name} ({found.status}). Waiting for it.")
+        if live.status == "UPDATE_ROLLBACK_FAILED":
+            say(f"An earlier change of {name} could not be rolled back. Trying again.")
+            after = stack.continue_rollback(account, live)
+        elif live.status == "ROLLBACK_COMPLETE":
+            say(f"An earlier setup of {name} failed and was rolled back. Starting again.")
+            after = stack.delete(account, live)
+        elif live.in_progress:
+            say(f"AWS is working on {name} ({live.status}). Waiting for it.")
         else:
             raise ClusterError(
-                f"{name}: is in a state that a setup cannot mend ({found.status}). Run `sparkify cluster teardown`,"
-                " then set up anew."
+                f"{name}: setup cannot repair a stack in this state ({live.status}). Run `sparkify cluster"
+                " teardown`, then run setup again."
             )
-        with _going_on(plan, unlimited=found.kind == SERVERLESS and found.status.startswith("CREATE")):
-            outcome = stack.follow(account, found.id, say, after)
+        with _explain_ctrl_c(plan, unlimited=live.kind == SERVERLESS and live.status.startswith("CREATE")):
+            outcome = stack.follow(account, live.id, say, after)
         if outcome.failures and "DELETE" not in outcome.status:
-            raise _failed(account, stack.find(account, name), name, outcome)
+            raise _failure(account, stack.find(account, name), name, outcome)
     return None
 
 
-def _going_on(plan: Plan, *, unlimited: bool = False) -> AbstractContextManager[None]:
-    without = " Nothing limits what it may cost until a setup has ended: that sets the limit." if unlimited else ""
+def _explain_ctrl_c(plan: Plan, *, unlimited: bool = False) -> AbstractContextManager[None]:
+    without = " Nothing limits its cost until a setup completes and sets the limit." if unlimited else ""
     return stack.interruptible(
-        f"AWS goes on with the stack {plan.stack}, which costs from now on.{without} Run `{plan.command}` to go on with"
-        " it, or `sparkify cluster teardown` to be rid of it."
+        f"AWS continues with the stack {plan.stack}, which costs money from now on.{without} Run `{plan.command}` to"
+        " continue, or `sparkify cluster teardown` to delete it."
     )
 
 
@@ -136,95 +138,97 @@ def _create(
     if not agree(plan, None):
         return None
     parameters = plan.parameters | {"Zones": _zones(account)}
-    with _going_on(plan, unlimited=plan.kind == SERVERLESS):
-        made = stack.create(account, plan.stack, plan.kind, template.text(plan.kind), parameters)
-        outcome = stack.follow(account, made, say)
+    with _explain_ctrl_c(plan, unlimited=plan.kind == SERVERLESS):
+        stack_id = stack.create(account, plan.stack, plan.kind, template.text(plan.kind), parameters)
+        outcome = stack.follow(account, stack_id, say)
     if outcome.status != "CREATE_COMPLETE":
-        raise _failed(account, stack.find(account, plan.stack), plan.stack, outcome)
+        raise _failure(account, stack.find(account, plan.stack), plan.stack, outcome)
     return True
 
 
 def _zones(account: Account) -> str:
-    """Return three zones for the three subnets; in a region that gives two, one of them serves twice.
+    """Return three Availability Zones for the three subnets; a region with two has one of them twice.
 
     ("Considerations when using Amazon Redshift Serverless", Redshift Management Guide.)
     """
     filters = [{"Name": "zone-type", "Values": ["availability-zone"]}, {"Name": "state", "Values": ["available"]}]
-    found = account.client("ec2").describe_availability_zones(Filters=filters)["AvailabilityZones"]
-    names = sorted(zone["ZoneName"] for zone in found if zone["ZoneId"] not in OUTDATED_ZONES)
-    return ",".join(names[place % len(names)] for place in range(3))
+    zones = account.client("ec2").describe_availability_zones(Filters=filters)["AvailabilityZones"]
+    names = sorted(zone["ZoneName"] for zone in zones if zone["ZoneId"] not in OUTDATED_ZONES)
+    return ",".join(names[number % len(names)] for number in range(3))
 
 
 def _change(
     account: Account,
-    found: Stack,
+    live: Stack,
     plan: Plan,
     say: Say,
     agree: Callable[[Plan, Sequence[Change] | None], bool],
 ) -> bool | None:
-    if found.kind != plan.kind:
+    if live.kind != plan.kind:
         raise ClusterError(
-            f"{plan.stack}: is {found.kind}, and dwh.cfg now calls for {plan.kind}. Run `sparkify cluster teardown`"
-            " first, or name another stack in [DWH] STACK."
+            f"{plan.stack}: the warehouse is {live.kind}, but dwh.cfg now calls for {plan.kind}. Run `sparkify"
+            " cluster teardown` first, or name another stack in [DWH] STACK."
         )
-    parameters = plan.parameters | {"Zones": found.parameters["Zones"]}
-    bucket, _ = s3.split(found.outputs["StageUrl"])
-    if not found.parameters["OwnStageBucket"] and parameters["OwnStageBucket"] == bucket:  # as --write-config wrote it
+    parameters = plan.parameters | {"Zones": live.parameters["Zones"]}
+    bucket, _ = s3.split(live.outputs["StageUrl"])
+    # --write-config writes the stack's own bucket into dwh.cfg, which does not make it the user's.
+    if not live.parameters["OwnStageBucket"] and parameters["OwnStageBucket"] == bucket:
         parameters["OwnStageBucket"] = ""
-    limit = _change_of_limit(account, plan)
-    with stack.change_set(account, found, template.text(plan.kind), parameters) as (changes, execute):
+    limit = _limit_change(account, plan)
+    with stack.change_set(account, live, template.text(plan.kind), parameters) as (changes, execute):
         if not changes and not limit:
             return False
-        _refuse_loss(plan, changes)
+        _refuse_data_loss(plan, changes)
         if not agree(plan, [*changes, *limit]):
             return None
         if not changes:
-            return False  # the limit is set when the stack stands, changed or not
+            return False  # the caller sets the limit
         if any(change.action == "Remove" and change.type == "AWS::S3::Bucket" for change in changes):
-            empty_bucket(account, found.outputs["StageUrl"])
-        with _going_on(plan):
-            outcome = stack.follow(account, found.id, say, after=execute())
+            empty_bucket(account, live.outputs["StageUrl"])
+        with _explain_ctrl_c(plan):
+            outcome = stack.follow(account, live.id, say, after=execute())
     if outcome.status != "UPDATE_COMPLETE":
-        raise _failed(account, stack.find(account, plan.stack), plan.stack, outcome)
+        raise _failure(account, stack.find(account, plan.stack), plan.stack, outcome)
     return True
 
 
-def _change_of_limit(account: Account, plan: Plan) -> list[Change]:
-    """Return what setting the limit will change, to be shown with the changes of the stack."""
-    standing = nearest_limit(account, plan.name, plan.rpu_hours) if plan.kind == SERVERLESS else None
-    if standing is None or standing["amount"] == plan.rpu_hours:
+def _limit_change(account: Account, plan: Plan) -> list[Change]:
+    """Return the change of the limit, to be shown with the changes of the stack."""
+    limit = nearest_limit(account, plan.name, plan.rpu_hours) if plan.kind == SERVERLESS else None
+    if limit is None or limit["amount"] == plan.rpu_hours:
         return []
-    words = f"{plan.rpu_hours:,} RPU-hours a month; now {standing['amount']:,}"
-    return [Change("Modify", "UsageLimit", "", replaces=False, properties=(words,))]
+    text = f"{plan.rpu_hours:,} RPU-hours a month; now {limit['amount']:,}"
+    return [Change("Modify", "UsageLimit", "", replaces=False, properties=(text,))]
 
 
-def _refuse_loss(plan: Plan, changes: Sequence[Change]) -> None:
+def _refuse_data_loss(plan: Plan, changes: Sequence[Change]) -> None:
     for change in changes:
         loses = change.replaces or change.action == "Remove" or FIXED in change.properties
         if change.type in HOLDS_DATA and loses:
-            what = ", ".join(change.properties) or "what dwh.cfg now says"
+            what = ", ".join(change.properties) or "the configuration"
             raise ClusterError(
-                f"{plan.stack}: {what} cannot be changed without a new {change.resource.lower()}, and the data would go"
-                " with the old one. Undo the change, or run `sparkify cluster teardown` and set up anew."
+                f"{plan.stack}: {what} cannot be changed without a new {change.resource.lower()}, and the data would be"
+                " deleted with the old one. Undo the change, or run `sparkify cluster teardown`, then setup."
             )
 
 
-def _failed(account: Account, left: Stack | None, name: str, outcome: Outcome) -> ClusterError:
-    """Return the error of a stack that failed, after clearing away what is left of one that was never made."""
+def _failure(account: Account, left: Stack | None, name: str, outcome: Outcome) -> ClusterError:
+    """Return the error of a failed operation, after the deletion of a stack that was never complete."""
     causes = "\n".join(outcome.failures) or outcome.status
     if left and left.status == "ROLLBACK_COMPLETE":
         stack.follow(account, left.id, lambda _: None, after=stack.delete(account, left))
         left = None
     if left is None:
         return ClusterError(
-            f"{name}: could not be made, and was rolled back; nothing is left.\n{causes}\n"
-            "Put that right, then run `sparkify cluster setup` again."
+            f"{name}: the stack could not be created, and was rolled back; nothing is left.\n{causes}\n"
+            "Correct that, then run `sparkify cluster setup` again."
         )
-    if left.stands:
+    if left.is_complete:
         return ClusterError(
-            f"{name}: could not be changed, and is as it was before.\n{causes}\n"
-            "Put that right, then run `sparkify cluster setup` again."
+            f"{name}: the stack could not be changed, and the change was rolled back.\n{causes}\n"
+            "Correct that, then run `sparkify cluster setup` again."
         )
     return ClusterError(
-        f"{name}: failed, and could not be rolled back ({left.status}).\n{causes}\nRun `sparkify cluster teardown`."
+        f"{name}: the operation failed, and could not be rolled back ({left.status}).\n{causes}\n"
+        "Run `sparkify cluster teardown`."
     )

@@ -1,4 +1,4 @@
-"""One CloudFormation stack: look at it, make it, change it, delete it, and follow what happens to it."""
+"""One CloudFormation stack: find, create, change and delete it, and follow its events."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sparkify.aws.account import KIND, PROJECT, Account, code, what_is_missing
+from sparkify.aws.account import KIND, PROJECT, Account, code, missing_permission
 from sparkify.errors import ClusterError
 
 Say = Callable[[str], None]
 
-GONE = "DELETE_COMPLETE"
+DELETED = "DELETE_COMPLETE"
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,6 @@ class Stack:
     id: str
     name: str
     status: str
-    reason: str
     created: datetime
     kind: str
     parameters: dict[str, str]
@@ -32,18 +31,18 @@ class Stack:
 
     @property
     def in_progress(self) -> bool:
-        """Whether AWS is at work on it."""
+        """Whether AWS is working on it."""
         return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
 
     @property
-    def stands(self) -> bool:
-        """Whether all of it is there."""
+    def is_complete(self) -> bool:
+        """Whether all of its resources exist."""
         return self.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 
 
 @dataclass(frozen=True)
 class Change:
-    """What an update does to one resource."""
+    """The effect of an update on one resource."""
 
     action: str  # Add, Modify, Remove
     resource: str
@@ -53,7 +52,7 @@ class Change:
 
 
 def find(account: Account, name: str) -> Stack | None:
-    """Return the stack of a name, if there is one; raise ClusterError where it is not one of ours."""
+    """Return the stack of a name, if it exists; raise ClusterError where sparkify did not create it."""
     from botocore.exceptions import ClientError
 
     try:
@@ -65,13 +64,12 @@ def find(account: Account, name: str) -> Stack | None:
     tags = {tag["Key"]: tag["Value"] for tag in found.get("Tags", ())}
     if tags.get(PROJECT) != found["StackName"]:
         raise ClusterError(
-            f"{name}: is a stack of somebody else's: it has no tag {PROJECT}. Name another in [DWH] STACK."
+            f"{name}: the stack lacks the tag {PROJECT}, so sparkify did not create it. Name another in [DWH] STACK."
         )
     return Stack(
         id=found["StackId"],
         name=found["StackName"],
         status=found["StackStatus"],
-        reason=found.get("StackStatusReason", ""),
         created=found["CreationTime"],
         kind=tags.get(KIND, ""),
         parameters={p["ParameterKey"]: p["ParameterValue"] for p in found.get("Parameters", ())},
@@ -80,8 +78,8 @@ def find(account: Account, name: str) -> Stack | None:
 
 
 def create(account: Account, name: str, kind: str, template: str, parameters: dict[str, str]) -> str:
-    """Begin to make a stack; return its id. What fails is rolled back."""
-    made = account.client("cloudformation").create_stack(
+    """Start the creation of a stack and return its id; AWS rolls back a failure."""
+    response = account.client("cloudformation").create_stack(
         StackName=name,
         TemplateBody=template,
         Parameters=_as_list(parameters),
@@ -90,7 +88,7 @@ def create(account: Account, name: str, kind: str, template: str, parameters: di
         OnFailure="ROLLBACK",
         ClientRequestToken=uuid.uuid4().hex,
     )
-    return str(made["StackId"])
+    return str(response["StackId"])
 
 
 def _as_list(parameters: dict[str, str]) -> list[dict[str, str]]:
@@ -98,7 +96,7 @@ def _as_list(parameters: dict[str, str]) -> list[dict[str, str]]:
 
 
 def _tags(name: str, kind: str) -> list[dict[str, str]]:
-    """Return the stack's tags; CloudFormation puts them on every resource."""
+    """Return the stack's tags, which CloudFormation copies to every resource."""
     return [{"Key": PROJECT, "Value": name}, {"Key": KIND, "Value": kind}]
 
 
@@ -106,12 +104,12 @@ def _tags(name: str, kind: str) -> list[dict[str, str]]:
 def change_set(
     account: Account, stack: Stack, template: str, parameters: dict[str, str]
 ) -> Iterator[tuple[list[Change], Callable[[], str]]]:
-    """Give what an update would change, and the function that begins it; what is not begun is forgotten.
+    """Yield the changes of an update, and the function that starts it; delete an update that was not started.
 
     The function returns the event after which to follow.
     """
     client = account.client("cloudformation")
-    made = client.create_change_set(
+    change_set_id = client.create_change_set(
         StackName=stack.id,
         ChangeSetName=f"sparkify-{uuid.uuid4().hex}",
         ChangeSetType="UPDATE",
@@ -120,39 +118,41 @@ def change_set(
         Capabilities=["CAPABILITY_NAMED_IAM"],
         Tags=_tags(stack.name, stack.kind),
     )["Id"]
-    begun = False
+    started = False
 
     def execute() -> str:
-        nonlocal begun
+        nonlocal started
         before = newest_event(account, stack.id)
-        client.execute_change_set(ChangeSetName=made, StackName=stack.id)
-        begun = True
+        client.execute_change_set(ChangeSetName=change_set_id, StackName=stack.id)
+        started = True
         return before
 
     try:
-        yield _changes(account, made, stack), execute
+        yield _changes(account, change_set_id, stack), execute
     finally:
-        if not begun:
-            client.delete_change_set(ChangeSetName=made, StackName=stack.id)
+        if not started:
+            client.delete_change_set(ChangeSetName=change_set_id, StackName=stack.id)
 
 
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 
 
-def _changes(account: Account, change_set: str, stack: Stack) -> list[Change]:
+def _changes(account: Account, change_set_id: str, stack: Stack) -> list[Change]:
     client = account.client("cloudformation")
-    for _ in account.looks(f"{stack.name}: its change set"):
-        page = client.describe_change_set(ChangeSetName=change_set, StackName=stack.id)
+    for _ in account.polls(f"{stack.name}: the change set"):
+        page = client.describe_change_set(ChangeSetName=change_set_id, StackName=stack.id)
         if page["Status"] == "FAILED":
             reason = page.get("StatusReason", "")
-            if any(words in reason for words in NO_CHANGES):
+            if any(text in reason for text in NO_CHANGES):
                 return []
-            raise ClusterError(f"{stack.name}: AWS cannot work out the change: {reason}")
+            raise ClusterError(
+                f"{stack.name}: AWS cannot compute the changes ({reason}). Correct dwh.cfg, then run this again."
+            )
         if page["Status"] == "CREATE_COMPLETE":
             break
     changes = list(page["Changes"])
     while page.get("NextToken"):
-        page = client.describe_change_set(ChangeSetName=change_set, StackName=stack.id, NextToken=page["NextToken"])
+        page = client.describe_change_set(ChangeSetName=change_set_id, StackName=stack.id, NextToken=page["NextToken"])
         changes += page["Changes"]
     return [_change(change["ResourceChange"]) for change in changes]
 
@@ -163,21 +163,21 @@ def _change(change: dict[str, Any]) -> Change:
         action=change["Action"],
         resource=change["LogicalResourceId"],
         type=change["ResourceType"],
-        # "Conditional" as well: CloudFormation knows only on the way, and then it is too late to ask.
+        # "Conditional" counts too: CloudFormation decides during the update, when it is too late to ask.
         replaces=change.get("Replacement", "False") != "False",
         properties=tuple(sorted({target.get("Name") or target["Attribute"] for target in targets})),
     )
 
 
 def delete(account: Account, stack: Stack) -> str:
-    """Begin to delete a stack; return the event after which to follow."""
+    """Start the deletion of a stack; return the event after which to follow."""
     before = newest_event(account, stack.id)
     account.client("cloudformation").delete_stack(StackName=stack.id)
     return before
 
 
 def continue_rollback(account: Account, stack: Stack) -> str:
-    """Begin again to undo an update, where that got stuck; return the event after which to follow."""
+    """Continue the rollback of an update that failed to roll back; return the event after which to follow."""
     before = newest_event(account, stack.id)
     account.client("cloudformation").continue_update_rollback(StackName=stack.id)
     return before
@@ -189,28 +189,28 @@ class Member:
 
     name: str
     type: str
-    id: str  # AWS's own; "" before it has one
+    id: str  # assigned by AWS; "" before that
     status: str
 
 
 def members(account: Account, stack_id: str) -> list[Member]:
-    """Return the resources of a stack, of a deleted one too (by its id)."""
+    """Return the resources of a stack, even of a deleted one."""
     pages = account.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack_id)
     return [
         Member(
-            found["LogicalResourceId"],
-            found["ResourceType"],
-            found.get("PhysicalResourceId", ""),
-            found["ResourceStatus"],
+            resource["LogicalResourceId"],
+            resource["ResourceType"],
+            resource.get("PhysicalResourceId", ""),
+            resource["ResourceStatus"],
         )
         for page in pages
-        for found in page["StackResourceSummaries"]
+        for resource in page["StackResourceSummaries"]
     ]
 
 
 def deleted(account: Account, name: str) -> list[str]:
-    """Return the ids of the deleted stacks of a name, newest first; CloudFormation remembers 90 days."""
-    pages = account.client("cloudformation").get_paginator("list_stacks").paginate(StackStatusFilter=[GONE])
+    """Return the ids of the deleted stacks of a name, newest first; CloudFormation keeps them for 90 days."""
+    pages = account.client("cloudformation").get_paginator("list_stacks").paginate(StackStatusFilter=[DELETED])
     found = [stack for page in pages for stack in page["StackSummaries"] if stack["StackName"] == name]
     return [stack["StackId"] for stack in sorted(found, key=lambda stack: stack["CreationTime"], reverse=True)]
 
@@ -220,7 +220,7 @@ def deleted(account: Account, name: str) -> list[str]:
 
 @contextmanager
 def interruptible(message: str) -> Iterator[None]:
-    """Let Ctrl-C say what AWS goes on with, and what to run."""
+    """Add a message to the KeyboardInterrupt of Ctrl-C: what AWS continues to do, and which command to run."""
     try:
         yield
     except KeyboardInterrupt:
@@ -229,39 +229,39 @@ def interruptible(message: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an operation on a stack ended."""
+    """The result of an operation on a stack."""
 
     status: str
-    failures: tuple[str, ...]  # "Resource (Type): AWS's words", the cause first
+    failures: tuple[str, ...]  # "Resource (Type): AWS's reason", the cause first
 
 
 def newest_event(account: Account, stack_id: str) -> str:
-    """Return the id of a stack's newest event: what is followed comes after it."""
+    """Return the id of a stack's newest event, after which to follow."""
     return str(account.client("cloudformation").describe_stack_events(StackName=stack_id)["StackEvents"][0]["EventId"])
 
 
 def follow(account: Account, stack_id: str, say: Say, after: str = "") -> Outcome:
-    """Say what happens to the resources of a stack until AWS is done with it.
+    """Report each event of a stack's resources until AWS has finished the operation, and return its result.
 
-    Only what comes after an event counts: the status of a stack may still be the one from before. Without one, what is
-    followed is the operation that is under way.
+    Only events after `after` count, because the status can still be that of an earlier operation. Without it, the
+    operation in progress is followed.
     """
-    said: set[tuple[str, str]] = set()
+    reported: set[tuple[str, str]] = set()
     failures: list[str] = []
-    for _ in account.looks(stack_id.split("/")[1] if "/" in stack_id else stack_id):
+    for _ in account.polls(stack_id.split("/")[1] if "/" in stack_id else stack_id):
         events = _events(account, stack_id, after)
         for event in events:
             resource, status = event["LogicalResourceId"], event["ResourceStatus"]
-            if event["PhysicalResourceId"] == stack_id or (resource, status) in said:
+            if event["PhysicalResourceId"] == stack_id or (resource, status) in reported:
                 continue
-            said.add((resource, status))
+            reported.add((resource, status))
             say(_line(resource, status))
             reason = event.get("ResourceStatusReason", "")
-            if status.endswith("_FAILED") and "cancelled" not in reason:  # the others were only stopped
+            if status.endswith("_FAILED") and "cancelled" not in reason:  # after a failure, AWS cancels the others
                 failures.append(_failure(resource, event["ResourceType"], reason))
         if ended := [e for e in events if e["PhysicalResourceId"] == stack_id and _is_end(e["ResourceStatus"])]:
             return Outcome(ended[-1]["ResourceStatus"], tuple(dict.fromkeys(failures)))
-    raise AssertionError("looks ends by raising")
+    raise AssertionError("polls ends by raising")
 
 
 def _is_end(status: str) -> bool:
@@ -269,7 +269,7 @@ def _is_end(status: str) -> bool:
 
 
 def _events(account: Account, stack_id: str, after: str) -> list[dict[str, Any]]:
-    """Return the events after a given one, or of the operation under way, oldest first."""
+    """Return the events after a given one, or of the operation in progress, oldest first."""
     found: list[dict[str, Any]] = []
     pages = account.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=stack_id)
     for event in (event for page in pages for event in page["StackEvents"]):  # newest first
@@ -283,8 +283,8 @@ def _events(account: Account, stack_id: str, after: str) -> list[dict[str, Any]]
 
 
 WORDS = {
-    "CREATE_IN_PROGRESS": "making",
-    "CREATE_COMPLETE": "made",
+    "CREATE_IN_PROGRESS": "creating",
+    "CREATE_COMPLETE": "created",
     "CREATE_FAILED": "FAILED",
     "UPDATE_IN_PROGRESS": "changing",
     "UPDATE_COMPLETE": "changed",
@@ -292,7 +292,7 @@ WORDS = {
     "DELETE_IN_PROGRESS": "deleting",
     "DELETE_COMPLETE": "deleted",
     "DELETE_FAILED": "FAILED",
-    "DELETE_SKIPPED": "left",
+    "DELETE_SKIPPED": "kept",
 }
 
 
@@ -300,6 +300,6 @@ def _line(resource: str, status: str) -> str:
     return f"  {WORDS.get(status, status.lower().replace('_', ' ')):9} {resource}"
 
 
-def _failure(resource: str, type: str, reason: str) -> str:  # noqa: A002 (AWS's word)
-    missing = what_is_missing(reason)
+def _failure(resource: str, type: str, reason: str) -> str:  # noqa: A002 (AWS's term)
+    missing = missing_permission(reason)
     return f"{resource} ({type}): {reason}" + (f"\n{missing}" if missing else "")

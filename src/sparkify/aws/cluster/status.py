@@ -1,4 +1,4 @@
-"""What runs, where, since when, who may connect, and what it may have cost; pause and resume."""
+"""The status of the warehouse: state, address, age, firewall and estimated cost; pause and resume."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sparkify.aws.account import Account, code, plain_errors
+from sparkify.aws.account import Account, code, translate_errors
 from sparkify.aws.cluster import prices
 from sparkify.aws.cluster.outputs import Outputs, complete_stack, stack_outputs
 from sparkify.aws.cluster.resources import limit_in_force
@@ -17,8 +17,8 @@ from sparkify.config import Config
 from sparkify.errors import ClusterError, ConfigError
 
 NO_PAUSE = (
-    "Serverless has no pause, and needs none: while no query runs its compute\n"
-    "costs nothing, and it begins again with the next query."
+    "Serverless has no pause, and needs none: its compute costs nothing while no\n"
+    "query runs, and starts again with the next query."
 )
 
 
@@ -27,42 +27,42 @@ class Status:
     """A warehouse and its state."""
 
     outputs: Outputs
-    state: str  # in Redshift's words, such as available or paused
+    state: str  # as Redshift names it, such as available or paused
     capacity: str
     created: datetime
     age: float  # seconds
     unlimited: bool  # Serverless without a limit that stops queries, as an interrupted setup leaves it
-    cost_so_far: float | None  # US dollars, estimated from above; without what is stored; None where it is not known
-    cost_basis: str  # what this is reckoned from, or why it is not known
+    cost_so_far: float | None  # US dollars without storage, an upper estimate; None if it is unknown
+    cost_basis: str  # of the estimate, or why the cost is unknown
     public: bool  # whether the endpoint has an address on the internet
     allowed: tuple[str, ...]  # the ranges of addresses that the firewall lets in
 
 
 def status(config: Config) -> Status:
-    """Ask AWS for the state of the warehouse of [DWH] STACK; raise ClusterError where there is none."""
-    with plain_errors(), Account(config) as account:
+    """Return the status of the warehouse of [DWH] STACK; raise ClusterError where there is none."""
+    with translate_errors(), Account(config) as account:
         stack = complete_stack(account, stack_name(config.dwh))
         known = prices.load(account.region, config.dwh.prices)
         age = (datetime.now(UTC) - stack.created).total_seconds()
-        look = _serverless if stack.kind == SERVERLESS else _provisioned
-        seen = look(account, stack, known, age)
+        describe = _serverless if stack.kind == SERVERLESS else _provisioned
+        warehouse = describe(account, stack, known, age)
         return Status(
             outputs=stack_outputs(account, stack),
-            state=seen.state,
-            capacity=seen.capacity,
+            state=warehouse.state,
+            capacity=warehouse.capacity,
             created=stack.created,
             age=age,
-            unlimited=seen.unlimited,
-            cost_so_far=seen.cost,
-            cost_basis=seen.basis,
-            public=seen.public,
+            unlimited=warehouse.unlimited,
+            cost_so_far=warehouse.cost,
+            cost_basis=warehouse.basis,
+            public=warehouse.public,
             allowed=_allowed(account, stack),
         )
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """What only one kind of warehouse can tell of itself."""
+class _Warehouse:
+    """The part of a status that depends on the kind of warehouse."""
 
     state: str
     capacity: str
@@ -72,25 +72,25 @@ class _Seen:
     unlimited: bool = False
 
 
-def _serverless(account: Account, stack: Stack, known: prices.Prices, age: float) -> _Seen:
+def _serverless(account: Account, stack: Stack, known: prices.Prices, age: float) -> _Warehouse:
     name = stack.outputs["Name"]
     workgroup = account.client("redshift-serverless").get_workgroup(workgroupName=name)["workgroup"]
     capacity, public, hours = workgroup["baseCapacity"], bool(workgroup["publiclyAccessible"]), age / 3600
-    limited = limit_in_force(account, name)
-    words = f"{capacity} RPU, at most {limited:,} RPU-hours a month" if limited else f"{capacity} RPU, without a limit"
+    limit = limit_in_force(account, name)
+    text = f"{capacity} RPU, at most {limit:,} RPU-hours a month" if limit else f"{capacity} RPU, without a limit"
 
     def cost() -> float:
-        worked = hours * capacity
-        if limited:
-            worked = min(worked, _months_begun(stack.created, datetime.now(UTC)) * limited)
-        return float(worked * known.of("serverless_rpu_hour") + hours * prices.standing(known, public=public))
+        rpu_hours = hours * capacity
+        if limit:
+            rpu_hours = min(rpu_hours, _months_begun(stack.created, datetime.now(UTC)) * limit)
+        return float(rpu_hours * known.of("serverless_rpu_hour") + hours * prices.idle_hour(known, public=public))
 
-    basis = "had it worked without a pause at its base capacity" + (", up to the limit" if limited else "")
-    return _Seen(workgroup["status"].lower(), words, public, *_reckoned(cost, basis), unlimited=not limited)
+    basis = "if it ran at its base capacity without a pause" + (", up to the limit" if limit else "")
+    return _Warehouse(workgroup["status"].lower(), text, public, *_estimate(cost, basis), unlimited=not limit)
 
 
-def _reckoned(cost: Callable[[], float], basis: str) -> tuple[float | None, str]:
-    """Return a cost and what it is reckoned from, or None and which price is missing: that is no reason to fail."""
+def _estimate(cost: Callable[[], float], basis: str) -> tuple[float | None, str]:
+    """Return a cost and its basis, or None and an error: a missing price hides only the cost."""
     try:
         return cost(), basis
     except ConfigError as error:
@@ -98,36 +98,36 @@ def _reckoned(cost: Callable[[], float], basis: str) -> tuple[float | None, str]
 
 
 def _months_begun(since: datetime, now: datetime) -> int:
-    """Return in how many calendar months a warehouse has been there: each has a limit of its own."""
+    """Return the number of calendar months of a warehouse, the current one included: each has its own limit."""
     return (now.year - since.year) * 12 + now.month - since.month + 1
 
 
-def _provisioned(account: Account, stack: Stack, known: prices.Prices, age: float) -> _Seen:
-    found = cluster(account, stack)
-    nodes, node_type = found["NumberOfNodes"], found["NodeType"]
-    public = bool(found["PubliclyAccessible"])
+def _provisioned(account: Account, stack: Stack, known: prices.Prices, age: float) -> _Warehouse:
+    described = cluster(account, stack)
+    nodes, node_type = described["NumberOfNodes"], described["NodeType"]
+    public = bool(described["PubliclyAccessible"])
 
     def cost() -> float:
         return prices.provisioned(known, node_type, nodes, public=public).hour * age / 3600
 
-    basis = f"{nodes} x {node_type} since it was made; less, if it was paused"
-    return _Seen(found["ClusterStatus"], f"{nodes} x {node_type}", public, *_reckoned(cost, basis))
+    basis = f"{nodes} x {node_type} since its creation; less if it was paused"
+    return _Warehouse(described["ClusterStatus"], f"{nodes} x {node_type}", public, *_estimate(cost, basis))
 
 
 def cluster(account: Account, stack: Stack) -> dict[str, Any]:
     """Return the cluster of a stack as Redshift describes it."""
-    (found,) = account.client("redshift").describe_clusters(ClusterIdentifier=stack.outputs["Name"])["Clusters"]
-    return dict(found)
+    (described,) = account.client("redshift").describe_clusters(ClusterIdentifier=stack.outputs["Name"])["Clusters"]
+    return dict(described)
 
 
 def _allowed(account: Account, stack: Stack) -> tuple[str, ...]:
-    """Return whom the firewall lets in now: somebody may have changed it by hand."""
+    """Return the sources that the firewall lets in, including rules that were added by hand."""
     groups = account.client("ec2").describe_security_groups(GroupIds=[stack.outputs["FirewallId"]])["SecurityGroups"]
     ranges = [
-        found
+        source
         for group in groups
         for rule in group["IpPermissions"]
-        for found in (
+        for source in (
             *(r["CidrIp"] for r in rule.get("IpRanges", ())),
             *(r["CidrIpv6"] for r in rule.get("Ipv6Ranges", ())),
             *(r["GroupId"] for r in rule.get("UserIdGroupPairs", ())),
@@ -138,17 +138,17 @@ def _allowed(account: Account, stack: Stack) -> tuple[str, ...]:
 
 
 def pause(config: Config, say: Say) -> str:
-    """Stop paying for a cluster's nodes, and wait until it has stopped; return a sentence on how that went."""
-    return _turn(config, say, "pause_cluster", "available", "paused", "pausing")
+    """Pause a cluster, so that its nodes cost nothing, and wait; return a sentence on the result."""
+    return _switch(config, say, "pause_cluster", "available", "paused", "pausing")
 
 
 def resume(config: Config, say: Say) -> str:
-    """Start a paused cluster, and wait until it can be used; return a sentence on how that went."""
-    return _turn(config, say, "resume_cluster", "paused", "available", "resuming")
+    """Resume a paused cluster, and wait until it is available; return a sentence on the result."""
+    return _switch(config, say, "resume_cluster", "paused", "available", "resuming")
 
 
-def _turn(config: Config, say: Say, call: str, before: str, after: str, under_way: str) -> str:
-    with plain_errors(), Account(config) as account:
+def _switch(config: Config, say: Say, call: str, before: str, after: str, between: str) -> str:
+    with translate_errors(), Account(config) as account:
         stack = complete_stack(account, stack_name(config.dwh))
         if stack.kind == SERVERLESS:
             return NO_PAUSE
@@ -156,19 +156,19 @@ def _turn(config: Config, say: Say, call: str, before: str, after: str, under_wa
         state = cluster(account, stack)["ClusterStatus"]
         if state == after:
             return f"{name} is {after} already."
-        if state not in (before, under_way):
-            raise ClusterError(f"{name}: is {state}, and has to be {before} first. Try again when it is.")
+        if state not in (before, between):
+            raise ClusterError(f"{name}: the cluster is {state}, not {before}. Run this again when it is {before}.")
         if state == before:
-            _order(account, call, name)
-        say(f"{name} is {under_way}.")
-        with interruptible(f"{name} goes on {under_way}: `sparkify cluster status` shows when it is {after}."):
-            for _ in account.looks(name):
+            _request(account, call, name)
+        say(f"{name} is {between}.")
+        with interruptible(f"AWS continues {between} {name}: `sparkify cluster status` shows when it is {after}."):
+            for _ in account.polls(name):
                 if cluster(account, stack)["ClusterStatus"] == after:
                     break
         return f"{name} is {after}."
 
 
-def _order(account: Account, call: str, name: str) -> None:
+def _request(account: Account, call: str, name: str) -> None:
     from botocore.exceptions import ClientError
 
     try:
@@ -176,5 +176,5 @@ def _order(account: Account, call: str, name: str) -> None:
     except ClientError as error:
         if not code(error).startswith("InvalidClusterState"):
             raise
-        words = error.response["Error"]["Message"]
-        raise ClusterError(f"{name}: AWS will not do it now: {words}. Try again in some minutes.") from error
+        reason = error.response["Error"]["Message"]
+        raise ClusterError(f"{name}: AWS cannot do this now ({reason}). Run this again in a few minutes.") from error

@@ -1,4 +1,4 @@
-"""Delete the stack and what it cannot delete itself, wait until all of it is gone, and list what is left."""
+"""Delete the stack and the content of its bucket, wait until all of it is deleted, and list the leftovers."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from sparkify.aws.account import Account, plain_errors, told
-from sparkify.aws.cluster import remains, stack
+from sparkify.aws.account import Account, translate, translate_errors
+from sparkify.aws.cluster import stack
+from sparkify.aws.cluster.leftovers import Leftovers, find_leftovers
 from sparkify.aws.cluster.outputs import secret_arn
-from sparkify.aws.cluster.remains import Remains
 from sparkify.aws.cluster.resources import (
     BucketContent,
     count_objects,
@@ -22,10 +22,10 @@ from sparkify.aws.cluster.validation import PROVISIONED, stack_name
 from sparkify.config import Config
 from sparkify.errors import ClusterError
 
-ATTEMPTS = 2  # Redshift frees its network interfaces late now and then, and a subnet cannot go before they have
+ATTEMPTS = 2  # Redshift sometimes frees its network interfaces late, and a subnet cannot be deleted before that
 
-# What `setup --write-config` writes down of a resource, by its type.
-NAMES = {
+# Type of a resource -> pattern of the value that `setup --write-config` writes for it.
+PATTERNS = {
     "AWS::RedshiftServerless::Workgroup": "{id}.{account}.{region}.redshift-serverless.amazonaws.com*",
     "AWS::Redshift::Cluster": "{id}.*.{region}.redshift.amazonaws.com*",
     "AWS::IAM::Role": "arn:*:iam::{account}:role/sparkify/{stack}/{id}",
@@ -34,90 +34,92 @@ NAMES = {
 
 
 @dataclass(frozen=True)
-class Doomed:
-    """What a teardown is about to delete."""
+class Deletion:
+    """The resources and data that a teardown is about to delete."""
 
     stack: str
     region: str
     kind: str
     database: str
     members: tuple[Member, ...]
-    staged: BucketContent | None  # None where the stage is not the stack's own, or may not be listed
+    staged: BucketContent | None  # None for a stage of the user, and without the permission to list it
     snapshot: str  # the name of the final snapshot; "" for none
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a teardown came to."""
+    """The result of a teardown."""
 
-    remains: Remains
+    leftovers: Leftovers
     problems: tuple[str, ...]
-    named: tuple[str, ...]  # how dwh.cfg may name what is gone, * for anything
+    deleted: tuple[str, ...]  # patterns of values in dwh.cfg that name a deleted resource; * stands for any text
 
 
-def teardown(config: Config, say: Say, agree: Callable[[Doomed], bool], snapshot: bool | None = None) -> Result | None:
-    """Delete everything that setup made, after asking; return None where the answer was no.
+def teardown(
+    config: Config, say: Say, agree: Callable[[Deletion], bool], snapshot: bool | None = None
+) -> Result | None:
+    """Delete everything that setup created, after a confirmation; return None if it is declined.
 
     A provisioned cluster leaves a final snapshot unless `snapshot` is False, a Serverless one only if it is True.
 
-    Raise ClusterError where AWS cannot be asked, the stack is somebody else's, or the snapshot fails: then nothing has
-    been deleted. What cannot be deleted raises nothing: it is told in the result.
+    Raise ClusterError, before anything is deleted, where AWS does not respond, sparkify did not create the stack, or
+    the snapshot fails. Failed deletions raise no error: the result lists them.
     """
     name = stack_name(config.dwh)
-    with plain_errors(), Account(config) as account:
-        say(f"AWS account {account.number()}, {account.region}.")
-        found = _settled(account, name, say)
-        if found is None:
-            left = remains.find_remains(account, name)
-            return Result(left, (), _named(account, name, left.gone))
-        doomed = _look(account, found, snapshot)
-        if found.status != "DELETE_IN_PROGRESS" and not agree(doomed):
+    with translate_errors(), Account(config) as account:
+        say(f"AWS account {account.account_id()}, {account.region}.")
+        live = _wait_for_stack(account, name, say)
+        if live is None:
+            leftovers = find_leftovers(account, name)
+            return Result(leftovers, (), _patterns(account, name, leftovers.deleted))
+        deletion = _plan_deletion(account, live, snapshot)
+        if live.status != "DELETE_IN_PROGRESS" and not agree(deletion):
             return None
-        with _again(name):
-            kept = _take_snapshot(account, doomed, say)
-            secret = _secret(account, found)
-            problems = _delete(account, found, doomed, say)
-            say("Looking for what is left.")
-            left = remains.find_remains(account, name, secret, kept)
-        return Result(left, tuple(problems), _named(account, name, left.gone))
+        with _explain_ctrl_c(name):
+            kept = _take_snapshot(account, deletion, say)
+            secret = _secret(account, live)
+            problems = _delete(account, live, deletion, say)
+            say("Checking for leftovers.")
+            leftovers = find_leftovers(account, name, secret, kept)
+        return Result(leftovers, tuple(problems), _patterns(account, name, leftovers.deleted))
 
 
-def _named(account: Account, stack: str, gone: Sequence[Member]) -> tuple[str, ...]:
-    """Return what dwh.cfg may hold of what is gone; asked of CloudFormation, since AWS may have gone on without us."""
-    known = {"account": account.number(), "region": account.region, "stack": stack}
-    return tuple(NAMES[member.type].format(id=member.id, **known) for member in gone if member.type in NAMES)
+def _patterns(account: Account, stack: str, deleted: Sequence[Member]) -> tuple[str, ...]:
+    """Return patterns of the values in dwh.cfg that name deleted resources, even if AWS finished after Ctrl-C."""
+    known = {"account": account.account_id(), "region": account.region, "stack": stack}
+    return tuple(PATTERNS[member.type].format(id=member.id, **known) for member in deleted if member.type in PATTERNS)
 
 
-def _again(name: str) -> AbstractContextManager[None]:
+def _explain_ctrl_c(name: str) -> AbstractContextManager[None]:
     return stack.interruptible(
-        f"the stack {name} may be deleted in part; what is not costs on. Run `sparkify cluster teardown` again: it goes"
-        " on from there."
+        f"The stack {name} may be partly deleted, and the rest still costs money. Run `sparkify cluster teardown` again"
+        " to continue."
     )
 
 
-def _settled(account: Account, name: str, say: Say) -> Stack | None:
-    """Return the stack when nobody but a teardown is at work on it: CloudFormation takes one order at a time."""
-    while found := stack.find(account, name):
-        if not found.in_progress or found.status == "DELETE_IN_PROGRESS":
-            return found
-        say(f"AWS is at work on {name} ({found.status}). Waiting for it.")
-        with _again(name):
-            stack.follow(account, found.id, say)
+def _wait_for_stack(account: Account, name: str, say: Say) -> Stack | None:
+    """Return the stack when only a teardown is in progress: CloudFormation accepts one operation at a time."""
+    while live := stack.find(account, name):
+        if not live.in_progress or live.status == "DELETE_IN_PROGRESS":
+            return live
+        say(f"AWS is working on {name} ({live.status}). Waiting for it.")
+        with _explain_ctrl_c(name):
+            stack.follow(account, live.id, say)
     return None
 
 
-def _look(account: Account, found: Stack, snapshot: bool | None) -> Doomed:
-    members = tuple(member for member in stack.members(account, found.id) if member.status != stack.GONE)
+def _plan_deletion(account: Account, live: Stack, snapshot: bool | None) -> Deletion:
+    members = tuple(member for member in stack.members(account, live.id) if member.status != stack.DELETED)
     bucket = _own_bucket(members)
     warehouse = _warehouse(members)
-    wanted = found.kind == PROVISIONED if snapshot is None else snapshot
-    if found.status == "DELETE_IN_PROGRESS":  # taken, or done without, before that began
+    wanted = live.kind == PROVISIONED if snapshot is None else snapshot
+    if live.status == "DELETE_IN_PROGRESS":  # the snapshot was taken or declined before the deletion began
         wanted = False
-    return Doomed(
-        stack=found.name,
+    return Deletion(
+        stack=live.name,
         region=account.region,
-        kind=found.kind,
-        database=found.parameters.get("DatabaseName", ""),
+        kind=live.kind,
+        database=live.parameters.get("DatabaseName", ""),
         members=members,
         staged=_staged(account, bucket),
         snapshot=final_snapshot_name(warehouse) if wanted and warehouse else "",
@@ -127,7 +129,7 @@ def _look(account: Account, found: Stack, snapshot: bool | None) -> Doomed:
 def _staged(account: Account, bucket: str) -> BucketContent | None:
     try:
         return count_objects(account, bucket) if bucket else None
-    except _client_error():  # to count is no condition for deleting
+    except _client_error():  # the count is only for display
         return None
 
 
@@ -136,23 +138,24 @@ def _own_bucket(members: tuple[Member, ...]) -> str:
 
 
 def _warehouse(members: tuple[Member, ...]) -> str:
-    """Return the id of the namespace or cluster that holds data, "" where it was never made."""
-    holding = ("AWS::RedshiftServerless::Namespace", "AWS::Redshift::Cluster")
-    standing = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_FAILED", "DELETE_FAILED")
-    return next((m.id for m in members if m.type in holding and m.status in standing), "")
+    """Return the id of the namespace or cluster that holds data, "" where it was never created."""
+    types = ("AWS::RedshiftServerless::Namespace", "AWS::Redshift::Cluster")
+    complete = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_FAILED", "DELETE_FAILED")
+    return next((m.id for m in members if m.type in types and m.status in complete), "")
 
 
-def _take_snapshot(account: Account, doomed: Doomed, say: Say) -> str:
-    if not doomed.snapshot:
+def _take_snapshot(account: Account, deletion: Deletion, say: Say) -> str:
+    if not deletion.snapshot:
         return ""
-    say(f"Taking the final snapshot {doomed.snapshot}.")
+    say(f"Taking the final snapshot {deletion.snapshot}.")
     try:
-        return take_snapshot(account, doomed.stack, doomed.kind, _warehouse(doomed.members), doomed.snapshot)
+        warehouse = _warehouse(deletion.members)
+        return take_snapshot(account, deletion.stack, deletion.kind, warehouse, deletion.snapshot)
     except (ClusterError, _client_error()) as error:
-        plain = error if isinstance(error, ClusterError) else told(error)
+        cause = error if isinstance(error, ClusterError) else translate(error)
         raise ClusterError(
-            f"{plain}\nNothing was deleted. A paused cluster has to be resumed for a snapshot; --no-snapshot goes"
-            " without one."
+            f"{cause}\nNothing was deleted. If the cluster is paused, resume it for the snapshot, or pass"
+            " --no-snapshot."
         ) from error
 
 
@@ -163,31 +166,31 @@ def _client_error() -> type[Exception]:
     return kind
 
 
-def _secret(account: Account, found: Stack) -> str:
+def _secret(account: Account, live: Stack) -> str:
     try:
-        return found.outputs.get("SecretArn") or (secret_arn(account, found) if found.outputs else "")
-    except _client_error():  # gone before the stack is
+        return live.outputs.get("SecretArn") or (secret_arn(account, live) if live.outputs else "")
+    except _client_error():  # the namespace was deleted before the stack
         return ""
 
 
-def _delete(account: Account, found: Stack, doomed: Doomed, say: Say) -> list[str]:
-    """Delete the stack, with another attempt at what would not go; return what still did not, in AWS's words."""
+def _delete(account: Account, live: Stack, deletion: Deletion, say: Say) -> list[str]:
+    """Delete the stack, with a second attempt after a failure; return the failures of the last attempt."""
     problems: list[str] = []
     for _ in range(ATTEMPTS):
         problems = []
-        bucket = _own_bucket(doomed.members)
+        bucket = _own_bucket(deletion.members)
         if bucket:
             try:
                 empty_bucket(account, bucket)
             except (ClusterError, _client_error()) as error:
-                problems.append(str(error if isinstance(error, ClusterError) else told(error)))
-        after = "" if found.status == "DELETE_IN_PROGRESS" else stack.delete(account, found)
-        outcome = stack.follow(account, found.id, say, after)
-        if outcome.status == stack.GONE:
+                problems.append(str(error if isinstance(error, ClusterError) else translate(error)))
+        after = "" if live.status == "DELETE_IN_PROGRESS" else stack.delete(account, live)
+        outcome = stack.follow(account, live.id, say, after)
+        if outcome.status == stack.DELETED:
             return []
-        problems += outcome.failures or [f"{found.name}: {outcome.status}"]
-        still = stack.find(account, found.name)
-        if still is None:
+        problems += outcome.failures or [f"{live.name}: {outcome.status}"]
+        remaining = stack.find(account, live.name)
+        if remaining is None:
             return []
-        found = still
+        live = remaining
     return problems

@@ -1,4 +1,4 @@
-"""The CloudFormation templates: their text, and which of their resources some parameters call for."""
+"""The CloudFormation templates: their text, and the resources that they create for given parameters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sparkify.errors import ClusterError
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource that the stack makes."""
+    """A resource that the stack creates."""
 
     name: str  # in the template
     type: str
@@ -19,24 +19,22 @@ class Resource:
 
 
 def text(kind: str) -> str:
-    """Return the template of a kind of warehouse, as CloudFormation takes it."""
+    """Return the template of a kind of warehouse as YAML."""
     return (files(__package__) / f"{kind}.yaml").read_text("utf-8")
 
 
 def parse(kind: str) -> dict[str, Any]:
-    """Return the template of a kind of warehouse as Python sees it."""
+    """Return the template of a kind of warehouse as Python objects."""
     try:
         import yaml
     except ModuleNotFoundError:
-        raise ClusterError(
-            "PyYAML is not installed, and the cluster's commands need it. pip install 'sparkify-warehouse[aws]'"
-        ) from None
+        raise ClusterError("AWS: PyYAML is not installed. Run `pip install 'sparkify-warehouse[aws]'`.") from None
     parsed: dict[str, Any] = yaml.safe_load(text(kind))
     return parsed
 
 
 def resources(kind: str, parameters: dict[str, str]) -> list[Resource]:
-    """Return the resources that the stack makes with these parameters, in the order of the template."""
+    """Return the resources that the stack creates with these parameters, in the order of the template."""
     template = parse(kind)
     values = {name: str(declared.get("Default", "")) for name, declared in template["Parameters"].items()} | parameters
     return [
@@ -47,7 +45,7 @@ def resources(kind: str, parameters: dict[str, str]) -> list[Resource]:
 
 
 def _holds(condition: dict[str, Any], values: dict[str, str]) -> bool:
-    """Evaluate a condition of ours: Fn::Equals and Fn::Not are all that they are made of."""
+    """Evaluate a condition of a template; ours contain only Fn::Equals and Fn::Not."""
     ((function, arguments),) = condition.items()
     if function == "Fn::Not":
         return not _holds(arguments[0], values)

@@ -1,4 +1,4 @@
-"""Check the settings of [DWH] against what AWS accepts."""
+"""Validate the settings of [DWH] and [S3] against the values that AWS accepts."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from sparkify.errors import ConfigError
 
 SERVERLESS, PROVISIONED = "serverless", "provisioned"
 
-# What CreateCluster takes (Redshift API Reference, NodeType) and can still be had: dc2 cannot. With the fewest and the
-# most nodes that a new cluster has of it: "Node type details", Redshift Management Guide. For rg it is the API's limit.
+# The node types that CreateCluster accepts (NodeType, Redshift API Reference), without the retired dc2, and the fewest
+# and most nodes of a new cluster ("Node type details", Redshift Management Guide). For rg, the limit is the API's.
 NODE_TYPES = {
     "ra3.large": (1, 16),
     "ra3.xlplus": (1, 16),
     "ra3.4xlarge": (2, 32),
-    "ra3.16xlarge": (2, 100),  # of which Redshift takes 128, and CloudFormation 100
+    "ra3.16xlarge": (2, 100),  # Redshift accepts 128, but CloudFormation only 100
     "rg.large": (1, 100),
     "rg.xlarge": (1, 100),
     "rg.4xlarge": (1, 100),
@@ -25,46 +25,46 @@ NODE_TYPES = {
 SMALLEST_NODE = "ra3.large"
 
 ADMIN = "sparkify_admin"
-IDENTIFIER = r"[a-z](?:[a-z0-9]|-(?!-|$))"  # hyphens neither doubled nor at the end
+IDENTIFIER = r"[a-z](?:[a-z0-9]|-(?!-|$))"  # no double hyphen, and none at the end
 
 
 def stack_name(dwh: Dwh) -> str:
-    """Return the name of the stack; raise ConfigError where it is none."""
+    """Return the name of the stack; raise ConfigError for an invalid one."""
     if not re.fullmatch(rf"{IDENTIFIER}{{2,47}}", dwh.stack):
         raise ConfigError(
-            "[DWH] STACK: is no name for a stack. Write 3 to 48 small letters, digits and single hyphens, a letter"
-            " first."
+            "[DWH] STACK: the value is not a valid stack name. Write 3 to 48 lower-case letters, digits and single"
+            " hyphens, a letter first."
         )
     return dwh.stack
 
 
 def warehouse_kind(dwh: Dwh) -> str:
-    """Return the kind that is named, or else the one that the keys of the original dwh.cfg speak of."""
+    """Return [DWH] KIND; by default, provisioned where the original's keys for nodes are set, else serverless."""
     if dwh.kind:
         if dwh.kind.lower() not in (SERVERLESS, PROVISIONED):
-            raise ConfigError(f"[DWH] KIND: is no kind of warehouse. Write {SERVERLESS} or {PROVISIONED}.")
+            raise ConfigError(f"[DWH] KIND: the value is not a kind of warehouse. Write {SERVERLESS} or {PROVISIONED}.")
         return dwh.kind.lower()
     names_nodes = dwh.cluster_type or dwh.node_type or dwh.num_nodes is not None
     return PROVISIONED if names_nodes else SERVERLESS
 
 
 def warehouse_name(dwh: Dwh, kind: str) -> str:
-    """Return what the warehouse is called; Redshift makes the letters of an identifier small."""
+    """Return the name of the warehouse in lower case, as Redshift stores it; raise ConfigError for an invalid one."""
     name = (dwh.cluster_identifier if kind == PROVISIONED else "").lower() or stack_name(dwh)
     if not re.fullmatch(rf"{IDENTIFIER}{{2,62}}", name):
         raise ConfigError(
-            "[DWH] DWH_CLUSTER_IDENTIFIER: is no name for a cluster. Write 3 to 63 letters, digits and single hyphens,"
-            " a letter first."
+            "[DWH] DWH_CLUSTER_IDENTIFIER: the value is not a valid cluster name. Write 3 to 63 letters, digits and"
+            " single hyphens, a letter first."
         )
     return name
 
 
 def node_choice(dwh: Dwh, known: Prices) -> tuple[str, int]:
-    """Return node type and number of nodes; only types that have a price are offered."""
+    """Return node type and number of nodes; raise ConfigError for invalid ones, naming the types that have a price."""
     node_type = dwh.node_type.lower() or SMALLEST_NODE
     if node_type not in NODE_TYPES:
         retired = re.fullmatch(r"(?:dc|ds)[12]\.[a-z0-9]+", node_type)
-        what = f"{node_type} is retired: AWS makes no such node any more" if retired else "is no node type of Redshift"
+        what = f"{node_type} is retired, and no longer offered" if retired else "the value is not a Redshift node type"
         raise ConfigError(
             f"[DWH] DWH_NODE_TYPE: {what}. Choose one of {', '.join(t for t in NODE_TYPES if t in known.amounts)}, or"
             " leave DWH_NODE_TYPE, DWH_CLUSTER_TYPE and DWH_NUM_NODES empty for Serverless."
@@ -72,73 +72,86 @@ def node_choice(dwh: Dwh, known: Prices) -> tuple[str, int]:
     fewest, most = NODE_TYPES[node_type]
     cluster_type = dwh.cluster_type.lower() or ("multi-node" if (dwh.num_nodes or fewest) > 1 else "single-node")
     if cluster_type not in ("single-node", "multi-node"):
-        raise ConfigError("[DWH] DWH_CLUSTER_TYPE: is no type of cluster. Write single-node or multi-node.")
-    usual = 2 if cluster_type == "multi-node" else 1
-    nodes = usual if dwh.num_nodes is None else dwh.num_nodes
+        raise ConfigError("[DWH] DWH_CLUSTER_TYPE: the value is not a cluster type. Write single-node or multi-node.")
+    default = 2 if cluster_type == "multi-node" else 1
+    nodes = default if dwh.num_nodes is None else dwh.num_nodes
     if (nodes == 1) != (cluster_type == "single-node"):
         raise ConfigError(
-            f"[DWH] DWH_NUM_NODES: {nodes} does not go with {cluster_type}."
-            " A single-node cluster has 1, a multi-node one 2 or more."
+            f"[DWH] DWH_NUM_NODES: {nodes} does not match {cluster_type}."
+            " Write 1 for a single-node cluster, 2 or more for a multi-node one."
         )
     if not fewest <= nodes <= most:
         raise ConfigError(
-            f"[DWH] DWH_NUM_NODES: {nodes} of {node_type} cannot be had. A cluster has {fewest} to {most} of them."
+            f"[DWH] DWH_NUM_NODES: a cluster cannot have {nodes} nodes of {node_type}. Write {fewest} to {most}."
         )
     return node_type, nodes
 
 
 def capacity_parameters(dwh: Dwh, kind: str, node_type: str, nodes: int) -> dict[str, str]:
+    """Return the template's parameters of the compute capacity; raise ConfigError for an invalid BASE_CAPACITY."""
     if kind == PROVISIONED:
         return {"NodeType": node_type, "NumberOfNodes": str(nodes)}
     capacity = dwh.base_capacity
-    # "Compute capacity for Amazon Redshift Serverless", Redshift Management Guide; above 512 not in every region.
+    # "Compute capacity for Amazon Redshift Serverless", Redshift Management Guide. Not every region has more than 512.
     if capacity not in (4, *range(8, 513, 8), *range(544, 1025, 32)):
         raise ConfigError(
-            f"[DWH] BASE_CAPACITY: {capacity} RPU cannot be had."
+            f"[DWH] BASE_CAPACITY: {capacity} RPU is not available."
             " Write 4, a multiple of 8 up to 512, or a multiple of 32 up to 1024."
         )
     return {"BaseCapacity": str(capacity)}
 
 
-def check_identifier(text: str, key: str, taken: frozenset[str]) -> str:
+def check_identifier(text: str, key: str, reserved: frozenset[str]) -> str:
+    """Return the name of a database or user; raise ConfigError for an invalid or reserved one."""
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", text):
         raise ConfigError(
-            f"[DWH] {key}: is no name that Redshift takes. Write small letters, digits and underscores, a letter first."
+            f"[DWH] {key}: the value is not a valid name in Redshift. Write lower-case letters, digits and underscores,"
+            " a letter first."
         )
-    if text in taken:
+    if text in reserved:
         raise ConfigError(f"[DWH] {key}: {text} is reserved by Redshift. Write another name, such as sparkify.")
     return text
 
 
 def check_port(port: int) -> int:
+    """Return the port; raise ConfigError for one outside the ranges that Redshift offers."""
     if not (5431 <= port <= 5455 or 8191 <= port <= 8215):
-        raise ConfigError(f"[DWH] DWH_PORT: {port} cannot be had. Choose 5431 to 5455, or 8191 to 8215.")
+        raise ConfigError(f"[DWH] DWH_PORT: {port} is not available. Write 5431 to 5455, or 8191 to 8215.")
     return port
 
 
 def check_role_name(text: str) -> str:
+    """Return the name of the role, "" for none; raise ConfigError for an invalid one."""
     if text and not re.fullmatch(r"[\w+=,.@-]{1,64}", text, re.ASCII):
-        raise ConfigError("[DWH] DWH_IAM_ROLE_NAME: is no name for a role. Write letters, digits and any of _+=,.@-")
+        raise ConfigError(
+            "[DWH] DWH_IAM_ROLE_NAME: the value is not a valid role name. Write at most 64 letters, digits and"
+            " characters of _+=,.@- only."
+        )
     return text
 
 
-def place_parameters(what: str, url: str, key: str) -> dict[str, str]:
-    """Return bucket and prefix of a folder in S3, both empty for a folder on disk."""
-    scheme, _, place = url.partition("://")
-    if scheme != "s3" or not place:
-        return {f"{what}Bucket": "", f"{what}Prefix": ""}
-    bucket, _, prefix = place.partition("/")
-    # In a policy * and ? stand for anything, and $ begins a variable: the role would see more than was named.
+def folder_parameters(name: str, url: str, key: str) -> dict[str, str]:
+    """Return the bucket and prefix of a folder in S3 as parameters, both empty for a folder on disk."""
+    scheme, _, path = url.partition("://")
+    if scheme != "s3" or not path:
+        return {f"{name}Bucket": "", f"{name}Prefix": ""}
+    bucket, _, prefix = path.partition("/")
+    # In a policy, * and ? are wildcards, and $ begins a variable: the role could read other folders.
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket) or re.search(r"[*?$]", prefix):
-        raise ConfigError(f"[S3] {key}: is no folder that a role can be limited to. Write s3://bucket/folder.")
+        raise ConfigError(
+            f"[S3] {key}: a role cannot be limited to this folder. Write s3://bucket/folder, without *, ? and $."
+        )
     prefix = prefix.strip("/")
-    return {f"{what}Bucket": bucket, f"{what}Prefix": f"{prefix}/" if prefix else ""}
+    return {f"{name}Bucket": bucket, f"{name}Prefix": f"{prefix}/" if prefix else ""}
 
 
 def stage_parameters(url: str) -> dict[str, str]:
+    """Return the parameters of [S3] STAGE, which is empty for the stack's own bucket, or a folder in S3."""
     if url and not url.startswith("s3://"):
-        raise ConfigError("[S3] STAGE: is not in S3, where COPY looks. Write s3://bucket/folder, or leave it empty.")
-    own = place_parameters("", url, "STAGE")
+        raise ConfigError(
+            "[S3] STAGE: the folder is not in S3, from which COPY loads. Write s3://bucket/folder, or leave it empty."
+        )
+    own = folder_parameters("", url, "STAGE")
     if own["Bucket"] and not own["Prefix"]:
-        raise ConfigError("[S3] STAGE: is a whole bucket. Name a folder in it: s3://bucket/folder.")
+        raise ConfigError("[S3] STAGE: the value is a whole bucket. Name a folder in it: s3://bucket/folder.")
     return {"OwnStageBucket": own["Bucket"], "StagePrefix": own["Prefix"] or "stage/"}
