@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Write what the docs say about tables and views from the code: the dictionary, the diagrams, dbt's sources.
+"""Generate documentation from the SQL files: the data dictionary, the diagrams, and the sources of the dbt project.
 
-    python tools/write_docs.py            writes what is out of date
-    python tools/write_docs.py --check    says what is, and ends with 1 if anything is
+    python tools/write_docs.py            updates outdated documents
+    python tools/write_docs.py --check    lists outdated documents, and exits with 1 if there are any
 
-A document holds a generated part between ``<!-- begin: <part> -->`` and ``<!-- end: <part> -->``.
+A generated part of a document lies between ``<!-- begin: <part> -->`` and ``<!-- end: <part> -->``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DOCS = Path(__file__).resolve().parent.parent
 
 
 def references_diagram() -> str:
-    """Return the references between facts and dimensions, for Mermaid."""
+    """Return a Mermaid diagram of the foreign keys between facts and dimensions."""
     lines = ["erDiagram"]
     for reference in model.REFERENCES:
         end = "o|" if reference.may_be_null else "||"
@@ -31,21 +31,21 @@ def references_diagram() -> str:
 
 
 def flow_diagram() -> str:
-    """Return how a batch becomes the star: which table is made of which, as the statements in sql/star read them."""
+    """Return a Mermaid diagram of the tables that each statement in sql/transform reads."""
     lines = [
         "flowchart LR",
         '    songs_files(["song files"]) --> staging_songs',
         '    logs(["event logs"]) --> staging_events',
     ]
     for place, table in enumerate(model.ORDER):
-        # What it reads of itself, and of those after it, is what stood before the batch.
+        # A statement reads the state before the batch of its own table, and of tables filled later.
         left_out = {*model.ORDER[place:], "staging_files"}
         lines += [f"    {read} --> {table}" for read in _reads(f"transform/{table}") if read not in left_out]
     return _mermaid(lines)
 
 
 def views_diagram() -> str:
-    """Return which view is made of which tables and views."""
+    """Return a Mermaid diagram of the tables and views that each view reads."""
     lines = ["flowchart LR"]
     for view in model.VIEWS:
         lines += [f"    {read} --> {view}" for read in _reads(f"views/{view}")]
@@ -57,8 +57,8 @@ def views_diagram() -> str:
 
 def _reads(name: str) -> list[str]:
     with duckdb.connect() as parser:
-        found = parser.get_table_names(loader.read(name, "duckdb"))
-    return sorted({"staging_events" if table == "staged_events" else table for table in found})
+        tables = parser.get_table_names(loader.read(name, "duckdb"))
+    return sorted({"staging_events" if table == "staged_events" else table for table in tables})
 
 
 def _mermaid(lines: list[str]) -> str:
@@ -66,18 +66,18 @@ def _mermaid(lines: list[str]) -> str:
 
 
 def data_dictionary() -> str:
-    """Return every table and view with its columns."""
-    return "\n\n".join(_described(entry) for entry in dictionary.entries())
+    """Return a section for every table and view, with a table of its columns."""
+    return "\n\n".join(_section(entry) for entry in dictionary.entries())
 
 
-def _described(entry: dictionary.Entry) -> str:
+def _section(entry: dictionary.Entry) -> str:
     rows = [f"| `{column.name}` | {column.type} | {_cell(column.text)} |" for column in entry.columns]
     head = [
         f"## {entry.name}",
         "",
         f"*{entry.kind.capitalize()}.* {entry.text}",
         "",
-        "| column | type | is |",
+        "| column | type | description |",
         "|---|---|---|",
     ]
     return "\n".join([*head, *rows])
@@ -88,13 +88,13 @@ def _cell(text: str) -> str:
 
 
 def dbt_sources() -> str:
-    """Return the tables and views as sources of a dbt project (docs.getdbt.com/docs/build/sources)."""
+    """Return the tables and views as YAML sources of a dbt project (docs.getdbt.com/docs/build/sources)."""
     lines = [
         "# Written by tools/write_docs.py.",
         "version: 2",
         "sources:",
         "  - name: sparkify",
-        "    description: Sparkify's warehouse, filled by `sparkify etl`.",
+        "    description: The warehouse that `sparkify etl` fills.",
         "    schema: \"{{ env_var('SPARKIFY_WAREHOUSE_SCHEMA', 'main' if target.type == 'duckdb' else 'sparkify') }}\"",
         "    tables:",
     ]
@@ -123,16 +123,18 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
 WHOLE: dict[str, Callable[[], str]] = {"docs/bi/dbt/models/sources.yml": dbt_sources}
 
 
-def wanted() -> Iterator[tuple[Path, str]]:
-    """Yield each document with what it should hold."""
+def generated() -> Iterator[tuple[Path, str]]:
+    """Yield the path of each document with its up-to-date text."""
     for name, parts in PARTS.items():
         text = (DOCS / name).read_text(encoding="utf-8")
         for part, write in parts.items():
             begin, end = f"<!-- begin: {part} -->", f"<!-- end: {part} -->"
-            before, found, rest = text.partition(begin)
+            before, opened, rest = text.partition(begin)
             _, closed, after = rest.partition(end)
-            if not (found and closed):
-                raise SystemExit(f"{name}: has no place for {part}. Put {begin} and {end} where it belongs.")
+            if not (opened and closed):
+                raise SystemExit(
+                    f"{name}: the markers of part {part} are missing. Add {begin} and {end} where it belongs."
+                )
             text = f"{before}{begin}\n{write()}\n{end}{after}"
         yield DOCS / name, text
     for name, write in WHOLE.items():
@@ -140,19 +142,19 @@ def wanted() -> Iterator[tuple[Path, str]]:
 
 
 def stale() -> list[tuple[Path, str]]:
-    """Return the documents that do not hold what they should, with that."""
-    return [(path, text) for path, text in wanted() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    """Return the path of each outdated document with its up-to-date text."""
+    return [(path, text) for path, text in generated() if not path.exists() or path.read_text(encoding="utf-8") != text]
 
 
 def main(arguments: list[str]) -> int:
-    """Write what is stale, or with --check only say what is."""
-    found = stale()
-    for path, text in found:
-        sys.stdout.write(f"{path.relative_to(DOCS)} is {'out of date' if arguments else 'written anew'}.\n")
+    """Update outdated documents, or only list them with --check."""
+    outdated = stale()
+    for path, text in outdated:
+        sys.stdout.write(f"{path.relative_to(DOCS)} {'is out of date' if arguments else 'was updated'}.\n")
         if not arguments:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-    return 1 if found and arguments else 0
+    return 1 if outdated and arguments else 0
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The run: list, stage, publish, check, record. The only package where staging and warehouse meet."""
+"""A run: list, stage, publish, check, record. Staging and warehouse meet only here."""

@@ -17,30 +17,30 @@ from sparkify.warehouse.base import Warehouse
 from sparkify.warehouse.embedded import translate_errors
 
 PAUSES = (1, 5, 25)
-"""Seconds before each retry of a batch that failed for a passing reason: a cluster needs some to restart."""
+"""Seconds before each retry of a batch that failed for a transient reason, such as a cluster that restarts."""
 
 
 def load_with_retries(
     warehouse: Warehouse, batch: Sequence[SourceFile], known: ledger.Known, progress: Progress
 ) -> bool:
-    """Load a batch as `load_batch` does; retry it where the reason of the failure can pass."""
+    """Load a batch as `load_batch` does; retry it after a Transient error."""
     for pause in PAUSES:
         try:
             return load_batch(warehouse, batch, known, progress)
         except Transient as error:
-            progress.narrator.say(f"{error} Nothing of the batch is published. Trying again in {pause} s.")
+            progress.narrator.say(f"{error} Nothing of the batch was published. Retrying in {pause} s.")
             time.sleep(pause)
             warehouse.reconnect()
     return load_batch(warehouse, batch, known, progress)
 
 
 def load_batch(warehouse: Warehouse, batch: Sequence[SourceFile], known: ledger.Known, progress: Progress) -> bool:
-    """Publish what a batch changes, or nothing at all.
+    """Publish all of a batch, or nothing; return False if another run has loaded some of its files.
 
-    `known` is the ledger as read before. Return False if another run has loaded some of the files since.
+    `known` is the ledger as it was when the batch was cut.
     """
     findings = _stage(warehouse, batch, known, progress)
-    if findings.skipped and all(file.path in findings.skipped for file in batch):  # there is nothing to publish
+    if findings.skipped and all(file.path in findings.skipped for file in batch):
         progress.add_findings(findings)
         return True
     try:
@@ -51,7 +51,7 @@ def load_batch(warehouse: Warehouse, batch: Sequence[SourceFile], known: ledger.
             if may_have_changed and ledger.versions(ledger.loaded(warehouse), batch) != ledger.versions(known, batch):
                 return False
             warehouse.copy()
-            _refuse_too_many(warehouse, progress)
+            _limit_rejected(warehouse, progress)
             changed = transform(warehouse)
             run = progress.run.plus(_count(warehouse, changed))
             ledger.record(warehouse, run)
@@ -61,14 +61,14 @@ def load_batch(warehouse: Warehouse, batch: Sequence[SourceFile], known: ledger.
         warehouse.reconnect()
         if not ledger.has(warehouse, run):
             raise
-        progress.narrator.say("The connection was lost while committing. The ledger says that the batch is published.")
+        progress.narrator.say("The connection was lost while committing. The ledger shows that the batch is published.")
     progress.add_batch(run, changed)
     progress.add_findings(findings)
     return True
 
 
 def _stage(warehouse: Warehouse, batch: Sequence[SourceFile], known: ledger.Known, progress: Progress) -> Findings:
-    """Read a batch into the staging tables of the embedded database, where every fault of a file shows."""
+    """Read a batch into the staging tables of the embedded database, where every faulty file is found."""
     with translate_errors(warehouse.label):
         return stage(
             warehouse.embedded,
@@ -81,7 +81,7 @@ def _stage(warehouse: Warehouse, batch: Sequence[SourceFile], known: ledger.Know
         )
 
 
-# All of time if songs came, since they can change any play; otherwise the period of the batch.
+# New songs can change any play, so all facts are checked. Otherwise only the period of the batch is.
 _PERIOD = """
 select
     case when songs > 0 then timestamp '0001-01-01' else first_time end as first_time,
@@ -92,7 +92,7 @@ cross join (select count(*) as songs from staging_songs where not duplicate) as 
 
 
 def _count(warehouse: Warehouse, changed: Changed) -> Counts:
-    """Count the records read, and what each of them became."""
+    """Return the numbers of records read, published, dropped as duplicates and rejected."""
     files = {
         source: (number, size, read)
         for source, number, size, read in warehouse.rows(
@@ -120,8 +120,8 @@ def _count(warehouse: Warehouse, changed: Changed) -> Counts:
     )
 
 
-def _refuse_too_many(warehouse: Warehouse, progress: Progress) -> None:
-    """Raise SourceError if more records have been rejected than the options allow."""
+def _limit_rejected(warehouse: Warehouse, progress: Progress) -> None:
+    """Raise SourceError if more records were rejected than the options allow."""
     options = progress.options
     if options.max_rejected is None:
         return
@@ -135,7 +135,7 @@ def _refuse_too_many(warehouse: Warehouse, progress: Progress) -> None:
     if options.max_rejected.is_exceeded(rejected, read):
         shown = "".join(f"\n  {path}:{line}: {reason}" for path, line, reason, _ in rejects)
         published = progress.batches and not options.full_refresh
-        earlier = " The batches before this one are published." if published else ""
+        earlier = " Earlier batches are published." if published else ""
         raise SourceError(
             f"{rejected:,} of {read:,} records were rejected, more than --max-rejected allows."
             f" Correct them or raise the limit. Nothing of this batch was published.{earlier}{shown}"

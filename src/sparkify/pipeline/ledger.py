@@ -1,4 +1,4 @@
-"""The ledger: which version of which file has been loaded, by which run, and what became of its records."""
+"""The ledger: the loaded version of each file, the run that loaded it, and the outcome of its records."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from sparkify.warehouse.base import Warehouse, now
 
 
 def _run_id() -> str:
-    return f"{now():%Y%m%dT%H%M%S.%f}-{uuid4().hex[:6]}"  # in the order of time
+    return f"{now():%Y%m%dT%H%M%S.%f}-{uuid4().hex[:6]}"  # sorts by start time
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What became of the records read: read = loaded + duplicates + rejected, for events and for songs."""
+    """The outcome of the records read: read = loaded + duplicates + rejected, for events and for songs."""
 
     files: int = 0
     bytes: int = 0
@@ -33,7 +33,7 @@ class Counts:
     songs_rejected: int = 0
 
     def __add__(self, other: Counts) -> Counts:
-        """Add count by count."""
+        """Return the sum of each count."""
         return Counts(**{name: value + getattr(other, name) for name, value in asdict(self).items()})
 
     @property
@@ -49,23 +49,23 @@ class Counts:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the pipeline, and its counts so far."""
+    """A run of the pipeline, with its counts so far."""
 
     id: str = field(default_factory=_run_id)
     started_at: datetime = field(default_factory=now)
     counts: Counts = Counts()
 
     def plus(self, counts: Counts) -> Run:
-        """Return the run with one more batch."""
+        """Return the run with the counts of one more batch added."""
         return replace(self, counts=self.counts + counts)
 
 
 Known = dict[tuple[str, str], str]
-"""Source and path of a file → the version last loaded."""
+"""Kind and path of a file → the version last loaded."""
 
 
 def loaded(warehouse: Warehouse) -> Known:
-    """Return the version last loaded of each file, by source and path."""
+    """Return the last loaded version of each file, by kind and path."""
     if not warehouse.has_tables():
         return {}
     return {
@@ -75,37 +75,37 @@ def loaded(warehouse: Warehouse) -> Known:
 
 
 def kinds(warehouse: Warehouse) -> set[str]:
-    """Return the kinds of which any file has been loaded."""
+    """Return the kinds of which at least one file has been loaded."""
     return {source for (source,) in warehouse.rows("select distinct source from etl_files")}
 
 
 def pending(files: Iterable[SourceFile], known: Known) -> list[SourceFile]:
-    """Return the files that have not been loaded in the version that they have now."""
+    """Return the files whose current version has not been loaded."""
     return [file for file in files if known.get((file.kind, file.path)) != file.version]
 
 
 def versions(known: Known, files: Iterable[SourceFile]) -> list[str | None]:
-    """Return the version last loaded of each of some files."""
+    """Return the last loaded version of each of the files, or None."""
     return [known.get((file.kind, file.path)) for file in files]
 
 
 def has(warehouse: Warehouse, run: Run) -> bool:
-    """Tell whether a run stands in the ledger as it now is: with its last batch."""
+    """Return whether the ledger has the run, including its last batch."""
     sql = "select count(*) from etl_runs where run_id = ? and files = ?"
     return bool(warehouse.value(sql, [run.id, run.counts.files]))
 
 
 def record(warehouse: Warehouse, run: Run) -> None:
-    """Enter the batch in staging into the ledger, and the run as it now stands."""
-    forget = "select 1 from staging_files as f where f.source = {0}.source and f.path = {0}.{1}"
-    warehouse.execute(f"delete from etl_files where exists ({forget.format('etl_files', 'path')})")
-    warehouse.execute(f"delete from rejected_records where exists ({forget.format('rejected_records', 'file')})")
+    """Write the staged batch and the run so far to the ledger, in place of earlier versions of the same files."""
+    earlier = "select 1 from staging_files as f where f.source = {0}.source and f.path = {0}.{1}"
+    warehouse.execute(f"delete from etl_files where exists ({earlier.format('etl_files', 'path')})")
+    warehouse.execute(f"delete from rejected_records where exists ({earlier.format('rejected_records', 'file')})")
     finished_at = now()
     warehouse.execute(
         f"insert into etl_files {loader.read('ledger/loaded_files', warehouse.engine)}", [run.id, finished_at]
     )
     warehouse.execute(
-        f"insert into rejected_records {loader.read('ledger/refused_records', warehouse.engine)}", [run.id]
+        f"insert into rejected_records {loader.read('ledger/rejected_records', warehouse.engine)}", [run.id]
     )
     warehouse.execute("delete from etl_runs where run_id = ?", [run.id])
     values = [run.id, run.started_at, finished_at, *asdict(run.counts).values()]

@@ -1,4 +1,4 @@
-"""A run as it goes: its options, what it has done so far, and the summary at its end."""
+"""The options of a run, its progress, and its summary."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BATCH_SIZE = 1 << 30
 
 @dataclass(frozen=True)
 class Limit:
-    """How many records may be rejected: a number, or a share of those read."""
+    """The number of records that may be rejected, or their share of the records read."""
 
     number: float
     is_share: bool = False
@@ -34,7 +34,7 @@ class Options:
     full_refresh: bool = False
     max_rejected: Limit | None = None
     skip_bad_files: bool = False
-    batch_size: int = BATCH_SIZE  # bytes of files in one transaction
+    batch_size: int = BATCH_SIZE  # bytes of files per transaction
     keep_staging: bool = False
 
 
@@ -47,34 +47,34 @@ class Summary:
     files_listed: int
     batches: int
     changed: dict[str, int]  # table → rows added or changed
-    rows: dict[str, int]  # table → rows it has now
-    skipped: dict[str, str]  # path of a file that could not be read → why
+    rows: dict[str, int]  # table → rows now
+    skipped: dict[str, str]  # path of an unreadable file → reason
     unknown_keys: dict[str, list[str]]  # kind of record → keys outside its contract
     seconds: float
     star: tuple[str, ...] = (*model.FACTS, *model.DIMENSIONS)
 
 
 class Narrator(Protocol):
-    """Receives the events of a run while it goes."""
+    """A receiver of the events of a run, as they happen."""
 
     def say(self, line: str) -> None:
-        """Receive a line about something that happened."""
+        """Receive a message for people."""
 
     def start(self, files: int, size: int) -> None:
         """Receive the number of files to read, and their size in bytes."""
 
     def advance(self, size: int, records: int) -> None:
-        """Receive the number of further bytes and records that have been read."""
+        """Receive the number of bytes and records read since the last call."""
 
 
 @dataclass
 class Progress:
-    """A run: what its batches share, and what they have done so far."""
+    """The state of a run that its batches share, and their results so far."""
 
     options: Options
     narrator: Narrator
     aws: Aws = Aws()
-    json_paths: JsonPaths | None = None  # of the logs
+    json_paths: JsonPaths | None = None  # for the logs
     run: Run = field(default_factory=Run)
     batches: int = 0
     changed: dict[str, int] = field(default_factory=dict)
@@ -82,14 +82,14 @@ class Progress:
     unknown_keys: dict[str, set[str]] = field(default_factory=dict)
 
     def add_batch(self, run: Run, changed: Changed) -> None:
-        """Add a batch that has been published."""
+        """Add the counts of a published batch."""
         self.run = run
         self.batches += 1
         for table, rows in changed.items():
             self.changed[table] = self.changed.get(table, 0) + rows
 
     def add_findings(self, findings: Findings) -> None:
-        """Add what was found while reading a batch, and report the skipped files."""
+        """Add the skipped files and unknown keys of a batch, and report the skipped files."""
         for path, reason in findings.skipped.items():
             self.narrator.say(f"Skipped: {reason}")
             self.skipped[path] = reason

@@ -1,4 +1,4 @@
-"""The pipeline, top to bottom: list, read, publish, check, record."""
+"""The pipeline from top to bottom: list, stage, publish, check, record."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from sparkify.warehouse.connect import may_exist, open_warehouse
 
 
 def list_sources(config: Config, narrator: Narrator) -> list[SourceFile]:
-    """List the files of the catalogue and the logs, in the order in which they are loaded."""
+    """Return the files of the catalogue and the logs, in loading order."""
     files: list[SourceFile] = []
     roots: tuple[tuple[Kind, str], ...] = (("songs", config.song_data), ("events", config.log_data))
     for kind, root in roots:
         found = listing.list_files(kind, root, config.aws)
         if not found:
-            narrator.say(f"{root}: holds no .json or .json.gz file")
+            narrator.say(f"{root}: contains no .json or .json.gz file.")
         files += found
     return files
 
 
 def plan(config: Config, options: Options, narrator: Narrator) -> list[SourceFile]:
-    """Return the files that a run would load. Changes nothing, and makes no warehouse where there is none."""
+    """Return the files that a run would load. Change nothing, and create no warehouse."""
     jsonpaths.load(config)
     files = list_sources(config, narrator)
     if options.full_refresh or not may_exist(config.warehouse_url):
@@ -41,8 +41,8 @@ def plan(config: Config, options: Options, narrator: Narrator) -> list[SourceFil
 
 
 def etl(config: Config, options: Options, narrator: Narrator) -> Summary:
-    """Load what has not been loaded yet: stage it, transform it, check it, and publish it with its ledger."""
-    may_exist(config.warehouse_url)  # raises for an invalid URL before anything is done
+    """Load the pending files: stage, transform, check and publish them, together with their ledger."""
+    may_exist(config.warehouse_url)  # raises for an invalid URL before any work
     progress = Progress(options, narrator, config.aws, jsonpaths.load(config))
     files = list_sources(config, narrator)  # raises for a missing folder before a warehouse is created
     with open_warehouse(config.warehouse_url, config) as warehouse:
@@ -56,23 +56,23 @@ def etl(config: Config, options: Options, narrator: Narrator) -> Summary:
 
 
 def _rebuild(warehouse: Warehouse, files: Sequence[SourceFile], config: Config, progress: Progress) -> None:
-    """Load all files into an empty warehouse, which then replaces this one."""
+    """Load all files into an empty warehouse, whose tables then replace those of this one."""
     before = ledger.kinds(warehouse)
-    _refuse_to_empty(warehouse, before - {file.kind for file in files}, ".json or .json.gz file", config)
+    _require_kinds(warehouse, before - {file.kind for file in files}, ".json or .json.gz file", config)
     with warehouse.rebuild() as fresh:
         fresh.add_tables(model.ALL)
         _load_all(fresh, files, progress)
-        _refuse_to_empty(warehouse, before - ledger.kinds(fresh), "file that can be read", config)
-    install.write_comments(warehouse)  # the new tables may have none
+        _require_kinds(warehouse, before - ledger.kinds(fresh), "readable file", config)
+    install.write_comments(warehouse)  # new tables can lack them
 
 
-def _refuse_to_empty(warehouse: Warehouse, lost: set[str], what_is_there: str, config: Config) -> None:
-    """Raise SourceError where a rebuild would lose all that the warehouse has of a kind, songs or events."""
+def _require_kinds(warehouse: Warehouse, lost: set[str], what: str, config: Config) -> None:
+    """Raise SourceError if a rebuild would lose every record of a kind, songs or events."""
     roots: dict[Kind, str] = {"songs": config.song_data, "events": config.log_data}
     for kind in (kind for kind in roots if kind in lost):
         raise SourceError(
-            f"{roots[kind]}: holds no {what_is_there}, so a full refresh would drop the {kind} that {warehouse.label} has."
-            " Name a folder that does; to drop all, run `sparkify create-tables`."
+            f"{roots[kind]}: contains no {what}, so a full refresh would drop all {kind} of {warehouse.label}."
+            " Name a folder with such files, or empty the warehouse with `sparkify create-tables`."
         )
 
 
@@ -81,7 +81,7 @@ def _load_all(warehouse: Warehouse, files: Sequence[SourceFile], progress: Progr
     pending = ledger.pending(files, known)
     progress.narrator.start(len(pending), sum(file.size for file in pending))
     for batch in listing.batches(pending, progress.options.batch_size):
-        # Asked for every batch, since another run may have loaded files of later batches too.
+        # Pending files are computed for each batch, since another run may have loaded some of them.
         while (left := ledger.pending(batch, known)) and not load_with_retries(warehouse, left, known, progress):
             known = ledger.loaded(warehouse)
     if progress.options.keep_staging and progress.batches:

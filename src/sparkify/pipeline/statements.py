@@ -1,4 +1,4 @@
-"""The SQL of a run as the four lists of the original design: drop, create, copy, insert."""
+"""The SQL of a run, as the four lists of the original design: create, drop, copy, insert."""
 
 from __future__ import annotations
 
@@ -23,9 +23,8 @@ def drop_tables() -> list[str]:
 def copy_tables(config: Config) -> list[str]:
     """Return the statements that fill the staging tables of the configured warehouse.
 
-    On a server they copy there what the reader has staged in the embedded database. On DuckDB they are those of the
-    reader: the fast path for a large log file, and the exact path for all other records, which reads them from a
-    temporary file of cut records.
+    On a server, they copy the rows that the reader has staged in the embedded database. On DuckDB, they are the
+    reader's own: the fast path reads a large log file, and the exact path a temporary file of cut records.
     """
     copied = warehouse_class(config.warehouse_url).copy_statements(config)
     if copied:
@@ -36,6 +35,6 @@ def copy_tables(config: Config) -> list[str]:
 
 
 def insert_tables(config: Config) -> list[str]:
-    """Return the statements that add rows to catalogue, dimensions and facts, in the order in which they run."""
+    """Return the statements that add rows to catalogue, dimensions and facts, in execution order."""
     warehouse = warehouse_class(config.warehouse_url)
     return [statement for table in model.ORDER for statement in transform.statements(table, warehouse)]

@@ -1,4 +1,4 @@
-"""What is in the warehouse, for people and machines who ask: nothing here changes anything."""
+"""The state of the warehouse, for people and machines. Nothing here changes it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RUNS_SHOWN = 5
 
 @dataclass(frozen=True)
 class Status:
-    """The state of the warehouse and of what waits to be loaded."""
+    """The state of the warehouse, and the files that wait to be loaded."""
 
     rows: dict[str, int]  # table → rows
     files_loaded: int
@@ -28,13 +28,12 @@ class Status:
     not_listed: str  # why the sources cannot be listed
     newest_event: datetime | None
     newest_event_age: float | None  # seconds
-    # Redshift's tables: how much is unsorted, how stale the statistics are, in percent; None where it may not be asked
-    upkeep: list[dict[str, Any]] | None
-    runs: list[dict[str, Any]]  # the last ones, newest first: the columns of etl_runs, and seconds
+    upkeep: list[dict[str, Any]] | None  # of Redshift's tables, in percent; None without the permission to see it
+    runs: list[dict[str, Any]]  # the latest, newest first: the columns of etl_runs, and seconds
 
 
 def status(warehouse: Warehouse, config: Config) -> Status:
-    """Look at the warehouse and at the sources."""
+    """Return the state of the warehouse and of the sources."""
     known = ledger.loaded(warehouse)
     try:
         files = [
@@ -68,7 +67,7 @@ def _with_seconds(run: dict[str, Any]) -> dict[str, Any]:
 
 
 def rejects(warehouse: Warehouse, file: str = "", reason: str = "") -> list[dict[str, Any]]:
-    """Return the records that were refused, where file and reason hold the given words, in the order of the files."""
+    """Return the rejected records whose file and reason contain the given texts, ordered by file and line."""
     columns, rows = warehouse.query(
         "select source, file, line, reason, record, run_id from rejected_records"
         " where position(lower(?) in lower(file)) > 0 and position(lower(?) in lower(reason)) > 0"

@@ -6,8 +6,9 @@ from sparkify.sql import loader, model
 from sparkify.warehouse.base import Warehouse
 
 Changed = dict[str, int]
-"""Table → how many of its rows a batch added or changed."""
+"""Table → rows that a batch added or changed."""
 
+# Columns of staging are compared, as in decided_events.sql: computing event_id for every row is slower.
 _HAS_KEY = """
 staging_events.ts = k.ts and staging_events.sessionId = k.sessionId and staging_events.itemInSession = k.itemInSession
 and coalesce(staging_events.userId, '') = coalesce(k.userId, '') and (staging_events.page = 'NextSong') = k.is_play
@@ -15,17 +16,17 @@ and coalesce(staging_events.userId, '') = coalesce(k.userId, '') and (staging_ev
 
 
 def transform(warehouse: Warehouse) -> Changed:
-    """Bring catalogue, dimensions and facts up to date with what is staged."""
+    """Publish the staged batch to catalogue, dimensions and facts."""
     changed: Changed = dict.fromkeys(model.ORDER, 0)
     songs, events = (warehouse.value(f"select count(*) from {table}") for table in ("staging_songs", "staging_events"))
     if songs:
         _deduplicate_songs(warehouse)
         for table in ("catalogue", "songs", "artists"):
             changed[table], _ = _upsert(warehouse, table)
-        warehouse.execute("delete from artists where artist_id not in (select artist_id from catalogue)")
+        _delete_unused(warehouse, "artists", "catalogue")
     replaced = 0
     if events:
-        # Before duplicates go: of two events with one key, the latest state of the user may be in the duplicate.
+        # Users come before deduplication, since the latest state of a user may be in a duplicate event.
         changed["users"], _ = _upsert(warehouse, "users")
         replaced = _deduplicate_events(warehouse)
     changed["tracks"], known_tracks = _upsert(warehouse, "tracks")
@@ -35,12 +36,12 @@ def transform(warehouse: Warehouse) -> Changed:
         for table in ("songplays", "page_views", "time"):
             changed[table] = _insert(warehouse, table)
     if replaced:
-        warehouse.execute("delete from tracks where track_id not in (select track_id from songplays)")
+        _delete_unused(warehouse, "tracks", "songplays")
     return changed
 
 
 def statements(table: str, warehouse: type[Warehouse]) -> list[str]:
-    """Return the statements with which a batch adds and changes the rows of a table."""
+    """Return the statements by which a batch adds and changes rows of a table."""
     select = loader.read(f"transform/{table}", warehouse.engine)
     if table in ("songplays", "page_views", "time"):
         return [f"insert into {table} {select}"]
@@ -53,7 +54,7 @@ def _create(table: str, select: str, temporary: str) -> tuple[str, str]:
 
 
 def _replace(table: str) -> tuple[str, str]:
-    """Return the statements that put the rows of new_<table> in the place of those with the same keys."""
+    """Return the statements that replace the rows of a table by those of new_<table> with the same keys."""
     key = model.KEYS[table]
     return (
         f"delete from {table} using new_{table} as n where {table}.{key} = n.{key}",
@@ -61,14 +62,14 @@ def _replace(table: str) -> tuple[str, str]:
     )
 
 
-def _make(warehouse: Warehouse, name: str) -> None:
-    """Create the temporary table of a file of sql/deduplicate."""
+def _create_from_file(warehouse: Warehouse, name: str) -> None:
+    """Create the temporary table that a file in sql/deduplicate defines."""
     for statement in _create(name, loader.read(f"deduplicate/{name}", warehouse.engine), warehouse.temporary):
         warehouse.execute(statement)
 
 
 def _insert(warehouse: Warehouse, table: str) -> int:
-    """Add the batch's rows, none of which the table has; return how many."""
+    """Insert the new rows of the batch; return their number."""
     [insert] = statements(table, type(warehouse))
     added = warehouse.execute(insert)
     if added:
@@ -77,7 +78,7 @@ def _insert(warehouse: Warehouse, table: str) -> int:
 
 
 def _upsert(warehouse: Warehouse, table: str) -> tuple[int, int]:
-    """Add the batch's rows, or put them in the place of those with the same keys; return how many, and how many of these."""
+    """Insert the rows of the batch, and replace those with the same keys; return the numbers inserted and replaced."""
     drop, create, delete, insert = statements(table, type(warehouse))
     warehouse.execute(drop)
     warehouse.execute(create)
@@ -89,21 +90,21 @@ def _upsert(warehouse: Warehouse, table: str) -> tuple[int, int]:
 
 
 def _deduplicate_songs(warehouse: Warehouse) -> None:
-    """Mark the staged song records that change nothing."""
-    _make(warehouse, "marked_songs")
+    """Mark the staged song records that are duplicates."""
+    _create_from_file(warehouse, "marked_songs")
     warehouse.execute("delete from staging_songs")
     warehouse.execute("insert into staging_songs select * from marked_songs")
 
 
 def _deduplicate_events(warehouse: Warehouse) -> int:
-    """Mark the staged events that change nothing, and delete facts that others replace; return how many plays."""
-    _make(warehouse, "known_events")
-    # Nearly all redelivered events are equal to the known ones. Where they differ, the key is contested; see below.
+    """Mark the staged events that are duplicates, and delete replaced facts; return the number of replaced plays."""
+    _create_from_file(warehouse, "known_events")
+    # Nearly all redelivered events equal the known ones. The keys of the others are contested, as seen below.
     warehouse.execute(f"update staging_events set duplicate = true from known_events as k where {_HAS_KEY}")
-    _make(warehouse, "contested_keys")
+    _create_from_file(warehouse, "contested_keys")
     if not warehouse.value("select count(*) from contested_keys"):
         return 0
-    _make(warehouse, "decided_events")
+    _create_from_file(warehouse, "decided_events")
     warehouse.execute(f"delete from staging_events using contested_keys as k where {_HAS_KEY}")
     decided = loader.read("deduplicate/decided_rows", warehouse.engine)
     warehouse.execute(f"insert into staging_events {decided}")
@@ -117,8 +118,15 @@ def _deduplicate_events(warehouse: Warehouse) -> int:
     )
 
 
+def _delete_unused(warehouse: Warehouse, table: str, used_by: str) -> None:
+    """Delete the rows of a table whose keys another table does not use."""
+    key = model.KEYS[table]
+    # PostgreSQL would run "not in" row by row, since the other table can exceed its working memory.
+    warehouse.execute(f"delete from {table} where not exists (select 1 from {used_by} as u where u.{key} = {table}.{key})")
+
+
 def _match_known_plays(warehouse: Warehouse) -> None:
-    """Copy to known plays what the catalogue now knows of their tracks."""
+    """Copy the new matches of tracks to their known plays."""
     warehouse.execute(
         "update songplays set song_id = n.song_id, artist_id = n.artist_id"
         " from new_tracks as n where songplays.track_id = n.track_id"

@@ -1,1 +1,1 @@
-"""All SQL, and what is known about it without a connection: tables, views, their text and columns."""
+"""All SQL text, and the model of tables and views. Nothing here needs a connection."""

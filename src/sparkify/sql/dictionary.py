@@ -1,8 +1,8 @@
-"""The data dictionary: what every table, view and column is, as the SQL file that defines it says at its top.
+"""The data dictionary: descriptions of tables, views and columns, read from the headers of the SQL files.
 
-``-- users: one row per user …`` opens a file; ``-- user_id: …`` says what a column is. A line that opens nothing goes
-on with the one before. The same text becomes the warehouse's own comments, docs/data-dictionary.md, and the answer of
-``sparkify describe``.
+The first line of a file describes the table: ``-- users: one row per user …``. Lines such as ``-- user_id: …`` describe
+columns, and any other comment line continues the previous one. The same text is used for the comments in the warehouse,
+docs/data-dictionary.md, and ``sparkify describe``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Column:
     """A column of a table or view."""
 
     name: str
-    type: str  # as DuckDB names it
+    type: str  # DuckDB's name
     text: str
 
 
@@ -34,60 +34,60 @@ class Entry:
 
     name: str
     kind: str  # table or view
-    text: str  # what one row is, and what counts
+    text: str  # begins with what one row is
     columns: tuple[Column, ...]
 
     @property
     def row(self) -> str:
-        """What there is one row per, with what it says; a table of one row has it per warehouse."""
+        """The first sentence without "One row per"; a table of a single row has one per warehouse."""
         text = self.text.partition(". ")[0].rstrip(".")
         return text.removeprefix("One row per ").replace("One row: ", "warehouse: ", 1)
 
 
 def header(statement: str) -> dict[str, str]:
-    """Return what the comment lines at the top of a SQL file say, by name: of the table first, then of its columns."""
-    said: dict[str, str] = {}
+    """Return the descriptions in the header of a SQL file, by name: the table first, then its columns."""
+    descriptions: dict[str, str] = {}
     for line in statement.splitlines():
         if not line.startswith("-- "):
             break
         opening = re.fullmatch(r"-- (\w+): (.+)", line)
-        if opening and opening[1] not in said:
+        if opening and opening[1] not in descriptions:
             text = opening[2]
-            said[opening[1]] = text if said else text[0].upper() + text[1:]
+            descriptions[opening[1]] = text if descriptions else text[0].upper() + text[1:]
         else:
-            latest = list(said)[-1]
-            said[latest] += " " + line.removeprefix("-- ").strip()
-    return said
+            latest = list(descriptions)[-1]
+            descriptions[latest] += " " + line.removeprefix("-- ").strip()
+    return descriptions
 
 
 def texts() -> dict[tuple[str, str], str]:
-    """Return what every table and view is, and every column of them: by table and column, "" for the table itself."""
-    said = {}
+    """Return all descriptions by (table, column); the column of a table or view itself is ""."""
+    descriptions = {}
     for name in everything():
         folder = "views" if name in model.VIEWS else "tables"
         for word, text in header(loader.read(f"{folder}/{name}", _ENGINE)).items():
-            said[name, "" if word == name else word] = text
-    return said
+            descriptions[name, "" if word == name else word] = text
+    return descriptions
 
 
 def everything() -> tuple[str, ...]:
-    """Return the names of the tables and views that are described, in the order in which people look for them."""
+    """Return the names of all tables and views, those of most interest to analysts first."""
     others = [name for name in loader.names("tables") if name not in model.ALL]
     return (*model.FACTS, *model.DIMENSIONS, *model.VIEWS, *model.OPERATIONS, *others)
 
 
 @cache
 def entries() -> tuple[Entry, ...]:
-    """Return every table and view with its columns, whose types an empty warehouse in memory tells."""
+    """Return every table and view with its columns; their types come from an empty warehouse in memory."""
     return tuple(_entries())
 
 
 def _entries() -> Iterator[Entry]:
-    import duckdb  # only here: texts are needed without
+    import duckdb  # loaded only when types are needed
 
     from sparkify.sql import ddl
 
-    said = texts()
+    described = texts()
     with duckdb.connect() as empty:
         for statement in [
             *ddl.create_statements(_ENGINE),
@@ -99,15 +99,15 @@ def _entries() -> Iterator[Entry]:
             yield Entry(
                 name,
                 "view" if name in model.VIEWS else "table",
-                said[name, ""],
-                tuple(Column(column, kind.lower(), said.get((name, column), "")) for column, kind, *_ in columns),
+                described[name, ""],
+                tuple(Column(column, kind.lower(), described.get((name, column), "")) for column, kind, *_ in columns),
             )
 
 
 def entry(name: str) -> Entry:
-    """Return the table or view of a name; raise ConfigError if there is none."""
-    found = {entry.name: entry for entry in entries()}
-    if name.lower() not in found:
-        known = ", ".join(found)
-        raise ConfigError(f"{name}: there is no such table or view. Name one of: {known}.")
-    return found[name.lower()]
+    """Return the table or view with a name, in any case; raise ConfigError if there is none."""
+    by_name = {entry.name: entry for entry in entries()}
+    if name.lower() not in by_name:
+        known = ", ".join(by_name)
+        raise ConfigError(f"{name}: no table or view has this name. Choose one of: {known}.")
+    return by_name[name.lower()]

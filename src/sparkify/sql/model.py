@@ -1,4 +1,4 @@
-"""Which tables and views there are, and how they hang together."""
+"""The names of all tables and views, and the relations between them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ VIEWS = (
     "match_rate",
     "freshness",
 )
-"""The views, each after those that it reads."""
+"""The views; each follows those that it reads."""
 
 KEYS = {
     "songplays": "songplay_id",
@@ -43,7 +43,7 @@ KEYS = {
 
 
 class Reference(NamedTuple):
-    """A column whose values are keys of another table: one that a check holds, since no engine does."""
+    """A foreign key, which a check enforces because no engine does."""
 
     table: str
     column: str
@@ -67,4 +67,4 @@ REFERENCES = (
 STAGING = ("staging_events", "staging_songs", "staging_files", "staging_rejects")
 
 ORDER = ("catalogue", "songs", "artists", "users", "tracks", "songplays", "page_views", "time")
-"""The tables in the order in which a batch goes into them, each from the star file of its name."""
+"""The tables in the order in which a batch fills them, each by the file of its name in sql/transform."""

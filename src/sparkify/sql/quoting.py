@@ -1,13 +1,13 @@
-"""Quote names and texts for SQL that cannot bind them."""
+"""Quote identifiers and text for SQL that cannot bind parameters."""
 
 from __future__ import annotations
 
 
 def quoted(name: str) -> str:
-    """Quote an identifier for SQL."""
+    """Return an identifier in double quotes."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def literal(value: str) -> str:
-    """Quote a text for SQL, where no value can be bound."""
+    """Return text as a string literal."""
     return "'" + value.replace("'", "''") + "'"

@@ -1,7 +1,7 @@
-"""The views that answer what analysts ask: made in the warehouse, and asked over a part of it.
+"""Query views over a part of the warehouse.
 
-A view's file in ``sql/views`` is its definition, wherever it is used: `create_missing` makes it in the warehouse, and
-`select` puts the same text before a question about a period, an artist or a user.
+A view has one definition, its file in ``sql/views``. The warehouse stores it as a view; `select` uses the same text in
+a query about a period, an artist or a user.
 """
 
 from __future__ import annotations
@@ -22,19 +22,18 @@ WHEN = {
     "weekly_churn": "week",
     "page_errors": "day",
     "match_rate": "day",
-    "session_lengths": "day",  # of the report
+    "session_lengths": "day",  # in sql/report
 }
-"""The views whose rows have their time: of a period, they are the rows that begin in it. Of the others, a period is a
-matter of the plays and page views that are counted."""
+"""View → the column of time by which its rows are selected. Other views count only the events of the period."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The part of the warehouse that a question is about; None stands for all."""
+    """A part of the warehouse; None means no restriction."""
 
     since: date | None = None  # the first day, in UTC
-    until: date | None = None  # the last day, itself included
-    artist: str | None = None  # as the app credits them; page views have none, and drop out
+    until: date | None = None  # the last day, inclusive
+    artist: str | None = None  # as the app credits them; page views have none, so they are excluded
     user: str | None = None  # a user_id
 
 
@@ -42,20 +41,19 @@ EVERYTHING = Selection()
 
 
 def reads(sql: str) -> list[str]:
-    """Return the tables and views that a statement reads, in the order of their names in it."""
+    """Return the tables and views that a statement reads, in order of first occurrence."""
     known = {*model.ALL, *model.VIEWS}
     code = re.sub(r"--.*", "", sql)
     return list(dict.fromkeys(name for name in re.findall(r"\b(?:from|join)\s+(\w+)", code) if name in known))
 
 
 def select(engine: str, name: str, selection: Selection = EVERYTHING, rest: str = "") -> tuple[str, list[Any]]:
-    """Return the SELECT of a view, or of another file named ``folder/name``, over a selection, and the values to bind.
+    """Return the SELECT of a view, or of another file named ``folder/name``, over a selection, and its parameters.
 
-    `engine` is the name of the engine that it is for; `rest` is what follows ``select * from <view>``: an ``order by``,
-    a ``limit``.
+    `engine` names the engine to write SQL for. `rest` is appended to the SELECT: an ``order by``, a ``limit``.
     """
     view = name.rpartition("/")[2]
-    files = _with_what_it_reads(engine, name)
+    files = _with_dependencies(engine, name)
     when = WHEN.get(view)
     counted = replace(selection, since=None, until=None) if when else selection
     ctes, values = [], []
@@ -69,8 +67,8 @@ def select(engine: str, name: str, selection: Selection = EVERYTHING, rest: str 
     return f"with {', '.join(ctes)}\nselect * from {view} {where}{rest}", values + _values(rows)
 
 
-def _with_what_it_reads(engine: str, name: str) -> dict[str, str]:
-    """Return the SQL of a file after that of the views that it reads, by name."""
+def _with_dependencies(engine: str, name: str) -> dict[str, str]:
+    """Return the SQL of a file, preceded by the views that it reads, by name."""
     files = {name.rpartition("/")[2]: loader.read(name if "/" in name else f"views/{name}", engine)}
     for earlier in reversed(model.VIEWS):
         if earlier not in files and any(earlier in reads(sql) for sql in files.values()):
@@ -79,7 +77,7 @@ def _with_what_it_reads(engine: str, name: str) -> dict[str, str]:
 
 
 Conditions = dict[str, list[Any]]
-"""Conditions, each with the values to bind."""
+"""Condition → its parameters."""
 
 
 def _conditions(selection: Selection, fact: str) -> Conditions:
@@ -98,7 +96,7 @@ def _period(selection: Selection, column: str) -> Conditions:
     conditions: Conditions = {}
     if selection.since:
         conditions[f"{column} >= cast(? as date)"] = [selection.since]
-    if selection.until and selection.until < date.max:  # which has no day after it
+    if selection.until and selection.until < date.max:  # the last date has no next day
         conditions[f"{column} < cast(? as date)"] = [selection.until + timedelta(days=1)]
     return conditions
 

@@ -1,4 +1,4 @@
--- artist_ids_are_unique: one row per artist whose key is missing or given more than once.
+-- artist_ids_are_unique: one row per artist_id that is null or occurs more than once.
 select artist_id, count(*) as times
 from artists
 group by artist_id

@@ -1,4 +1,4 @@
--- catalogue_song_ids_are_unique: one row per song whose key is missing or given more than once in the catalogue.
+-- catalogue_song_ids_are_unique: one row per song_id that is null or occurs more than once in the catalogue.
 select song_id, count(*) as times
 from catalogue
 group by song_id

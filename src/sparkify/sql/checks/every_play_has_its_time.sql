@@ -1,5 +1,6 @@
--- every_play_has_its_time: one row per play whose start_time is not in time, or missing.
-with lost as (  -- of times alone: the keys are read of those rows that do not comply
+-- every_play_has_its_time: one row per play whose start_time is null or not in time.
+-- Only times are compared, and keys are read for the offending rows alone.
+with missing as (
     select f.start_time
     from songplays as f
     left join (
@@ -13,7 +14,7 @@ with lost as (  -- of times alone: the keys are read of those rows that do not c
 )
 select songplay_id, start_time
 from songplays
-where start_time in (select start_time from lost)
+where start_time in (select start_time from missing)
 union all
 select songplay_id, start_time
 from songplays

@@ -1,4 +1,4 @@
--- every_play_has_its_track: one row per play whose track_id is not in tracks, or missing.
+-- every_play_has_its_track: one row per play whose track_id is null or not in tracks.
 select f.songplay_id, f.track_id
 from songplays as f
 where

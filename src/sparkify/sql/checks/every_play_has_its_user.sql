@@ -1,4 +1,4 @@
--- every_play_has_its_user: one row per play whose user_id is not in users, or missing.
+-- every_play_has_its_user: one row per play whose user_id is null or not in users.
 select f.songplay_id, f.user_id
 from songplays as f
 where

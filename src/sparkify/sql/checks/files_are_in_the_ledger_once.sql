@@ -1,4 +1,4 @@
--- files_are_in_the_ledger_once: one row per file that the ledger does not name or names more than once.
+-- files_are_in_the_ledger_once: one row per file whose path is null or occurs more than once in the ledger.
 select source, path, count(*) as times
 from etl_files
 group by source, path

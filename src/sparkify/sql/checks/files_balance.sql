@@ -1,4 +1,4 @@
--- files_balance: one row per file of which not every record read is accounted for.
+-- files_balance: one row per file with records that are not accounted for.
 select source, path, read, songplays, page_views, songs, duplicates, rejected
 from etl_files
 where read <> songplays + page_views + songs + duplicates + rejected

@@ -1,4 +1,4 @@
--- song_ids_are_unique: one row per song whose key is missing or given more than once.
+-- song_ids_are_unique: one row per song_id that is null or occurs more than once.
 select song_id, count(*) as times
 from songs
 group by song_id

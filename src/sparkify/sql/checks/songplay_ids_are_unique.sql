@@ -1,4 +1,4 @@
--- songplay_ids_are_unique: one row per play whose key is missing or given more than once.
+-- songplay_ids_are_unique: one row per songplay_id that is null or occurs more than once.
 select songplay_id, count(*) as times
 from songplays
 where start_time between (select first_time from checked_period) and (select last_time from checked_period)

@@ -1,4 +1,4 @@
--- track_ids_are_unique: one row per track whose key is missing or given more than once.
+-- track_ids_are_unique: one row per track_id that is null or occurs more than once.
 select track_id, count(*) as times
 from tracks
 group by track_id

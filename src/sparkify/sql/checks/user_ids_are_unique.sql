@@ -1,4 +1,4 @@
--- user_ids_are_unique: one row per user whose key is missing or given more than once.
+-- user_ids_are_unique: one row per user_id that is null or occurs more than once.
 select user_id, count(*) as times
 from users
 group by user_id

@@ -1,4 +1,4 @@
--- contested_keys: one row per event key on which the batch contradicts the warehouse, or that only it holds, repeatedly.
+-- contested_keys: one row per event key on which batch and warehouse differ, or that is new and repeated in the batch.
 select ts, sessionId, itemInSession, userId, is_play, event_id
 from known_events
 where differs
@@ -14,7 +14,7 @@ from (
     )
     group by ts, sessionId, itemInSession, userId, is_play, event_id
     having count(*) > 1
-    -- Not as "where not exists", which PostgreSQL does row by row: it expects few repeated keys.
+    -- PostgreSQL would run "where not exists" row by row, since it expects few repeated keys.
     except
     select ts, sessionId, itemInSession, userId, is_play, event_id
     from known_events

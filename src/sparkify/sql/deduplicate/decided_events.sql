@@ -1,7 +1,7 @@
--- decided_events: one row per staged event with a contested key: whether it stands, or is a duplicate.
--- Of several with one key, the first in order stands, and what is known already rather than the same again; but a
--- file that is delivered again takes the place of all that came before it: in the order of the files, whatever the batch.
-with claims as (
+-- decided_events: one row per staged event with a contested key: whether it is kept, or is a duplicate.
+-- Of the events with one key, the first in order of content is kept; a known event is preferred to an equal one. But a
+-- redelivered file replaces all earlier files, in the order of the files, in whatever batches they come.
+with candidates as (
     select
         k.event_id, k.is_play,
         case when f.redelivered then e.file_id end as redelivered_in,
@@ -35,10 +35,10 @@ with claims as (
     join page_views as v on v.page_view_id = k.event_id
     where not k.is_play
 ),
-standing as (
+compared as (
     select
-        claims.*,
-        -- Compared is what the fact keeps: what a page view says of a song decides nothing, nor the status of a play.
+        candidates.*,
+        -- Only columns of the fact are compared: neither the song of a page view nor the status of a play counts.
         case when is_play then song end as play_song,
         case when is_play then artist end as play_artist,
         case when is_play then length end as play_length,
@@ -50,11 +50,11 @@ standing as (
             when coalesce(file_id, -1) >= coalesce(max(redelivered_in) over (partition by event_id, is_play), -1) then 0
             else 1
         end as preference
-    from claims
+    from candidates
 ),
 ranked as (
     select
-        standing.*,
+        compared.*,
         row_number() over (
             partition by event_id, is_play
             order by
@@ -68,7 +68,7 @@ ranked as (
                 view_page, view_auth, view_method, view_status
         ) as is_unknown,
         min(is_new) over (partition by event_id, is_play) as is_first
-    from standing
+    from compared
 )
 select
     artist, auth, firstName, gender, itemInSession, lastName, length, level, location, method, page, registration,

@@ -1,4 +1,4 @@
--- decided_rows: one row per staged event with a contested key, in the form of staging_events.
+-- decided_rows: one row per staged event with a contested key, with the columns of staging_events.
 select
     artist, auth, firstName, gender, itemInSession, lastName, length, level, location, method, page, registration,
     sessionId, song, status, ts, userAgent, userId,

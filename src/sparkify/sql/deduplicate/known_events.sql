@@ -1,4 +1,4 @@
--- known_events: one row per staged event whose key the warehouse has already: whether it says something else.
+-- known_events: one row per staged event whose key the warehouse already has, and whether the two differ.
 select
     e.ts, e.sessionId, e.itemInSession, e.userId, e.is_play, e.event_id,
     coalesce(e.level, '') <> coalesce(p.level, '')
@@ -6,9 +6,13 @@ select
     or coalesce(e.userAgent, '') <> coalesce(p.user_agent, '')
     or coalesce(e.song, '') <> coalesce(t.title, '')
     or coalesce(e.artist, '') <> coalesce(t.artist_name, '')
-    or coalesce(e.length, 1e300) <> coalesce(t.duration, 1e300) as differs
+    or coalesce(e.length, -1) <> coalesce(t.duration, -1) as differs
 from songplays as p
-join staged_events as e on e.start_time = p.start_time and e.event_id = p.songplay_id
+join staged_events as e
+    on e.event_id = p.songplay_id
+    -- PostgreSQL would expect one row of two conditions, and scan tracks once per event.
+    -- @duckdb and e.start_time = p.start_time
+    -- @redshift and e.start_time = p.start_time
 join tracks as t on t.track_id = p.track_id
 where e.is_play
 union all

@@ -1,4 +1,5 @@
--- marked_songs: one row per staged song record: the last one delivered of a song stands, unless it is known.
+-- marked_songs: one row per staged song record.
+-- A record is a duplicate if a later one of the same song follows, or if it equals that of the catalogue.
 select
     s.num_songs, s.artist_id, s.artist_latitude, s.artist_longitude, s.artist_location, s.artist_name,
     s.song_id, s.title, s.duration, s.year, s.file_id, s.position,

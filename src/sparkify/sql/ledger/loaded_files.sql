@@ -1,4 +1,4 @@
--- loaded_files: one row per file of the batch, and what became of its records.
+-- loaded_files: one row per file of the batch, with the number of records of each outcome.
 select
     f.source, f.path, f.version, f.size,
     cast(? as varchar(40)) as run_id,
@@ -13,10 +13,10 @@ from staging_files as f
 left join (
     select
         file_id,
-        sum(case when page = 'NextSong' and not duplicate then 1 else 0 end) as songplays,
-        sum(case when page <> 'NextSong' and not duplicate then 1 else 0 end) as page_views,
+        sum(case when is_play and not duplicate then 1 else 0 end) as songplays,
+        sum(case when not is_play and not duplicate then 1 else 0 end) as page_views,
         sum(case when duplicate then 1 else 0 end) as duplicates
-    from staging_events
+    from staged_events
     group by file_id
 ) as e on e.file_id = f.file_id
 left join (

@@ -1,4 +1,4 @@
--- balance: one row per kind of record: what became of those that the last run read.
+-- balance: one row per kind of record: the outcome of the records that the last run read.
 select
     'events' as kind,
     events_read as records_read,

@@ -1,4 +1,4 @@
--- favourite_hour: one row per hour of the day in which something was played.
+-- favourite_hour: one row per hour of the day with a play.
 select hour, cast(sum(plays) as bigint) as plays
 from listening_by_hour
 group by hour

@@ -1,13 +1,14 @@
--- catalogue: one row per song: its record in force, the one delivered last. Songs and artists are made from it.
--- song_id: The catalogue's id of the song.
--- title: The song's title.
--- artist_id: The artist it belongs to.
--- artist_name: The artist as credited on this song.
--- artist_location: Where the artist comes from, as this record has it.
--- artist_latitude: Of that place, in degrees north.
--- artist_longitude: Of that place, in degrees east.
--- duration: Length in seconds.
--- year: The year of release; 0 where it is not known.
+-- catalogue: one row per song: its current record, which is the one delivered last.
+-- The tables songs and artists are built from it.
+-- song_id: The catalogue's identifier of the song.
+-- title: The title of the song; null if unknown.
+-- artist_id: The identifier of the song's artist.
+-- artist_name: The name of the artist as credited on this song; null if unknown.
+-- artist_location: The artist's home according to this record; null if unknown.
+-- artist_latitude: The latitude of that location, in degrees north; null if unknown.
+-- artist_longitude: The longitude of that location, in degrees east; null if unknown.
+-- duration: The length of the recording, in seconds; null if unknown.
+-- year: The year of release; null if unknown.
 create table if not exists catalogue (
     song_id varchar(64),
     title varchar(512),

@@ -1,7 +1,7 @@
--- checked_period: one row: the time whose facts the checks look at. A run looks at what it touched.
--- On DuckDB it lasts no longer than the run.
--- first_time: From this moment on.
--- last_time: Up to and with this moment.
+-- checked_period: one row: the period whose facts the checks read. A run checks the period that it changed.
+-- On DuckDB it is temporary.
+-- first_time: The start of the period, inclusive, in UTC; null if there is nothing to check.
+-- last_time: The end of the period, inclusive, in UTC; null if there is nothing to check.
 create
 -- @duckdb temp
 table if not exists checked_period (

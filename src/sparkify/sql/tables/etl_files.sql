@@ -1,16 +1,16 @@
--- etl_files: one row per file loaded, in the version last loaded: the ledger.
--- source: events or songs.
--- path: Where the file is.
--- version: What tells whether it changed: the ETag in S3, size and time of change on disk.
--- size: In bytes.
--- run_id: The run that loaded it.
--- loaded_at: When, in UTC.
--- read: Records read from it: the sum of the columns below.
--- songplays: Records that became plays.
--- page_views: Records that became page views.
--- songs: Song records that added or changed a song.
--- duplicates: Records that changed nothing.
--- rejected: Records refused.
+-- etl_files: one row per loaded file, in the version last loaded. It is the ledger of what has been loaded.
+-- source: The kind of the file's records: events or songs.
+-- path: The path of the file on disk, or its s3:// URL.
+-- version: The mark of the file's content: the ETag in S3, the size and modification time on disk.
+-- size: The size of the file as stored, in bytes.
+-- run_id: The run that loaded the file.
+-- loaded_at: The time at which the file was loaded, in UTC.
+-- read: The number of records read from the file: the sum of the columns that follow.
+-- songplays: The number of events that became plays.
+-- page_views: The number of events that became page views.
+-- songs: The number of song records that added or changed a song.
+-- duplicates: The number of records that changed nothing.
+-- rejected: The number of rejected records.
 create table if not exists etl_files (
     source varchar(8),
     path varchar(4096),

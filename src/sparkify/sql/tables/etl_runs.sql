@@ -1,18 +1,18 @@
 -- etl_runs: one row per run that published something.
--- run_id: When the run began, and six characters by chance.
--- started_at: When the run began, in UTC.
--- finished_at: When its last batch was published, in UTC.
--- files: Files loaded.
--- bytes: Their size.
--- events_read: Events read: songplays + page_views + events_duplicate + events_rejected.
--- songplays: Events that became plays.
--- page_views: Events that became page views.
--- events_duplicate: Events that changed nothing.
--- events_rejected: Events refused.
--- songs_read: Song records read: songs + songs_duplicate + songs_rejected.
--- songs: Song records that added or changed a song.
--- songs_duplicate: Song records that changed nothing.
--- songs_rejected: Song records refused.
+-- run_id: The identifier of the run: its start time in UTC, and six random hexadecimal digits.
+-- started_at: The time at which the run began, in UTC.
+-- finished_at: The time at which the run's last batch was published, in UTC.
+-- files: The number of files loaded.
+-- bytes: The total size of those files as stored, in bytes.
+-- events_read: The number of events read: songplays + page_views + events_duplicate + events_rejected.
+-- songplays: The number of events that became plays.
+-- page_views: The number of events that became page views.
+-- events_duplicate: The number of events that changed nothing.
+-- events_rejected: The number of rejected events.
+-- songs_read: The number of song records read: songs + songs_duplicate + songs_rejected.
+-- songs: The number of song records that added or changed a song.
+-- songs_duplicate: The number of song records that changed nothing.
+-- songs_rejected: The number of rejected song records.
 create table if not exists etl_runs (
     run_id varchar(40),
     started_at timestamp,

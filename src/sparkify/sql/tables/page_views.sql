@@ -1,16 +1,16 @@
 -- page_views: one row per event that is not a play.
--- page_view_id: ts-sessionId-itemInSession-userId of the event: unique, and in the order of time.
--- start_time: When the page was asked for, in UTC, to the millisecond.
--- user_id: Who asked for it; null when logged out.
--- level: The subscription at that moment: free or paid. The app writes one even for those who are logged out.
--- page: Which page: Home, Login, Upgrade, Submit Upgrade, Error and so on; never NextSong.
--- auth: Logged In or Logged Out.
--- method: The method of the HTTP request: GET or PUT.
--- status: The status of the HTTP answer: 200, 307, 404.
--- session_id: The session that the app counted the event to.
--- item_in_session: Its place in the session, from 0.
--- location: Where the app placed the listener: a metropolitan area and its states.
--- user_agent: The browser, as it names itself.
+-- page_view_id: The unique key: ts, sessionId, itemInSession and userId of the event, joined by hyphens.
+-- start_time: The time at which the page was requested, in UTC, to the millisecond.
+-- user_id: The user who requested the page; null if logged out.
+-- level: The subscription level at that time: free or paid. The app logs it for logged-out users too.
+-- page: The name of the page: Home, Login, Upgrade, Submit Upgrade, Error and so on; never NextSong.
+-- auth: The authentication state: Logged In or Logged Out.
+-- method: The HTTP method of the request, such as GET or PUT.
+-- status: The HTTP status code of the response, such as 200, 307 or 404.
+-- session_id: The app's identifier of the session.
+-- item_in_session: The position of the event in its session, counted from 0.
+-- location: The user's location according to the app: a metropolitan area and its states; null if unknown.
+-- user_agent: The user agent string of the browser; null if the browser sent none.
 create table if not exists page_views (
     page_view_id varchar(160),
     start_time timestamp,

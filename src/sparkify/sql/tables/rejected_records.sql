@@ -1,10 +1,10 @@
--- rejected_records: one row per record refused, with where it stands, why, and its text.
--- source: events or songs.
--- file: The file it stands in.
--- line: The line it begins on, from 1.
--- reason: Why it was refused.
--- record: Its text.
--- run_id: The run that refused it.
+-- rejected_records: one row per rejected record, with its origin, the reason and its text.
+-- source: The kind of record: events or songs.
+-- file: The path or s3:// URL of the file that contains the record.
+-- line: The line on which the record begins, counted from 1; null if Redshift's COPY rejected it.
+-- reason: The reason for the rejection.
+-- record: The text of the record; on Redshift, text of more than 64,000 bytes is shortened.
+-- run_id: The run that rejected the record.
 create table if not exists rejected_records (
     source varchar(8),
     file varchar(4096),

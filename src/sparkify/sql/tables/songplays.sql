@@ -1,15 +1,15 @@
 -- songplays: one row per NextSong event.
--- songplay_id: ts-sessionId-itemInSession-userId of the event: unique, and in the order of time.
--- start_time: When the song was started, in UTC, to the millisecond.
--- user_id: Who played it.
--- level: The user's subscription at that moment: free or paid.
--- song_id: The song of the catalogue with the same title, artist and duration; null if it has none.
--- artist_id: That song's artist, else the one credited with exactly this name; null if there is none.
--- session_id: The session that the app counted the play to.
--- item_in_session: Its place in the session, from 0.
--- location: Where the app placed the listener: a metropolitan area and its states.
--- user_agent: The browser, as it names itself.
--- track_id: What was played, as the app named it.
+-- songplay_id: The unique key: ts, sessionId, itemInSession and userId of the event, joined by hyphens.
+-- start_time: The time at which the song started, in UTC, to the millisecond.
+-- user_id: The user who played the song.
+-- level: The user's subscription level at that time: free or paid.
+-- song_id: The catalogue song with exactly the same title, artist and duration; null if there is none.
+-- artist_id: The artist of that song, otherwise the artist credited with exactly this name; null if there is none.
+-- session_id: The app's identifier of the session.
+-- item_in_session: The position of the event in its session, counted from 0.
+-- location: The user's location according to the app: a metropolitan area and its states; null if unknown.
+-- user_agent: The user agent string of the browser; null if the browser sent none.
+-- track_id: The track that was played, as the app logged it.
 create table if not exists songplays (
     songplay_id varchar(160),
     start_time timestamp,

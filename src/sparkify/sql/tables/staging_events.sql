@@ -1,25 +1,25 @@
--- staging_events: one row per accepted event of the batch, under the source's own names.
--- On DuckDB it lasts no longer than the run, unless that was told to --keep-staging.
--- artist: Name of the artist of the song played.
--- auth: Logged In or Logged Out.
--- firstName: Given name.
--- gender: F or M.
--- itemInSession: The event's place in its session.
--- lastName: Family name.
--- length: Length of the song in seconds.
--- level: free or paid.
--- location: A metropolitan area and its states.
--- method: The method of the HTTP request.
--- page: NextSong, or the page asked for.
--- registration: When the user signed up, in milliseconds since 1970.
--- sessionId: The session.
--- song: Title of the song played.
--- status: The status of the HTTP answer.
--- ts: When it happened, in milliseconds since 1970.
--- userAgent: The browser, as it names itself.
--- userId: Who did it; null when logged out.
--- file_id: The file it stands in, in staging_files.
--- duplicate: Whether it changes nothing.
+-- staging_events: one row per accepted event of the current batch, under the source's own names.
+-- On DuckDB it is temporary, unless the run has the option --keep-staging.
+-- artist: The name of the artist; null for most events that are not plays.
+-- auth: The authentication state: Logged In or Logged Out.
+-- firstName: The given name of the user; null if logged out.
+-- gender: The gender of the user: F or M; null if logged out.
+-- itemInSession: The position of the event in its session, counted from 0.
+-- lastName: The family name of the user; null if logged out.
+-- length: The length of the song, in seconds; null for most events that are not plays.
+-- level: The subscription level at that time: free or paid.
+-- location: The user's location according to the app: a metropolitan area and its states.
+-- method: The HTTP method of the request.
+-- page: The page requested; NextSong for a play.
+-- registration: The time at which the user registered, in milliseconds since 1970 in UTC.
+-- sessionId: The app's identifier of the session.
+-- song: The title of the song; null for most events that are not plays.
+-- status: The HTTP status code of the response.
+-- ts: The time of the event, in milliseconds since 1970 in UTC.
+-- userAgent: The user agent string of the browser.
+-- userId: The app's identifier of the user; null if logged out.
+-- file_id: The file that contains the event, in staging_files.
+-- duplicate: Whether the event changes nothing.
 create
 -- @duckdb temp
 table if not exists staging_events (

@@ -1,12 +1,12 @@
--- staging_files: one row per file of the batch, and how many records were found in it.
--- On DuckDB it lasts no longer than the run, unless that was told to --keep-staging.
--- file_id: Its number in the batch.
--- source: events or songs.
--- path: Where the file is.
--- version: What tells whether it changed.
--- size: In bytes.
--- redelivered: Whether an earlier version has been loaded.
--- read: Records found in it.
+-- staging_files: one row per file of the current batch, with the number of its records.
+-- On DuckDB it is temporary, unless the run has the option --keep-staging.
+-- file_id: The number of the file in the batch.
+-- source: The kind of the file's records: events or songs.
+-- path: The path of the file on disk, or its s3:// URL.
+-- version: The mark of the file's content: the ETag in S3, the size and modification time on disk.
+-- size: The size of the file as stored, in bytes.
+-- redelivered: Whether an earlier version of the file has been loaded.
+-- read: The number of records read from the file.
 create
 -- @duckdb temp
 table if not exists staging_files (

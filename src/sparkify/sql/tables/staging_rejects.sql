@@ -1,9 +1,9 @@
--- staging_rejects: one row per record of the batch that breaks the contract.
--- On DuckDB it lasts no longer than the run, unless that was told to --keep-staging.
--- file_id: The file it stands in, in staging_files.
--- line: The line it begins on, from 1.
--- reason: Why it was refused.
--- record: Its text.
+-- staging_rejects: one row per rejected record of the current batch.
+-- On DuckDB it is temporary, unless the run has the option --keep-staging.
+-- file_id: The file that contains the record, in staging_files.
+-- line: The line on which the record begins, counted from 1; null if Redshift's COPY rejected it.
+-- reason: The reason for the rejection.
+-- record: The text of the record; on Redshift, text of more than 64,000 bytes is shortened.
 create
 -- @duckdb temp
 table if not exists staging_rejects (

@@ -1,18 +1,18 @@
--- staging_songs: one row per accepted song record of the batch, under the source's own names.
--- On DuckDB it lasts no longer than the run, unless that was told to --keep-staging.
--- num_songs: 1, as the source has it.
--- artist_id: The catalogue's id of the artist.
--- artist_latitude: In degrees north.
--- artist_longitude: In degrees east.
--- artist_location: Where the artist comes from.
--- artist_name: The artist as credited on this song.
--- song_id: The catalogue's id of the song.
--- title: The song's title.
--- duration: Length in seconds.
--- year: The year of release; 0 where it is not known.
--- file_id: The file it stands in, in staging_files.
--- position: Its place in the file.
--- duplicate: Whether it changes nothing.
+-- staging_songs: one row per accepted song record of the current batch, under the source's own names.
+-- On DuckDB it is temporary, unless the run has the option --keep-staging.
+-- num_songs: The number of songs in the record, which is 1 in the public sample.
+-- artist_id: The catalogue's identifier of the artist.
+-- artist_latitude: The latitude of the artist's location, in degrees north; null if unknown.
+-- artist_longitude: The longitude of the artist's location, in degrees east; null if unknown.
+-- artist_location: The artist's home; null if unknown.
+-- artist_name: The name of the artist as credited on this song; null if unknown.
+-- song_id: The catalogue's identifier of the song.
+-- title: The title of the song; null if unknown.
+-- duration: The length of the recording, in seconds; null if unknown.
+-- year: The year of release; 0 or null if unknown.
+-- file_id: The file that contains the record, in staging_files.
+-- position: The position of the record in its file.
+-- duplicate: Whether the record changes nothing.
 create
 -- @duckdb temp
 table if not exists staging_songs (

@@ -1,10 +1,10 @@
--- tracks: one row per recording as the app named it, and what the catalogue knows of it.
--- track_id: The md5 of title, artist and duration.
--- title: The title, as the app named it.
--- artist_name: The artist, as the app named them.
--- duration: Length in seconds, as the app has it.
--- song_id: The catalogue's song with the same title, credited artist and duration; null if it has none.
--- artist_id: That song's artist, else the one credited with exactly this name; null if there is none.
+-- tracks: one row per recording as the app logs it, with its match in the catalogue.
+-- track_id: The MD5 hash of title, artist and duration, in hexadecimal.
+-- title: The title of the song, as the app logs it.
+-- artist_name: The name of the artist, as the app logs it.
+-- duration: The length of the song, in seconds, as the app logs it; null if the log has none.
+-- song_id: The catalogue song with exactly the same title, artist and duration; null if there is none.
+-- artist_id: The artist of that song, otherwise the artist credited with exactly this name; null if there is none.
 create table if not exists tracks (
     track_id varchar(32),
     title varchar(512),

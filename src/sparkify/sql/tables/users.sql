@@ -1,13 +1,14 @@
 -- users: one row per user, as of their latest event.
--- user_id: The app's number for the user, as text.
--- first_name: Given name.
--- last_name: Family name.
--- gender: F or M, as the app has it.
--- level: The subscription at the latest event: free or paid. level_history has the earlier ones.
--- registered_at: When the user signed up, in UTC.
--- last_seen_at: The time of the latest event, in UTC.
+-- user_id: The app's identifier of the user, as text.
+-- first_name: The given name of the user.
+-- last_name: The family name of the user.
+-- gender: The gender of the user: F or M.
+-- level: The subscription level at the latest event: free or paid. The view level_history has the earlier ones.
+-- registered_at: The time at which the user registered, in UTC; null if the event has none.
+-- last_seen_at: The time of the latest event, in UTC, to the millisecond.
 -- last_session_id: The session of the latest event.
--- last_item_in_session: Its place in that session; of two events at one time, the one with the higher place is later.
+-- last_item_in_session: The position of the latest event in its session. Of events at one time, the highest position is
+-- the latest.
 create table if not exists users (
     user_id varchar(64),
     first_name varchar(256),

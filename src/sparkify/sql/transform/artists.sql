@@ -1,4 +1,4 @@
--- artists: one row per artist of whom the catalogue now says something else.
+-- artists: one row per artist that the catalogue adds or changes.
 with named as (
     select artist_id, artist_name
     from (

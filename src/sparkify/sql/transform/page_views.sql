@@ -1,4 +1,4 @@
--- page_views: one row per event of the batch that is not a play and was not known.
+-- page_views: one row per new page view of the batch.
 select
     event_id as page_view_id, start_time, userId as user_id, level, page, auth, method, status,
     sessionId as session_id, itemInSession as item_in_session, location, userAgent as user_agent

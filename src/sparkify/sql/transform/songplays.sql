@@ -1,4 +1,4 @@
--- songplays: one row per play of the batch that was not known, with what the catalogue knows of its track.
+-- songplays: one row per new play of the batch, with the catalogue's match of its track.
 select
     e.event_id as songplay_id, e.start_time, e.userId as user_id, e.level, t.song_id, t.artist_id,
     e.sessionId as session_id, e.itemInSession as item_in_session, e.location, e.userAgent as user_agent, t.track_id

@@ -1,4 +1,4 @@
--- time: one row per moment of the batch that was not known.
+-- time: one row per new moment of the batch.
 select
     start_time,
     cast(extract(hour from start_time) as integer) as hour,

@@ -1,7 +1,8 @@
--- tracks: one row per track that the batch is the first to play, or of which the catalogue now says something else.
-with heard as (
+-- tracks: one row per track that is new in the batch, or whose match in the catalogue has changed.
+with played as (
     select
-        md5(  -- of lengths too, or two tracks could run together into one text
+        -- The lengths separate title and artist: two tracks cannot have the same text.
+        md5(
             cast(length(song) as varchar) || ':' || song || cast(length(artist) as varchar) || ':' || artist
             || case
                 when length is null then ''
@@ -19,17 +20,17 @@ with heard as (
         select distinct
             -- @redshift length_text,
             song, artist, length
-        from staging_events
-        where page = 'NextSong' and not duplicate
-    ) as played
+        from staged_events
+        where is_play and not duplicate
+    ) as distinct_plays
 ),
-asked as (
+candidates as (
     select track_id, title, artist_name, duration
     from tracks
     where exists (select 1 from staging_songs where not duplicate)
     union
     select track_id, title, artist_name, duration
-    from heard
+    from played
 ),
 recordings as (
     select title, artist_name, duration, min(song_id) as song_id
@@ -41,23 +42,23 @@ credits as (
     from songs
     group by artist_name
 ),
-answered as (
+matched as (
     select
-        asked.track_id, asked.title, asked.artist_name, asked.duration,
+        candidates.track_id, candidates.title, candidates.artist_name, candidates.duration,
         recordings.song_id,
         coalesce(songs.artist_id, credits.artist_id) as artist_id
-    from asked
+    from candidates
     left join recordings
-        on recordings.title = asked.title
-        and recordings.artist_name = asked.artist_name
-        and recordings.duration = asked.duration
+        on recordings.title = candidates.title
+        and recordings.artist_name = candidates.artist_name
+        and recordings.duration = candidates.duration
     left join songs on songs.song_id = recordings.song_id
-    left join credits on credits.artist_name = asked.artist_name
+    left join credits on credits.artist_name = candidates.artist_name
 )
-select answered.track_id, answered.title, answered.artist_name, answered.duration, answered.song_id, answered.artist_id
-from answered
-left join tracks on tracks.track_id = answered.track_id
+select matched.track_id, matched.title, matched.artist_name, matched.duration, matched.song_id, matched.artist_id
+from matched
+left join tracks on tracks.track_id = matched.track_id
 where
     tracks.track_id is null
-    or coalesce(tracks.song_id, '') <> coalesce(answered.song_id, '')
-    or coalesce(tracks.artist_id, '') <> coalesce(answered.artist_id, '')
+    or coalesce(tracks.song_id, '') <> coalesce(matched.song_id, '')
+    or coalesce(tracks.artist_id, '') <> coalesce(matched.artist_id, '')

@@ -1,4 +1,4 @@
--- users: one row per user of whom the batch has a later event than the warehouse, or as late and first in order.
+-- users: one row per user whose latest event is in the batch. Content decides between equally late events.
 with seen as (
     select
         e.userId as user_id,
@@ -6,10 +6,7 @@ with seen as (
         e.lastName as last_name,
         e.gender,
         e.level,
-        case when e.registration is not null then
-            timestamp '1970-01-01 00:00:00' + floor(e.registration / 1000.0) * interval '1 second'
-                + (e.registration % 1000) * interval '1 millisecond'
-        end as registered_at,
+        e.registered_at,
         e.start_time as last_seen_at,
         e.sessionId as last_session_id,
         e.itemInSession as last_item_in_session,
@@ -45,7 +42,7 @@ from (
     from (
         select
             sightings.*,
-            -- A redelivered file replaces what was delivered before of the same event: of the same session.
+            -- A redelivered file replaces earlier deliveries of the same event, which has the same session too.
             case
                 when file_id >= coalesce(
                     max(redelivered_in) over (

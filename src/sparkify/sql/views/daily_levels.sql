@@ -1,24 +1,24 @@
--- daily_levels: one row per day that has an event: how many users are free and paid at its end.
--- A user counts from their first event with a level on, and is never taken off: the app does not say who has left.
+-- daily_levels: one row per day with an event: the number of free and paid users at the end of the day.
+-- A user is counted from their first event with a level, and is never removed: no event says that a user has left.
 -- day: The day, in UTC.
--- users: Users seen so far whose level is known: free_users + paid_users.
--- free_users: Those of them at level free when the day ends.
--- paid_users: Those of them at level paid when the day ends.
--- upgrades: Changes from free to paid on that day.
--- downgrades: Changes from paid to free on that day.
+-- users: The number of users seen so far whose level is known: free_users + paid_users.
+-- free_users: The number of those users at level free at the end of the day.
+-- paid_users: The number of those users at level paid at the end of the day.
+-- upgrades: The number of changes from free to paid on that day.
+-- downgrades: The number of changes from paid to free on that day.
 select
     day,
-    count(case when stands then 1 end) as users,
-    count(case when stands and level = 'free' then 1 end) as free_users,
-    count(case when stands and level = 'paid' then 1 end) as paid_users,
-    count(case when changes and level = 'paid' then 1 end) as upgrades,
-    count(case when changes and level = 'free' then 1 end) as downgrades
+    count(case when is_current then 1 end) as users,
+    count(case when is_current and level = 'free' then 1 end) as free_users,
+    count(case when is_current and level = 'paid' then 1 end) as paid_users,
+    count(case when is_change and level = 'paid' then 1 end) as upgrades,
+    count(case when is_change and level = 'free' then 1 end) as downgrades
 from (
     select
         days.day,
         h.level,
-        h.user_id is not null and (h.valid_to is null or h.valid_to >= days.next_day) as stands,
-        h.level_before is not null and h.valid_from >= days.day as changes
+        h.user_id is not null and (h.valid_to is null or h.valid_to >= days.next_day) as is_current,
+        h.level_before is not null and h.valid_from >= days.day as is_change
     from (
         select distinct cast(start_time as date) as day, cast(start_time as date) + 1 as next_day
         from events

@@ -1,12 +1,12 @@
--- daily_listeners: one row per day, up to the last play, on which or in the 29 days before which something was played.
--- A listener is a user who started a song; looking at pages alone does not count. Days are days of UTC.
--- day: The day.
--- plays: Songs played on that day.
--- listeners: Users who played something on that day.
--- listeners_7d: Users who played something on that day or in the 6 days before.
--- listeners_30d: Users who played something on that day or in the 29 days before.
--- stickiness: listeners / listeners_30d, the share of a month's listeners who come on a day. In the first 30 days of the
--- data it is too high, since the month is not full yet.
+-- daily_listeners: one row per day with a play on it or in the 29 days before, up to the day of the last play.
+-- A listener is a user who started a song; page views alone do not count. Days are UTC days.
+-- day: The day, in UTC.
+-- plays: The number of plays on that day.
+-- listeners: The number of users with a play on that day.
+-- listeners_7d: The number of users with a play on that day or in the 6 days before.
+-- listeners_30d: The number of users with a play on that day or in the 29 days before.
+-- stickiness: listeners / listeners_30d, the share of a month's listeners who listen on one day. It is too high in the
+-- first 30 days of the data, which lack a full month.
 with active as (
     select user_id, cast(start_time as date) as day, count(*) as plays
     from songplays
@@ -20,7 +20,7 @@ days_back as (
         union all select 5 union all select 6 union all select 7 union all select 8 union all select 9
     ) as ones
 ),
-seen as (
+recent as (
     select
         active.user_id,
         active.day + days_back.n as day,
@@ -37,6 +37,6 @@ select
     count(case when days_ago < 7 then 1 end) as listeners_7d,
     count(*) as listeners_30d,
     cast(count(case when days_ago = 0 then 1 end) as double precision) / count(*) as stickiness
-from seen
+from recent
 where day <= (select max(day) from active)
 group by day

@@ -1,10 +1,10 @@
--- freshness: one row: from when to when the warehouse holds events, and when it was loaded last.
--- oldest_event_at: The first event of all, in UTC.
--- newest_event_at: The last event of all, in UTC: what happened later is not here yet.
--- newest_play_at: The last play of all, in UTC.
--- last_loaded_at: When a file was loaded last, in UTC, by the clock of the machine that loaded it.
--- files: Files loaded.
--- rejected: Records refused, of all files loaded.
+-- freshness: one row: the period of its events, and the time of the last load.
+-- oldest_event_at: The time of the first event, in UTC; null if there is none.
+-- newest_event_at: The time of the last event, in UTC; null if there is none. Later events are not loaded yet.
+-- newest_play_at: The time of the last play, in UTC; null if there is none.
+-- last_loaded_at: The time of the last load, in UTC, by the clock of the machine that ran it; null if there is none.
+-- files: The number of loaded files.
+-- rejected: The number of rejected records in those files.
 select
     events.oldest_event_at,
     events.newest_event_at,

@@ -1,10 +1,10 @@
--- level_history: one row per user and stretch of time at one level, without gaps.
--- The level is what the app wrote on the user's events, in the order of time and of the place in the session.
--- user_id: Whose level.
--- level: free or paid.
--- valid_from: The first event at this level; what was before the data begins is not known.
--- valid_to: The first event at the next level; null for the level that stands.
--- level_before: The level before this one; null for the first that is known.
+-- level_history: one row per user and period at one subscription level, without gaps.
+-- The level is the one that the app logs with each event, in the order of time and of the position in the session.
+-- user_id: The user.
+-- level: The subscription level in the period: free or paid.
+-- valid_from: The time of the first event at this level, in UTC; the level before the first event is unknown.
+-- valid_to: The time of the first event at the next level, in UTC; null for the latest level.
+-- level_before: The previous level; null for the first known level.
 select
     user_id,
     level,

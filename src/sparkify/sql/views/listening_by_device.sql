@@ -1,9 +1,11 @@
--- listening_by_device: one row per device and browser family with which something was played.
--- Read from user_agent by the rule below: the first name that is found counts, since browsers name others too.
--- device: Windows (its phones too, which name Android and iPhone), iPhone, iPad, Android, Mac, Linux, ChromeOS, other, or unknown where the log has none.
--- browser: Edge, Opera, Firefox, Chrome (Chromium too), Safari, Internet Explorer, other, or unknown.
--- plays: Songs started with it.
--- listeners: Users who started one; who uses two is in two rows.
+-- listening_by_device: one row per device and browser family with a play.
+-- Both come from user_agent. The first name found decides, since browsers also name other browsers.
+-- device: The device: Windows (Windows phones too, which also name Android and iPhone), iPhone, iPad, Android, Mac,
+-- Linux, ChromeOS, other, or unknown if the log has no user agent.
+-- browser: The browser family: Edge, Opera, Firefox, Chrome (Chromium too), Safari, Internet Explorer, other, or
+-- unknown if the log has no user agent.
+-- plays: The number of plays.
+-- listeners: The number of users with a play; a user of two devices is in two rows.
 with agents as (
     select user_agent, user_id, count(*) as plays
     from songplays
@@ -41,5 +43,5 @@ from (
             else 'other'
         end as browser
     from agents
-) as named
+) as classified
 group by device, browser

@@ -1,9 +1,9 @@
--- listening_by_hour: one row per weekday and hour in which something was played.
--- Hours are of UTC: the logs do not say what the clock showed where the listener was.
--- weekday: 0 = Sunday to 6 = Saturday.
--- hour: 0 to 23.
--- plays: Songs started in that hour.
--- listeners: Users who started one.
+-- listening_by_hour: one row per weekday and hour with a play.
+-- Hours are UTC hours: the logs do not record the listener's local time.
+-- weekday: The day of the week, from 0 (Sunday) to 6 (Saturday).
+-- hour: The hour of the day, 0 to 23.
+-- plays: The number of plays started in that hour.
+-- listeners: The number of users with such a play.
 select
     cast(extract(dow from start_time) as integer) as weekday,
     cast(extract(hour from start_time) as integer) as hour,

@@ -1,9 +1,9 @@
--- listening_by_region: one row per state from which something was played.
--- The state is what stands after the last comma of the location. A metropolitan area in several states (NY-NJ-PA)
--- counts for each of them, up to four, so the rows add up to more than all plays.
--- state: Two letters, as the location has them; unknown where there is no location or no state in it.
--- plays: Songs started there.
--- listeners: Users who started one.
+-- listening_by_region: one row per state with a play.
+-- The state is the text after the last comma of the location. A metropolitan area in several states (NY-NJ-PA) counts
+-- for each of them, up to four, so the rows add up to more than the number of plays.
+-- state: The two-letter code of the state; unknown if the location is missing or names no state.
+-- plays: The number of plays started there.
+-- listeners: The number of users with such a play.
 with places as (
     select user_id, reverse(split_part(reverse(location), ' ,', 1)) as states, count(*) as plays
     from songplays

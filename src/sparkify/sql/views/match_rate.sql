@@ -1,9 +1,9 @@
--- match_rate: one row per day with a play, and how many of its plays the catalogue knows.
--- A play is matched by title, artist and duration, all exactly; else perhaps its artist alone, by the exact name.
+-- match_rate: one row per day with a play: how many of its plays match the catalogue.
+-- A play matches a song of the same title, artist and duration; otherwise, it may match an artist of the same name.
 -- day: The day, in UTC.
--- plays: Songs played.
--- song_plays: Plays whose song the catalogue knows.
--- artist_plays: Plays whose artist the catalogue knows.
+-- plays: The number of plays.
+-- song_plays: The number of plays that match a song.
+-- artist_plays: The number of plays that match an artist.
 -- song_rate: song_plays / plays.
 -- artist_rate: artist_plays / plays.
 select

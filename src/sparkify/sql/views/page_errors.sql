@@ -1,9 +1,9 @@
--- page_errors: one row per day with a page view, and how many of its pages ended in an error.
--- An error is a status of 400 or more. Plays are not pages: the logs give them a status too, the warehouse does not.
+-- page_errors: one row per day with a page view: how many page views ended in an error.
+-- An error is a status of 400 or more. Plays do not count: the warehouse does not keep their status.
 -- day: The day, in UTC.
--- page_views: Pages asked for.
--- errors: Those that ended in an error.
--- users: Users who met one; who was logged out is not among them.
+-- page_views: The number of page views.
+-- errors: The number of page views that ended in an error.
+-- users: The number of users who met an error; logged-out users do not count.
 -- error_rate: errors / page_views.
 select
     cast(start_time as date) as day,

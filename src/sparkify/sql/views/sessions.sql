@@ -1,12 +1,12 @@
 -- sessions: one row per session of a user.
--- What somebody did before logging in belongs to nobody, and is not counted.
--- session_id: The session that the app counted the events to.
--- user_id: Whose session it was.
--- started_at: The first event.
--- ended_at: The beginning of the last event; how long a last song was heard is not known.
--- minutes: From the first to the last event, in whole seconds; 0 for a session of one event.
--- plays: Songs played.
--- page_views: Other pages seen.
+-- Events before the login have no user, and do not count.
+-- session_id: The app's identifier of the session.
+-- user_id: The user of the session.
+-- started_at: The time of the first event, in UTC.
+-- ended_at: The time of the last event, in UTC; the log does not record how long a last song was played.
+-- minutes: The time from the first to the last event, in minutes, computed from whole seconds; 0 for a single event.
+-- plays: The number of plays.
+-- page_views: The number of page views.
 select
     session_id,
     user_id,

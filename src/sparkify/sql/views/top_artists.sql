@@ -1,11 +1,11 @@
--- top_artists: one row per artist that was played, as the app credited them.
--- A guest's credit is a name of its own: "A" and "A feat. B" are two.
--- place: 1 for the most plays; those with as many share a place.
--- artist_name: The artist, as the app named them.
--- plays: How often one of their songs was started.
--- listeners: By how many users.
--- titles: How many different titles of theirs were played.
--- hours: plays × length of the recording; a song that was left early counts in full.
+-- top_artists: one row per played artist, as the app credits them.
+-- A credit with guests is an artist of its own: "A" and "A feat. B" are two.
+-- place: The rank by number of plays, from 1; artists with equally many plays share a rank.
+-- artist_name: The name of the artist, as the app logs it.
+-- plays: The number of plays of the artist's songs.
+-- listeners: The number of users with such a play.
+-- titles: The number of distinct titles played.
+-- hours: The total length of the songs played, in hours; a song that the user left early counts in full.
 select
     rank() over (order by plays desc) as place,
     artist_name,

@@ -1,14 +1,14 @@
--- top_tracks: one row per title and artist that was played, whatever the recording's length.
--- Titles are the app's own, so songs that the catalogue does not know count too. There is no skip rate: the app does
--- not say when a song ended.
--- place: 1 for the most plays; those with as many share a place.
--- title: The song, as the app named it.
--- artist_name: The artist, as the app named them.
--- plays: How often it was started.
--- listeners: By how many users.
--- hours: plays × length of the recording; a song that was left early counts in full.
--- first_played_at: The first play, in UTC.
--- last_played_at: The last play, in UTC.
+-- top_tracks: one row per played title and artist, whatever the length of the recording.
+-- Titles are those that the app logs, so songs that the catalogue lacks count too. There is no skip rate: the app does
+-- not log when a song ends.
+-- place: The rank by number of plays, from 1; songs with equally many plays share a rank.
+-- title: The title of the song, as the app logs it.
+-- artist_name: The name of the artist, as the app logs it.
+-- plays: The number of plays.
+-- listeners: The number of users with such a play.
+-- hours: The total length of the songs played, in hours; a song that the user left early counts in full.
+-- first_played_at: The time of the first play, in UTC.
+-- last_played_at: The time of the last play, in UTC.
 select
     rank() over (order by plays desc) as place,
     title,

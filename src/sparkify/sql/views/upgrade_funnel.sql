@@ -1,13 +1,13 @@
--- upgrade_funnel: one row per step on the way from free to paid, with the users who got that far.
--- A user counts once a step, and only with a step at or after the one before. Who was paid from the start, or before
--- the data begins, is in the funnel only if they were free at some time.
--- step: 1 to 4.
--- name: Free (any event at that level), Upgrade page (saw it while free), Submitted (sent its form), Paid (an event at
--- that level).
--- users: Users who got to this step.
--- share_of_first: users / the users of step 1.
--- share_of_previous: users / the users of the step before; null for the first.
-with asked as (
+-- upgrade_funnel: one row per step from free to paid, with the number of users who reached it.
+-- A user counts once per step, and only if the step is at or after the previous one. Users who were paid from the start
+-- of the data count only if they were free at some time.
+-- step: The number of the step, 1 to 4.
+-- name: The name of the step: Free (any event at that level), Upgrade page (viewed at level free), Submitted (the form
+-- of that page was sent), Paid (an event at that level).
+-- users: The number of users who reached the step.
+-- share_of_first: users / users of step 1; null if nobody reached step 1.
+-- share_of_previous: users / users of the previous step; null for step 1, or if nobody reached the previous step.
+with viewed as (
     select user_id, min(start_time) as first_time
     from page_views
     where page = 'Upgrade' and level = 'free' and user_id is not null
@@ -16,8 +16,8 @@ with asked as (
 submitted as (
     select v.user_id, min(v.start_time) as first_time
     from page_views as v
-    join asked on asked.user_id = v.user_id
-    where v.page = 'Submit Upgrade' and v.start_time >= asked.first_time
+    join viewed on viewed.user_id = v.user_id
+    where v.page = 'Submit Upgrade' and v.start_time >= viewed.first_time
     group by v.user_id
 ),
 steps as (
@@ -26,7 +26,7 @@ steps as (
     where level = 'free' and user_id is not null
     union all
     select 2, 'Upgrade page', count(*)
-    from asked
+    from viewed
     union all
     select 3, 'Submitted', count(*)
     from submitted

@@ -1,14 +1,13 @@
--- weekly_churn: one row per week, up to the last play, in which or in the week before which something was played.
--- It says who came, who came back, and who did not; of weeks without any play, only the first has a row, with its lost.
--- Lost is who played in the week before and not in this one; they may return later. The first week loses nobody, and
--- the last one may not be over yet.
+-- weekly_churn: one row per week with a play in it or in the week before, up to the week of the last play.
+-- A lost listener has a play in the week before and none in this one; they may return later. The first week loses
+-- nobody, and the last one may be incomplete. Of consecutive weeks without a play, only the first has a row.
 -- week: The Monday of the week, in UTC.
--- listeners: Users who played something in this week.
--- new_listeners: Those who had never played before.
--- kept_listeners: Those who had played in the week before.
--- returned_listeners: Those who had played earlier, and not in the week before.
--- lost_listeners: Users who had played in the week before, and did not in this one.
--- churn: lost_listeners / the listeners of the week before; null where nobody listened then.
+-- listeners: The number of users with a play in this week.
+-- new_listeners: The number of listeners without an earlier play.
+-- kept_listeners: The number of listeners with a play in the week before.
+-- returned_listeners: The number of listeners with an earlier play, but none in the week before.
+-- lost_listeners: The number of users with a play in the week before and none in this week.
+-- churn: lost_listeners / listeners of the week before; null if nobody listened then.
 with weeks as (
     select distinct user_id, cast(date_trunc('week', start_time) as date) as week
     from songplays

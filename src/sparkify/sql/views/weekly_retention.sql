@@ -1,10 +1,10 @@
--- weekly_retention: one row per weekly cohort of listeners and week since, from its first week on.
--- A cohort is the users who played their first song in the same week. Those who listened before the data begins look
--- new in its first week. The last week may not be over yet. Of weeks in which nobody played, only the first has rows.
--- cohort_week: The Monday of the week in which the cohort played its first songs.
--- weeks_since: Whole weeks since then; 0 is the first week itself.
--- cohort_listeners: How many the cohort are.
--- active_listeners: How many of them played something in that week.
+-- weekly_retention: one row per weekly cohort of listeners and week since, from the cohort's first week on.
+-- A cohort is the users whose first play is in the same week. Users who listened before the data begins look new in its
+-- first week, and the last week may be incomplete. Of consecutive weeks without a play, only the first has rows.
+-- cohort_week: The Monday of the week of the cohort's first plays, in UTC.
+-- weeks_since: The number of whole weeks since then; 0 is the first week.
+-- cohort_listeners: The number of users in the cohort.
+-- active_listeners: The number of those users with a play in that week.
 -- retention: active_listeners / cohort_listeners.
 with weeks as (
     select distinct user_id, cast(date_trunc('week', start_time) as date) as week
