@@ -16,6 +16,7 @@ from sparkify.config import Aws
 from sparkify.errors import SourceError
 from sparkify.sources.listing import SourceFile
 from sparkify.sources.opening import READ_ERRORS, decompress, is_compressed, open_compressed, open_file, read_small
+from sparkify.sources.records import BYTE_ORDER_MARK, is_utf8
 
 if TYPE_CHECKING:
     from sparkify.sources.download import Download, Downloaded
@@ -26,6 +27,8 @@ MAX_IN_MEMORY = 1 << 20
 _GROUP_LIMITS = (12 << 20, 500)  # bytes and objects downloaded together
 _GROUPS_AHEAD = 4  # groups downloaded while another one is read: about 64 MB of memory in total
 _MAX_SMALL = 1 << 16  # bytes up to which a file on disk is read in one call
+
+_COPIED_AT_ONCE = 1 << 20  # bytes
 
 NumberedFile = tuple[int, SourceFile]
 """A file and its number in the batch, the file_id of its rows."""
@@ -42,11 +45,11 @@ class FileCache:
         self._downloads: set[Download] = set()
 
     def plain_path(self, file: SourceFile) -> str:
-        """Return the path on disk of a file's plain text; `copy_to_disk` puts it there if it is not."""
+        """Return the path on disk of a file's plain text, which is there after `copy_to_disk` at the latest."""
         return str(self._copy_path(file, "json")) if is_compressed(file) else self._stored_path(file)
 
     def copy_to_disk(self, files: Sequence[SourceFile]) -> list[SourceFile]:
-        """Put the plain text of files on disk, several at once; return the files for which that succeeded.
+        """Put the plain text of files on disk, in parallel; return the files for which that succeeded.
 
         `open` raises the error of a file that is left out. Raise SourceUnreachable if S3 is not available.
         """
@@ -54,6 +57,21 @@ class FileCache:
         with ThreadPoolExecutor() as threads:  # zlib releases the GIL.
             is_on_disk = list(threads.map(self._decompress, files))
         return [file for file, copied in zip(files, is_on_disk, strict=True) if copied]
+
+    def copy_utf8_lines(self, file: SourceFile) -> tuple[Path, list[bytes]]:
+        """Copy a file's plain text, with an empty line for each that is not UTF-8; return the path, and these lines."""
+        path, not_utf8 = self._copy_path(file, "utf8"), []
+        with Path(self.plain_path(file)).open("rb") as plain, path.open("wb") as copy:
+            while block := plain.read(_COPIED_AT_ONCE):
+                block += plain.readline()
+                if not is_utf8(block):
+                    lines = block.split(b"\n")
+                    not_utf8 += [
+                        line.removeprefix(BYTE_ORDER_MARK).removesuffix(b"\r") for line in lines if not is_utf8(line)
+                    ]
+                    block = b"\n".join(line if is_utf8(line) else b"\r" * line.endswith(b"\r") for line in lines)
+                copy.write(block)
+        return path, not_utf8
 
     def prefetch(self, files: Sequence[NumberedFile]) -> Generator[NumberedFile, None, None]:
         """Yield files in order, each when its bytes are available; evict each afterwards.

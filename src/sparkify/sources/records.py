@@ -88,7 +88,7 @@ class _PendingRecord:
             self._stuck = True
 
     def end(self) -> int | None:
-        """Return the position behind the record, or None while it is open."""
+        """Return the position after the record, or None while it is open."""
         while not self._stuck and (token := _TOKEN.search(self.text, self._position)):
             mark = token[0]
             if mark == b'"':
@@ -142,12 +142,19 @@ def _record(line: int, text: bytes) -> RawRecord:
         problem = _TOO_LONG
     elif b"\x00" in text or b"\x1e" in text or b"\x1f" in text or (b"\r" in text and b'"' in _STRING.sub(b"", text)):
         problem = "not valid JSON"  # a raw control character in a string (RFC 8259, section 7)
-    elif not text.isascii():
+    elif not is_utf8(text):
+        problem = "not valid UTF-8"
+    return RawRecord(line, text, problem)
+
+
+def is_utf8(text: bytes) -> bool:
+    """Return whether bytes are valid UTF-8."""
+    if not text.isascii():
         try:
             text.decode()
         except UnicodeDecodeError:
-            problem = "not valid UTF-8"
-    return RawRecord(line, text, problem)
+            return False
+    return True
 
 
 def _malformed(line: int, text: bytes) -> RawRecord:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import duckdb
 
@@ -79,18 +80,18 @@ def _stage(
     """Stage the records of files line by line; return the fallback lines of each file, unless they are too many."""
     session.run(f"alter table staging_events add column {FALLBACK} varchar")
     try:
-        read = _insert_lines(session, {cache.plain_path(file): number for number, file in files}, lenient=lenient)
+        not_utf8 = _insert_lines(session, files, cache, lenient=lenient)
         counts = {
-            number: (lines, without_record, without_record - empty)
+            number: (lines, without_record, without_record - empty + len(not_utf8[number]))
             for number, lines, without_record, empty in session.rows(
                 f"select file_id, count(*), count({FALLBACK}), count(*) filter ({FALLBACK} = '')"
                 " from staging_events group by file_id"
             )
-            if number in read
+            if number in not_utf8
         }
         unsuitable = {number for number, (lines, _, fallback) in counts.items() if fallback > _MAX_FALLBACK * lines}
         session.delete_events(unsuitable)
-        staged: dict[int, FallbackLines] = {number: [] for number in counts if number not in unsuitable}
+        staged = {number: not_utf8[number] for number in counts if number not in unsuitable}
         for number, line in session.rows(f"select file_id, {FALLBACK} from staging_events where {FALLBACK} <> ''"):
             if number in staged:
                 staged[number].append(line.encode())
@@ -106,18 +107,31 @@ def _stage(
     return staged
 
 
-def _insert_lines(session: Session, files: Mapping[str, int], *, lenient: bool) -> set[int]:
-    """Insert the lines of files, by path on disk; return the numbers of the files read.
+def _insert_lines(
+    session: Session, files: Sequence[NumberedFile], cache: FileCache, *, lenient: bool
+) -> dict[int, FallbackLines]:
+    """Insert the lines of files; return, by number of each file read, those that are not UTF-8.
 
-    A file that DuckDB cannot read line by line fails the whole statement: then each file is tried alone.
+    One such line fails the whole statement. Then copies without such lines are read, and if that fails too, each copy
+    alone: a file that DuckDB cannot read line by line takes the exact path.
     """
-    with suppress(duckdb.Error):
-        session.run(fast_path_sql.insert_lines(EVENTS, files, lenient=lenient))
-        return set(files.values())
-    read: set[int] = set()
-    for path, number in files.items() if len(files) > 1 else ():
-        read |= _insert_lines(session, {path: number}, lenient=lenient)
-    return read
+
+    def succeeds(paths: dict[str, int]) -> bool:
+        with suppress(duckdb.Error):
+            session.run(fast_path_sql.insert_lines(EVENTS, paths, lenient=lenient))
+            return True
+        return False
+
+    if succeeds({cache.plain_path(file): number for number, file in files}):
+        return {number: [] for number, _ in files}
+    copies = {number: cache.copy_utf8_lines(file) for number, file in files}
+    paths = {str(path): number for number, (path, _) in copies.items()}
+    is_read = dict.fromkeys(copies, True)
+    if not succeeds(paths):
+        is_read = {number: succeeds({path: number}) for path, number in paths.items()}
+    for path in paths:
+        Path(path).unlink()
+    return {number: lines for number, (_, lines) in copies.items() if is_read[number]}
 
 
 def _sample(file: SourceFile, cache: FileCache) -> Iterator[str]:

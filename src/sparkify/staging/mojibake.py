@@ -13,8 +13,8 @@ _MAX_ROUNDS = 3
 def repair(text: str) -> str:
     """Return a text with its mojibake undone.
 
-    UTF-8 that was decoded as Latin-1, up to three times, is decoded as UTF-8. Six control characters (U+0013, 14, 18,
-    19, 1C, 1D) become the punctuation marks – — ‘ ’ “ ” of which they are the low byte.
+    UTF-8 that was decoded as Latin-1, up to three times, is decoded as UTF-8. The control characters U+0013, 14, 18,
+    19, 1C and 1D become – — ‘ ’ “ ”, of which they are the low byte.
     """
     for _ in range(_MAX_ROUNDS):
         try:

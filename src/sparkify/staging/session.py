@@ -22,7 +22,7 @@ FallbackLines = list[bytes]
 
 @dataclass
 class Findings:
-    """What a batch of files revealed apart from its rows."""
+    """The skipped files and unknown keys of a batch."""
 
     skipped: dict[str, str] = field(default_factory=dict)  # path → why the file was skipped
     unknown_keys: dict[Kind, set[str]] = field(default_factory=lambda: {kind: set() for kind in CONTRACTS})

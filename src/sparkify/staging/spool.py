@@ -25,7 +25,7 @@ FLAT_RECORD = re.compile(rb"\{[ -z|~]*\}\n?")
 
 
 class Spool:
-    """The records of many files on disk, valid-looking and malformed ones apart."""
+    """The records of many files on disk, with the malformed ones in a separate file."""
 
     def __init__(self, folder: Path, kind: Kind, fallback: Mapping[int, FallbackLines] | None = None) -> None:
         """Create an empty spool; of a file whose number is in `fallback`, only those lines are written to it."""
@@ -141,31 +141,31 @@ class Spool:
 def records_on_lines(file: SourceFile, cache: FileCache, lines: FallbackLines) -> Iterator[RawRecord]:
     """Yield the records on some lines of a file, and on blank lines after them. All other lines hold a record each.
 
-    Each run of adjacent lines is split on its own, with the same result as in the whole file. The line after a run
-    begins with a bracket, so no record of the run continues there.
+    Each block of adjacent lines is split on its own, with the same result as in the whole file. The line after a
+    block begins with a bracket, so no record of the block continues there.
     """
     wanted = {line + end for line in lines for end in (b"\n", b"\r\n", b"", b"\r")}
     found = 0
-    run: list[bytes] = []
-    before = 0  # number of lines before the run
+    block: list[bytes] = []
+    before = 0  # number of lines before the block
 
-    def split_run() -> Iterator[RawRecord]:
+    def split_block() -> Iterator[RawRecord]:
         offset = bool(before)  # An empty line in front keeps a byte order mark that is not the file's.
-        for record in split_records(io.BytesIO(b"\n" * offset + b"".join(run))):
+        for record in split_records(io.BytesIO(b"\n" * offset + b"".join(block))):
             yield record._replace(line=before + record.line - offset)
-        run.clear()
+        block.clear()
 
     with translate_errors(file.path), cache.open(file) as stream:
         for number, raw in enumerate(stream, start=1):
             if (raw if number > 1 else raw.removeprefix(BYTE_ORDER_MARK)) in wanted:
                 found += 1
-                before = before if run else number - 1
-                run.append(raw)
-            elif run and not raw.strip():
-                run.append(raw)
-            elif run:
-                yield from split_run()
-        yield from split_run()
+                before = before if block else number - 1
+                block.append(raw)
+            elif block and not raw.strip():
+                block.append(raw)
+            elif block:
+                yield from split_block()
+        yield from split_block()
     if found != len(lines):
         raise SourceChanged(f"{file.path}: the file changed while it was read. Run again when it is complete.")
 

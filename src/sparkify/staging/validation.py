@@ -9,8 +9,7 @@ from sparkify.staging.contract import LAST_MILLISECOND, PLAY, Contract, Field, R
 
 _JSON_WORDS = "('true', 'false', 'nan', 'inf', '-nan', '-inf', 'infinity', '-infinity')"
 
-# For each type: its name, the first value of its range, the first one beyond it, and the reason to reject a value
-# outside of it.
+# Type → its name, the first value of its range, the first value above it, and the reason to reject any other.
 _RANGES = {
     Type.INTEGER: ("whole number", -(2**63), 2**63, "out of range"),
     Type.TIMESTAMP: ("whole number", 0, LAST_MILLISECOND + 1, "not in the years 1970 to 9999"),
@@ -78,7 +77,7 @@ def _integer(text: str) -> str:
 
 
 def _number(text: str) -> str:
-    """Return the SQL of a text as double precision, or null if it is not a number. -0.0 becomes 0.0, its equal."""
+    """Return the SQL of a text as double precision, or null if it is not a number. Negative zero becomes 0.0."""
     blanks = r"[ \t\n\v\f\r]*"
     return (
         f"case when regexp_full_match({text}, '{blanks}-?([0-9]+[.]?|[0-9]*[.][0-9]+)([eE][+-]?[0-9]+)?{blanks}')"
