@@ -231,7 +231,7 @@ def test_folder_that_may_not_be_written_is_told_before_anything_is_read(
             Path(folder).chmod(0o755)
             monkeypatch.chdir("/")
     assert (said.code, said.out) == (1, "")
-    assert said.err.endswith("its folder may not be written. Allow that, or set [WAREHOUSE] URL.\n")
+    assert said.err.endswith("Fix its permissions, or set [WAREHOUSE] URL.\n")
     assert "Loading" not in said.err
 
 

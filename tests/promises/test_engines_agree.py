@@ -136,7 +136,7 @@ def test_database_that_cannot_hold_all_text_is_refused(postgres: Server, tmp_pat
             connection.execute(f"create database {name} template template0 encoding 'LATIN1' locale 'C'".encode())
         latin1 = Sandbox(f"{url.rpartition('/')[0]}/{name}", tmp_path)
         with pytest.raises(
-            WarehouseError, match=r"keeps text as LATIN1.*createdb --template template0 --encoding UTF8"
+            WarehouseError, match=r"encoding of this database is LATIN1.*createdb --template template0 --encoding UTF8"
         ):
             latin1.etl()
         with psycopg.connect(url, autocommit=True) as connection:

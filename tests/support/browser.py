@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-MISSING = "the tests of pages in a browser, which is not installed: apt-get install chromium"
+MISSING = "the tests of pages in a browser. Run apt-get install chromium"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def program() -> str | None:
-    """Return the browser's program."""
+    """Return the path of the browser, or None."""
     return next((found for name in NAMES if (found := shutil.which(name))), None)
 
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """Start the browser and end it. Whatever it would send beyond this machine goes nowhere."""
+    """Run the browser. No request of it leaves this machine."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -34,26 +34,26 @@ def browser() -> Iterator[Browser]:
             started.close()
 
 
-class Seen:
-    """What a page did while it was looked at: what it said on the console, and what it asked for."""
+class Opened:
+    """An open page, with the messages on its console and the requests that it made."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.said: list[str] = []
-        self.asked: list[str] = []
-        page.on("console", lambda message: self.said.append(message.text))
-        page.on("pageerror", lambda error: self.said.append(str(error)))
-        page.on("request", lambda request: self.asked.append(request.url))
+        self.messages: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", lambda message: self.messages.append(message.text))
+        page.on("pageerror", lambda error: self.messages.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
 
 
 @contextmanager
-def look(browser: Browser, url: str, *, width: int = 1200, dark: bool = False) -> Iterator[Seen]:
-    """Open a page at a width in pixels, in one of the two themes."""
+def look(browser: Browser, url: str, *, width: int = 1200, dark: bool = False) -> Iterator[Opened]:
+    """Open a page at a width in pixels, in the light or dark theme."""
     context = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", reduced_motion="reduce"
     )
     try:
-        seen = Seen(context.new_page())
+        seen = Opened(context.new_page())
         seen.page.goto(url)
         yield seen
     finally:

@@ -1,4 +1,4 @@
-"""A fortnight of five users, small enough to count by hand: every view has a case in it."""
+"""A fortnight of five users, small enough to count by hand, with a case for every view."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ CAMDEN = {
 }
 
 EVENTS = [
-    # 1 upgrades within the first session, and is free again nine days later.
+    # User 1 upgrades within the first session, and is free again nine days later.
     play(0, "1", sessionId=11, **NEW_YORK),
     view(60, "1", page="Upgrade", sessionId=11, status=200, **NEW_YORK),
     view(120, "1", page="Submit Upgrade", sessionId=11, status=307, **NEW_YORK),
     play(180, "1", "paid", sessionId=11, **NEW_YORK),
     play(9 * DAY, "1", sessionId=12, **LOST, **NEW_YORK),
-    # 2 is paid from the start.
+    # User 2 is paid from the start.
     play(DAY, "2", "paid", sessionId=21, **LATE, **OAKLAND),
     view(DAY + 10, "2", "paid", page="Error", sessionId=21, status=400, **OAKLAND),
     play(8 * DAY, "2", "paid", sessionId=22, **OAKLAND),
     play(8 * DAY + 3600, "2", "paid", sessionId=22, **OAKLAND),
-    # 3 plays nothing: begins logged out, then looks at what an upgrade costs.
+    # User 3 plays nothing: begins logged out, then looks at the price of an upgrade.
     view(DAY + 15, "3", sessionId=31, userId=None, auth="Logged Out"),
     view(DAY + 20, "3", sessionId=31),
     view(DAY + 25, "3", page="Upgrade", sessionId=31),
-    # 4 stays away in the second week, and says neither where nor with what; 5 begins in it.
+    # User 4 is absent in the second week, without location and browser; user 5 begins in it.
     play(200, "4", sessionId=41, **LOST),
     play(12 * DAY, "4", sessionId=42, **LOST),
     play(9 * DAY + 100, "5", sessionId=51, **CAMDEN),
@@ -45,7 +45,7 @@ EVENTS = [
 
 
 def deliver(warehouse: Sandbox) -> None:
-    """Load the fortnight, a song that was heard, and a record that is none."""
+    """Load the fortnight, a song that was played, and a bad record."""
     write(warehouse.song_data / "heard.json", song("SOHEARD", HEARD, "ARKNOWN"))
     write(warehouse.log_data / "events.json", *EVENTS, "{broken")
     warehouse.etl()

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: Debian's binaries, an unprivileged user, a free loopback port."""
+"""A PostgreSQL server for the tests: Debian's binaries, an unprivileged user, a free loopback port."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ import psycopg
 import pytest
 
 MISSING = (
-    "the tests of PostgreSQL, whose server is not installed: apt-get install postgresql, or set SPARKIFY_TEST_POSTGRES"
-    " to the URL of a server on which databases may be made"
+    "the tests on PostgreSQL. Run apt-get install postgresql, or set SPARKIFY_TEST_POSTGRES to the URL of a server on"
+    " which they can create databases"
 )
 
 
 def is_missing() -> bool:
-    """Tell whether there is neither a server to start nor one to use."""
+    """Return whether there is neither a server to start nor one to use."""
     return not os.environ.get("SPARKIFY_TEST_POSTGRES") and binaries() is None
 
 
 def binaries() -> Path | None:
-    """Return the folder of the server's programs, from pg_config or where Debian puts them."""
+    """Return the folder of the server's programs, from pg_config or from Debian's packages."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3].split(".")[0]))
     if config := shutil.which("pg_config"):
         named = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=True).stdout.strip()
@@ -39,7 +39,7 @@ def binaries() -> Path | None:
 
 
 class Server:
-    """A running server, and the databases made on it."""
+    """A running server, and the databases created on it."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -47,7 +47,7 @@ class Server:
 
     @contextmanager
     def database(self, copied: str | None = None) -> Iterator[str]:
-        """Make a database, empty or as another is; give its URL; drop it."""
+        """Create a database, empty or as a copy of another; yield its URL; drop it."""
         name = f"sparkify_test_{os.getpid()}_{next(self._numbers)}"
         base, _, parameters = self.url.partition("?")
         with psycopg.connect(self.url, autocommit=True) as connection:
@@ -62,7 +62,7 @@ class Server:
 
 @contextmanager
 def login(url: str, name: str, *statements: str) -> Iterator[str]:
-    """Make a role of a database's own by statements in which it is called ``NAME``; give its URL; drop it."""
+    """Create a role, named NAME in the statements, which grant its permissions; yield its URL; drop it."""
     with psycopg.connect(url, autocommit=True) as administrator:
         database = administrator.info.dbname
         role = f"{name}_{database}"
@@ -78,7 +78,7 @@ def login(url: str, name: str, *statements: str) -> Iterator[str]:
 
 @contextmanager
 def server() -> Iterator[Server]:
-    """Give the server that SPARKIFY_TEST_POSTGRES names, or start one and stop it at the end."""
+    """Yield the server that SPARKIFY_TEST_POSTGRES names, or start one and stop it at the end."""
     if url := os.environ.get("SPARKIFY_TEST_POSTGRES"):
         yield Server(url)
         return
@@ -94,7 +94,7 @@ def server() -> Iterator[Server]:
 
 
 def _unprivileged() -> str | None:
-    """Return the user to run the server as: root may not; anyone else is themselves."""
+    """Return the user to run the server as, which must not be root; None for the current user."""
     if os.geteuid() != 0:
         return None
     names = {entry.pw_name for entry in pwd.getpwall()}
@@ -104,7 +104,7 @@ def _unprivileged() -> str | None:
 @contextmanager
 def _running(programs: Path, folder: Path, user: str | None) -> Iterator[int]:
     cluster = folder / "cluster"
-    # Not the C locale: what depends on the order of text has to show.
+    # In a locale other than C, a dependency on the order of text shows.
     initdb = [str(programs / "initdb"), "-D", str(cluster), "-U", "sparkify", "-A", "trust", "-E", "UTF8", "--no-sync"]
     subprocess.run([*initdb, *_locale(programs)], user=user, cwd=folder, check=True, capture_output=True)
     with socket.socket() as probe:
@@ -115,6 +115,7 @@ def _running(programs: Path, folder: Path, user: str | None) -> Iterator[int]:
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": folder,
         "fsync": "off",
+        "full_page_writes": "off",
         "max_connections": 50,
         "log_min_messages": "panic",
     }
@@ -128,7 +129,7 @@ def _running(programs: Path, folder: Path, user: str | None) -> Iterator[int]:
             time.sleep(0.05)
         yield port
     finally:
-        process.send_signal(2)  # "fast": ends the sessions
+        process.send_signal(2)  # A fast shutdown ends the sessions.
         process.wait(timeout=30)
 
 

@@ -165,6 +165,7 @@ class Templates:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._numbers = itertools.count()
         self._filled: dict[object, Sandbox] = {}
         self._created: dict[Databases | None, ExitStack] = defaultdict(ExitStack)
 
@@ -173,7 +174,7 @@ class Templates:
         key = (fill, server)
         if key not in self._filled:
             base = None if fill is install else self.get(install, server, environ)
-            warehouse = created(self._created[server], server, self._folder / str(len(self._filled)), base)
+            warehouse = created(self._created[server], server, self._folder / str(next(self._numbers)), base)
             warehouse.environ = environ
             fill(warehouse)
             self._filled[key] = warehouse

@@ -1,4 +1,4 @@
-"""A terminal for the command line, as a pseudo-terminal is one."""
+"""A pseudo-terminal for the command line."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pathlib import Path
 
 
 def on_terminal(*arguments: str, answer: str = "", columns: str = "80", stdout: Path | None = None) -> tuple[int, str]:
-    """Run the command line on a terminal of 80 columns; return its exit code and what the terminal showed.
+    """Run the command line on a terminal of 80 columns; return its exit code and the terminal's text.
 
-    With `stdout`, what goes there is written to that file, and the terminal has what goes to stderr.
+    With `stdout`, standard output is written to that file, and the terminal shows standard error.
     """
     ours, theirs = pty.openpty()
     ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
@@ -33,7 +33,7 @@ def on_terminal(*arguments: str, answer: str = "", columns: str = "80", stdout: 
             while piece := os.read(ours, 4096):
                 shown += piece
         except OSError as error:
-            if error.errno != errno.EIO:  # what Linux says when the other side has closed
+            if error.errno != errno.EIO:  # Linux raises EIO once the other side has closed.
                 raise
     os.close(ours)
     return process.returncode, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode()).replace("\r", "\n")

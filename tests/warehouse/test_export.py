@@ -222,7 +222,7 @@ def test_pipe_or_folder_is_never_replaced(kind: str, tmp_path: Path) -> None:
 def test_unknown_table_is_wrong_usage(warehouse: Sandbox, tmp_path: Path) -> None:
     """Only known tables and views are exported, so no other text gets into a statement."""
     deliver(warehouse)
-    with pytest.raises(ConfigError, match="there is no such table"):
+    with pytest.raises(ConfigError, match="no table or view has this name"):
         exported(warehouse, tmp_path, "csv", "users; drop table users")
 
 

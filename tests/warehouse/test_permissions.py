@@ -138,7 +138,7 @@ def test_schema_of_another_owner_is_not_written_to(empty: Sandbox, login: Login)
     """A run that must not use the schema fails, and is not advised to grant read permissions."""
     run(empty.url, "create schema sparkify")
     empty.url = login(empty.url, "other", "grant create on database DATABASE to NAME")
-    with pytest.raises(Denied, match="may not use the schema") as caught:
+    with pytest.raises(Denied, match="has no permission to use the schema") as caught:
         deliver(empty)
     assert not commands(str(caught.value))
 
@@ -150,7 +150,7 @@ def test_create_tables_names_dependent_views(depends_on: str, filled: Sandbox) -
     run(filled.url, "create schema analytics", f"create view analytics.mine as select * from sparkify.{depends_on}")
     with open_warehouse(filled.url) as engine, pytest.raises(WarehouseError) as caught:
         create_tables(engine)
-    assert re.search(rf"view analytics.mine depends on \w+ {depends_on}\n.*Drop what stands on", str(caught.value))
+    assert re.search(rf"view analytics.mine depends on \w+ {depends_on}\n.*Drop the dependents", str(caught.value))
     assert "CASCADE" not in str(caught.value)
     assert filled.contents() == before
 

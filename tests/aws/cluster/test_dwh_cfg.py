@@ -35,10 +35,10 @@ def test_role_and_stage_of_dwh_cfg_come_before_those_of_the_stack(cluster: Clust
     """What dwh.cfg names itself is what a run uses; the stack serves where it names nothing."""
     cluster.setup()
     of_the_stack = outputs(config.load())
-    _, used, _ = login.found("redshift://", config.load(environ={}))
+    _, used, _ = login.resolve("redshift://", config.load(environ={}))
     assert (used.iam_role_arn, used.stage) == (of_the_stack.role_arn, of_the_stack.stage)
     Path("dwh.cfg").write_text("[IAM_ROLE]\nARN = arn:aws:iam::123456789012:role/mine\n[S3]\nSTAGE = s3://mine/stage\n")
-    _, used, _ = login.found("redshift://", config.load(environ={}))
+    _, used, _ = login.resolve("redshift://", config.load(environ={}))
     assert (used.iam_role_arn, used.stage) == ("arn:aws:iam::123456789012:role/mine", "s3://mine/stage")
 
 

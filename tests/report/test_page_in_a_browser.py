@@ -1,4 +1,4 @@
-"""The report in a real browser: drawn in full, silent, readable in every theme and width."""
+"""The page in a real browser: drawn completely, without errors or requests, readable in every theme and width."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.promises.deliveries import play, write
 from tests.support.browser import look
-from tests.support.listening import deliver
 from tests.support.sandbox import Sandbox
 
 from sparkify.report import page
@@ -38,18 +37,18 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("dark", [False, True])
-def test_page_is_silent_and_asks_for_nothing(chromium: Browser, report: Path, width: int, dark: bool) -> None:
-    """No error on the console, no request beyond the file itself."""
-    with look(chromium, report.as_uri(), width=width, dark=dark) as seen:
-        assert seen.said == []
-        assert seen.asked == [report.as_uri()]
+def test_page_logs_no_error_and_requests_nothing(chromium: Browser, report: Path, width: int, dark: bool) -> None:
+    """The page logs nothing on the console, and requests nothing but itself."""
+    with look(chromium, report.as_uri(), width=width, dark=dark) as opened:
+        assert opened.messages == []
+        assert opened.requests == [report.as_uri()]
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_chart_is_drawn_and_fits(chromium: Browser, report: Path, width: int) -> None:
-    """Each figure shows one drawing with marks and text in it, and the page has nothing to scroll sideways for."""
-    with look(chromium, report.as_uri(), width=width) as seen:
-        figures = seen.page.locator("figure").all()
+    """Each figure shows one chart with marks and text, and the page does not scroll sideways."""
+    with look(chromium, report.as_uri(), width=width) as opened:
+        figures = opened.page.locator("figure").all()
         assert len(figures) == 14
         for figure in figures:
             shown = [chart for chart in figure.locator("svg").all() if chart.is_visible()]
@@ -61,41 +60,51 @@ def test_every_chart_is_drawn_and_fits(chromium: Browser, report: Path, width: i
             assert shown[0].locator("path[d], rect, line").count() > 3, name
             assert shown[0].locator("text").count() > 1, name
             assert shown[0].get_attribute("aria-label"), name
-        assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_long_words_do_not_widen_the_page(chromium: Browser, tmp_path: Path, width: int) -> None:
-    """A name of 250 letters without a blank, of an artist, a title or a user, is broken into lines, in tables too."""
-    warehouse = Sandbox(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+@pytest.fixture(scope="module")
+def long_words(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Write the reports of a warehouse whose names have 250 letters: of everything, of an artist, and of a user."""
+    folder = tmp_path_factory.mktemp("long_words")
+    warehouse = Sandbox(f"duckdb:///{folder / 'sparkify.duckdb'}", folder / "folders")
     long = "W" * 250
     write(warehouse.log_data / "events.json", play(0, artist=long, song=long, firstName=long, location=f"X, {long}"))
     warehouse.etl()
-    for selection in (EVERYTHING, Selection(artist=long), Selection(user="1")):
+    paths = []
+    for name, selection in (("all", EVERYTHING), ("artist", Selection(artist=long)), ("user", Selection(user="1"))):
         with open_warehouse(warehouse.url, read_only=True) as engine:
             gathered = page.gather(engine, selection)
-        page.write(gathered, tmp_path / "report.html")
-        with look(chromium, (tmp_path / "report.html").as_uri(), width=width) as seen:
-            seen.page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
-            assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
+        page.write(gathered, path := folder / f"{name}.html")
+        paths.append(path)
+    return paths
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_long_words_do_not_widen_the_page(chromium: Browser, long_words: list[Path], width: int) -> None:
+    """Names of 250 letters are broken into lines, in tables too, so that no page scrolls sideways."""
+    for path in long_words:
+        with look(chromium, path.as_uri(), width=width) as opened:
+            opened.page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+            assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
             cells = "[...document.querySelectorAll('td')].map(cell => cell.getBoundingClientRect().width)"
-            assert max(seen.page.evaluate(cells)) < 500
+            assert max(opened.page.evaluate(cells)) < 500
 
 
 def test_every_chart_offers_its_data_as_a_table(chromium: Browser, report: Path) -> None:
-    """By keyboard alone, the table under a chart opens, with a header and a row for each of its rows."""
-    with look(chromium, report.as_uri()) as seen:
-        for figure in seen.page.locator("figure").all():
+    """The table of a chart can be opened by keyboard, with a header and rows."""
+    with look(chromium, report.as_uri()) as opened:
+        for figure in opened.page.locator("figure").all():
             table = figure.locator("table")
             assert not table.is_visible()
             figure.locator("summary").focus()
-            seen.page.keyboard.press("Enter")
+            opened.page.keyboard.press("Enter")
             assert table.is_visible()
             assert table.locator("th[scope=col]").count() > 1
             assert table.locator("tbody tr").count() > 0
 
 
-# WCAG 2.2, success criterion 1.4.3 and 1.4.11 (www.w3.org/TR/WCAG22): contrast of text, and of what has to be seen.
+# WCAG 2.2, success criteria 1.4.3 and 1.4.11 (www.w3.org/TR/WCAG22): contrast of text and of graphics.
 LOOKS = """
 const parts = colour => colour.match(/[\\d.]+/g).slice(0, 3).map(Number);
 const light = colour => {
@@ -139,35 +148,35 @@ CELLS = f"""
 @pytest.mark.parametrize(
     ("colour", "least"), [("--ink", 4.5), ("--soft", 4.5), ("--first", 4.5), ("--second", 3), ("--third", 3)]
 )
-def test_colours_stand_out(chromium: Browser, report: Path, colour: str, least: float, dark: bool) -> None:
-    """Text has a contrast of 4.5 to 1, lines and areas of 3 to 1, in both themes."""
-    with look(chromium, report.as_uri(), dark=dark) as seen:
-        assert seen.page.evaluate(CONTRAST, [colour, "--card"]) >= least
+def test_colours_have_enough_contrast(chromium: Browser, report: Path, colour: str, least: float, dark: bool) -> None:
+    """Text has a contrast of 4.5 to 1, and lines and areas one of 3 to 1, in both themes."""
+    with look(chromium, report.as_uri(), dark=dark) as opened:
+        assert opened.page.evaluate(CONTRAST, [colour, "--card"]) >= least
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_text_in_cells_stands_out(chromium: Browser, report: Path, dark: bool) -> None:
-    """What is written into a cell has a contrast of 4.5 to 1 to it, however strong the cell is."""
-    with look(chromium, report.as_uri(), dark=dark) as seen:
-        contrasts = seen.page.evaluate(CELLS)
+def test_text_in_cells_has_enough_contrast(chromium: Browser, report: Path, dark: bool) -> None:
+    """Text in a cell has a contrast of 4.5 to 1 to the cell, whatever its colour."""
+    with look(chromium, report.as_uri(), dark=dark) as opened:
+        contrasts = opened.page.evaluate(CELLS)
         assert len(contrasts) > 5
         assert min(contrasts) >= 4.5
 
 
 def test_theme_is_the_readers_until_they_choose(chromium: Browser, report: Path) -> None:
-    """The page begins in the system's theme, and the button turns it round."""
+    """The page begins in the system's theme, and a button switches it."""
     background = "getComputedStyle(document.body).backgroundColor"
-    with look(chromium, report.as_uri(), dark=True) as seen:
-        dark = seen.page.evaluate(background)
-        seen.page.get_by_role("button", name="Light").click()
-        light = seen.page.evaluate(background)
+    with look(chromium, report.as_uri(), dark=True) as opened:
+        dark = opened.page.evaluate(background)
+        opened.page.get_by_role("button", name="Light").click()
+        light = opened.page.evaluate(background)
         assert dark != light
-        seen.page.get_by_role("button", name="Dark").click()
-        assert seen.page.evaluate(background) == dark
+        opened.page.get_by_role("button", name="Dark").click()
+        assert opened.page.evaluate(background) == dark
 
 
 def test_page_reads_without_scripts(chromium: Browser, report: Path) -> None:
-    """Without JavaScript every chart and every number is there."""
+    """Without JavaScript, the page shows every chart and number."""
     context = chromium.new_context(java_script_enabled=False)
     try:
         opened = context.new_page()
@@ -179,15 +188,15 @@ def test_page_reads_without_scripts(chromium: Browser, report: Path) -> None:
 
 
 def test_print_is_light_and_without_controls(chromium: Browser, report: Path) -> None:
-    """On paper the page is dark on white whatever the theme, without buttons."""
-    with look(chromium, report.as_uri(), dark=True) as seen:
-        seen.page.emulate_media(media="print", color_scheme="dark")
-        assert seen.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-        assert not seen.page.locator("#theme").is_visible()
-        assert not seen.page.locator("summary").first.is_visible()
+    """A printed page is dark on white without buttons, whatever the theme."""
+    with look(chromium, report.as_uri(), dark=True) as opened:
+        opened.page.emulate_media(media="print", color_scheme="dark")
+        assert opened.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert not opened.page.locator("#theme").is_visible()
+        assert not opened.page.locator("summary").first.is_visible()
 
 
-# A PDF says of a link, in plain text, on which sheet it is and where; so each figure is given one at either end.
+# In a PDF the sheet and position of a link are plain text, so each figure gets a link at either end.
 LINK_BOTH_ENDS = """
 () => {
   const figures = [...document.querySelectorAll("figure, .figures > div")];
@@ -203,7 +212,7 @@ LINK_BOTH_ENDS = """
 """
 A4, MARGIN = 595, 38  # points; 14 mm, rounded as a browser rounds
 Place = tuple[int, float, float]
-"""A sheet, and from where to where across it, in points."""
+"""A sheet, and the left and right ends on it, in points."""
 
 
 def links(pdf: bytes) -> dict[str, list[Place]]:
@@ -221,10 +230,10 @@ def links(pdf: bytes) -> dict[str, list[Place]]:
 
 
 def test_print_cuts_no_figure(chromium: Browser, report: Path) -> None:
-    """Printed on several sheets of A4, every figure ends on the sheet on which it begins, and within its margins."""
-    with look(chromium, report.as_uri()) as seen:
-        figures = seen.page.evaluate(LINK_BOTH_ENDS)
-        printed = seen.page.pdf(format="A4")
+    """Printed on A4, every figure ends on the sheet where it begins, and within the margins."""
+    with look(chromium, report.as_uri()) as opened:
+        figures = opened.page.evaluate(LINK_BOTH_ENDS)
+        printed = opened.page.pdf(format="A4")
     found = links(printed)
     assert found.keys() == {f"end:{number}" for number in range(figures)}
     for address, ends in found.items():
@@ -233,12 +242,11 @@ def test_print_cuts_no_figure(chromium: Browser, report: Path) -> None:
     assert len({ends[0][0] for ends in found.values()}) > 1
 
 
-def test_page_of_the_fortnight_is_drawn_too(chromium: Browser, warehouse: Sandbox, tmp_path: Path) -> None:
-    """From either engine, next to no data makes a page without an error."""
-    deliver(warehouse)
-    with open_warehouse(warehouse.url, read_only=True) as engine:
+def test_page_of_the_fortnight_is_drawn_too(chromium: Browser, fortnight: Sandbox, tmp_path: Path) -> None:
+    """A page of very few data is drawn without an error."""
+    with open_warehouse(fortnight.url, read_only=True) as engine:
         gathered = page.gather(engine, EVERYTHING)
     page.write(gathered, tmp_path / "report.html")
-    with look(chromium, (tmp_path / "report.html").as_uri()) as seen:
-        assert seen.said == []
-        assert seen.page.locator("figure svg:visible").count() == 14
+    with look(chromium, (tmp_path / "report.html").as_uri()) as opened:
+        assert opened.messages == []
+        assert opened.page.locator("figure svg:visible").count() == 14

@@ -1,4 +1,4 @@
-"""What the report and the review of a listener say: every sentence and number, over days counted by hand."""
+"""Every sentence and number of a report and of a listener's review, over days counted by hand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from tests.promises.deliveries import Track, play, song, view, write
-from tests.support.sandbox import Sandbox
+from tests.support.sandbox import Sandbox, Warehouses
 
 from sparkify.report import page
 from sparkify.report.figures import NOTHING
@@ -15,8 +15,8 @@ from sparkify.report.page import Page
 from sparkify.report.story import Number
 from sparkify.sql.selection import EVERYTHING, Selection
 
-ALPHA: Track = {"song": "Alpha", "artist": "Ann", "length": 1800.0}  # in the catalogue
-BETA: Track = {"song": "Beta", "artist": "Ann", "length": 720.0}  # of an artist in the catalogue
+ALPHA: Track = {"song": "Alpha", "artist": "Ann", "length": 1800.0}  # its song is in the catalogue
+BETA: Track = {"song": "Beta", "artist": "Ann", "length": 720.0}  # its artist is in the catalogue
 GAMMA: Track = {"song": "Gamma", "artist": "Ben", "length": 1800.0}
 DELTA: Track = {"song": "Delta", "artist": "Dee", "length": 360.0}
 
@@ -45,22 +45,22 @@ EVE = {"userId": "5", "firstName": "Eve"}
 
 
 def at(moment: str) -> int:
-    """Return a time of November 2018, such as 8 09:45, as the app writes it."""
+    """Return a time of November 2018, such as 8 09:45, in milliseconds."""
     return int(datetime.strptime(f"2018-11-{moment}", "%Y-%m-%d %H:%M").replace(tzinfo=UTC).timestamp()) * 1000
 
 
-def heard(moment: str, session: int, who: dict[str, str], track: Track, **said: Any) -> dict[str, Any]:
+def heard(moment: str, session: int, who: dict[str, str], track: Track, **values: Any) -> dict[str, Any]:
     """Return a play."""
-    return play(0, ts=at(moment), sessionId=session, **{**who, **track, **said})
+    return play(0, ts=at(moment), sessionId=session, **{**who, **track, **values})
 
 
-def seen(moment: str, session: int, who: dict[str, str], name: str = "Home", **said: Any) -> dict[str, Any]:
-    """Return a view of a page."""
-    return view(0, ts=at(moment), sessionId=session, page=name, **{**who, **said})
+def seen(moment: str, session: int, who: dict[str, str], name: str = "Home", **values: Any) -> dict[str, Any]:
+    """Return a page view."""
+    return view(0, ts=at(moment), sessionId=session, page=name, **{**who, **values})
 
 
 FIRST_WEEK = [
-    # Ada's first session lasts an hour, to the second; in her second she upgrades.
+    # Ada's first session lasts exactly an hour; in her second she upgrades.
     heard("05 09:00", 11, ADA, ALPHA),
     heard("05 10:00", 11, ADA, BETA),
     heard("08 09:30", 12, ADA, ALPHA),
@@ -68,24 +68,24 @@ FIRST_WEEK = [
     seen("08 09:50", 12, ADA, "Upgrade"),
     seen("08 09:55", 12, ADA, "Submit Upgrade", status=307),
     seen("08 09:59", 12, ADA, level="paid"),
-    # Bob hears one song all the time, in this week only.
+    # Bob plays one song, in this week only.
     heard("05 10:00", 21, BOB, GAMMA),
     heard("05 10:10", 21, BOB, GAMMA),
     heard("11 10:00", 22, BOB, GAMMA),
     heard("11 10:01", 22, BOB, GAMMA),
-    # Cay does not go on to the form; Dan hears nothing.
+    # Cay does not submit the form; Dan plays nothing.
     heard("06 12:00", 31, CAY, GAMMA),
     seen("06 12:05", 31, CAY, "Upgrade"),
     seen("05 08:00", 41, DAN),
     seen("05 08:01", 41, DAN, "Error", status=400),
 ]
 SECOND_WEEK = [
-    # Ada's third session lasts as long as her first, and its hour of the day has as many plays as that of the others.
+    # Ada's third session is as long as her first, and its hour has as many plays as that of the others.
     heard("15 21:00", 13, ADA, GAMMA, level="paid"),
     heard("15 21:20", 13, ADA, GAMMA, level="paid"),
     heard("15 21:40", 13, ADA, GAMMA, level="paid"),
     seen("15 22:00", 13, ADA, level="paid"),
-    # The week is over with its last day, a Sunday, on which Eve is new.
+    # The week ends on a Sunday, on which Eve is new.
     heard("18 23:00", 32, CAY, ALPHA),
     heard("18 23:30", 32, CAY, ALPHA),
     heard("18 22:10", 51, EVE, BETA),
@@ -94,15 +94,15 @@ SECOND_WEEK = [
 ]
 
 
-class Said(NamedTuple):
-    """What a page says: its title, its numbers, and the sentences of its figures."""
+class Content(NamedTuple):
+    """The content of a page: its title, its numbers, and the sentences of its figures."""
 
     title: str
     numbers: list[Number]
     sentences: dict[str, str]
 
 
-OVERVIEW = Said(
+OVERVIEW = Content(
     "Listening on Sparkify",
     [
         Number("17", "songs played", "7 hours of music"),
@@ -112,23 +112,23 @@ OVERVIEW = Said(
         Number("12%", "stickiness", "of a month’s listeners on a day, mean of the last 7"),  # (1/3 + 2/4) / 7
     ],
     {
-        "daily_listeners": "Most listeners on one day: 2, on 5 November 2018.",  # on the 18th as many
+        "daily_listeners": "Most listeners on one day: 2, on 5 November 2018.",  # The 18th has as many.
         "stickiness": "50% on the last day.",
         "sessions": "22% of 9 sessions last an hour or more.",
-        "listening_by_hour": "Busiest hour: Sunday from 22:00, 3 plays.",  # Monday's and Thursday's have as many
+        "listening_by_hour": "Busiest hour: Sunday from 22:00, 3 plays.",  # Monday and Thursday have as many.
         "daily_levels": "2 of 5 users are paid on the last day.",
         "upgrade_funnel": "1 of 4 free users became paid (25%).",
         "weekly_retention": "67% of new listeners played again in the week after their first.",
         "weekly_churn": "33% of the previous week’s listeners did not play in the week of 12 November 2018.",
         "top_tracks": "“Gamma” by Ben: 8 plays.",
-        "top_artists": "Ann: 8 plays by 3 listeners.",  # Ben has as many
-        "listening_by_region": "CA: 7 plays by 1 listener.",  # NJ has as many
+        "top_artists": "Ann: 8 plays by 3 listeners.",  # Ben has as many.
+        "listening_by_region": "CA: 7 plays by 1 listener.",  # NJ has as many.
         "listening_by_device": "Safari on iPhone: 41% of plays.",
         "match_rate": "Of 17 plays, 5 match a song of the catalogue (29.4%) and 8 an artist (47.1%).",
         "page_errors": "1 of 7 page views ended in an error (14.3%).",
     },
 )
-ARTIST = Said(
+ARTIST = Content(
     "Ann on Sparkify",
     [
         Number("8", "songs played", "3 hours of music"),
@@ -144,17 +144,17 @@ ARTIST = Said(
         "listening_by_device": "Safari on iPhone: 50% of plays.",
     },
 )
-REVIEW = Said(
+REVIEW = Content(
     "Ada Ames’s listening",
     [
         Number("7", "songs played", "3 different songs"),
         Number("3.2", "hours of music", "on 3 days"),
         Number("2", "artists", ""),
-        Number("9:00", "favourite hour", "UTC, 3 plays"),  # that of 21:00 has as many
-        Number("60 min", "longest session", "2 plays, started on 5 November 2018"),  # that of the 15th is as long
+        Number("9:00", "favourite hour", "UTC, 3 plays"),  # 21:00 has as many.
+        Number("60 min", "longest session", "2 plays, started on 5 November 2018"),  # That of the 15th is as long.
     ],
     {
-        "top_tracks": "“Alpha” by Ann: 3 plays.",  # Gamma has as many
+        "top_tracks": "“Alpha” by Ann: 3 plays.",  # Gamma has as many.
         "top_artists": "Ann: 4 plays by 1 listener.",
         "daily_plays": "First play on 5 November 2018, last play on 15 November 2018.",
         "sessions": "67% of 3 sessions last an hour or more.",
@@ -163,7 +163,7 @@ REVIEW = Said(
         "listening_by_device": "Safari on iPhone: 100% of plays.",
     },
 )
-REVIEW_OF_AN_ARTIST = Said(
+REVIEW_OF_AN_ARTIST = Content(
     "Ada Ames’s listening, Ann",
     [
         Number("4", "songs played", "2 different songs"),
@@ -186,9 +186,8 @@ EXPECTED = [
 ]
 
 
-@pytest.fixture
-def loaded(warehouse: Sandbox) -> Sandbox:
-    """Return a warehouse that has loaded the fortnight in two runs, a week and a song each, with what is refused."""
+def load_weeks(warehouse: Sandbox) -> None:
+    """Load the two weeks in two runs, with songs and bad records."""
     write(warehouse.song_data / "alpha.json", song("SOALPHA", ALPHA, "ARANN"))
     write(warehouse.log_data / "1.json", *FIRST_WEEK, "{broken", "{broken")
     warehouse.etl()
@@ -197,37 +196,42 @@ def loaded(warehouse: Sandbox) -> Sandbox:
     write(warehouse.song_data / "more.json", epsilon, zeta, zeta, "{broken")
     write(warehouse.log_data / "2.json", *SECOND_WEEK, SECOND_WEEK[0], "[]", "{broken")
     warehouse.etl()
-    return warehouse
 
 
-def told(warehouse: Sandbox, selection: Selection = EVERYTHING) -> Page:
-    """Return what the page over a selection has to show."""
+@pytest.fixture
+def loaded(make_warehouse: Warehouses) -> Sandbox:
+    """Return a warehouse that holds the two weeks, for tests that only read it."""
+    return make_warehouse.shared(load_weeks)
+
+
+def gathered(warehouse: Sandbox, selection: Selection = EVERYTHING) -> Page:
+    """Return the page over a selection."""
     with warehouse.reading() as engine:
         return page.gather(engine, selection)
 
 
-def said(shown: Page) -> Said:
-    """Return what a page says."""
+def content(shown: Page) -> Content:
+    """Return the content of a page."""
     sentences = {figure.name: figure.finding for section in shown.story.sections for figure in section.figures}
-    return Said(shown.story.title, shown.story.numbers, sentences)
+    return Content(shown.story.title, shown.story.numbers, sentences)
 
 
 def test_every_sentence_and_number_is_as_counted_by_hand(loaded: Sandbox) -> None:
-    """Of all, of an artist, of a listener, of both: of those with as many, the first by day, hour or name is named."""
+    """Every sentence and number is right, and among equals the first by day, hour or name is shown."""
     for selection, expected in EXPECTED:
-        assert said(told(loaded, selection)) == expected, selection
+        assert content(gathered(loaded, selection)) == expected, selection
 
 
 def test_every_figure_of_a_silent_period_says_so(loaded: Sandbox) -> None:
-    """Where nothing happened, every sentence says that, and no number is more than 0."""
-    shown = said(told(loaded, Selection(date(2019, 1, 1))))
+    """In a period without events, every sentence says so, and every number is 0."""
+    shown = content(gathered(loaded, Selection(date(2019, 1, 1))))
     assert shown.sentences == dict.fromkeys(OVERVIEW.sentences, NOTHING)
     assert {number.value for number in shown.numbers} == {"0", "0%"}
 
 
 def test_balance_is_that_of_the_last_run(loaded: Sandbox) -> None:
-    """Of what the last run read, the page says what became of it, and nothing of the runs before."""
-    shown = {row.pop("kind"): row for row in told(loaded).balance}
+    """The balance shows the records of the last run, and of no earlier run."""
+    shown = {row.pop("kind"): row for row in gathered(loaded).balance}
     nothing = {"songplays": 0, "page_views": 0, "songs": 0}
     assert shown == {
         "events": {**nothing, "records_read": 12, "songplays": 8, "page_views": 1, "duplicates": 1, "rejected": 2},
@@ -235,9 +239,9 @@ def test_balance_is_that_of_the_last_run(loaded: Sandbox) -> None:
     }
 
 
-def test_reason_of_refusals_is_told_with_its_records_and_files(loaded: Sandbox) -> None:
-    """Records of one file that were refused for one reason are several records, and one file."""
-    found = [tuple(row.values()) for row in told(loaded).rejections]
+def test_reason_of_rejection_is_shown_with_its_records_and_files(loaded: Sandbox) -> None:
+    """A reason of rejection is shown with the number of its records and of their files."""
+    found = [tuple(row.values()) for row in gathered(loaded).rejections]
     assert found == [
         ("events", "not valid JSON", 3, 2),
         ("events", "not a JSON object", 1, 1),
@@ -257,17 +261,17 @@ NO_YEAR = [
 
 
 def test_only_a_whole_year_is_named_by_its_number(loaded: Sandbox) -> None:
-    """A review of 1 January to 31 December is one of that year; of fewer or more days, it is not called so."""
-    assert told(loaded, Selection(*YEAR, user="1")).story.title == "Ada Ames’s 2018"
+    """Only a review of a whole year is named after that year."""
+    assert gathered(loaded, Selection(*YEAR, user="1")).story.title == "Ada Ames’s 2018"
     for days in NO_YEAR:
-        assert told(loaded, Selection(*days, user="1")).story.title == "Ada Ames’s listening", days
-    assert told(loaded, Selection(*NO_YEAR[2], user="1")).period == "5 November 2018 to 8 November 2018"
+        assert gathered(loaded, Selection(*days, user="1")).story.title == "Ada Ames’s listening", days
+    assert gathered(loaded, Selection(*NO_YEAR[2], user="1")).period == "5 November 2018 to 8 November 2018"
 
 
-def test_one_day_and_one_song_are_told_as_one(loaded: Sandbox) -> None:
-    """The review of a day on which one song was heard speaks of 1 day, not of 1 days."""
+def test_one_day_and_one_song_are_singular(loaded: Sandbox) -> None:
+    """One day and one song are in the singular."""
     day = date(2018, 11, 5)
-    assert said(told(loaded, Selection(day, day, user="2"))).numbers[:2] == [
+    assert content(gathered(loaded, Selection(day, day, user="2"))).numbers[:2] == [
         Number("2", "songs played", "1 different song"),
         Number("1.0", "hours of music", "on 1 day"),
     ]
@@ -277,7 +281,7 @@ LENGTHS = ["under 1 min", "1–10 min", "10–30 min", "30–60 min", "1–2 h",
 
 
 def test_class_of_lengths_begins_with_its_first_minute(warehouse: Sandbox) -> None:
-    """A session of exactly an hour is one of 1–2 h, one of a second less is not; likewise at every other limit."""
+    """A session of exactly an hour is in the class 1–2 h, and one of a second less is not."""
     limits = [0, *(60 * minutes for minutes in (1, 10, 30, 60, 120, 240))]
     lengths = [*limits, *(limit - 1 for limit in limits[1:])]
     ends = [
@@ -287,7 +291,7 @@ def test_class_of_lengths_begins_with_its_first_minute(warehouse: Sandbox) -> No
     ]
     write(warehouse.log_data / "1.json", *ends)
     warehouse.etl()
-    shown = told(warehouse)
+    shown = gathered(warehouse)
     [figure] = [each for section in shown.story.sections for each in section.figures if each.name == "sessions"]
     assert [(row["length"], row["sessions"]) for row in figure.rows] == [
         *((each, 2) for each in LENGTHS[:-1]),
