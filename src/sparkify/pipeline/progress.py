@@ -73,7 +73,7 @@ class Progress:
 
     options: Options
     narrator: Narrator
-    aws: Aws = Aws()
+    aws: Aws = field(default_factory=Aws)
     json_paths: JsonPaths | None = None  # for the logs
     run: Run = field(default_factory=Run)
     batches: int = 0

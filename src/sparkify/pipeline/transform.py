@@ -122,7 +122,8 @@ def _delete_unused(warehouse: Warehouse, table: str, used_by: str) -> None:
     """Delete the rows of a table whose keys another table does not use."""
     key = model.KEYS[table]
     # PostgreSQL would run "not in" row by row, since the other table can exceed its working memory.
-    warehouse.execute(f"delete from {table} where not exists (select 1 from {used_by} as u where u.{key} = {table}.{key})")
+    unused = f"not exists (select 1 from {used_by} as u where u.{key} = {table}.{key})"
+    warehouse.execute(f"delete from {table} where {unused}")
 
 
 def _match_known_plays(warehouse: Warehouse) -> None:

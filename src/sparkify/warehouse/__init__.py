@@ -1,1 +1,1 @@
-"""The warehouses that the pipeline fills. They store and answer; they never read a source file."""
+"""The warehouses that the pipeline fills. They store rows and answer queries, and never read a source file."""

@@ -1,4 +1,4 @@
-"""The base class of every warehouse: what the pipeline needs of one."""
+"""The base class of every warehouse: the methods that the pipeline needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sparkify.config import Config
 from sparkify.errors import WarehouseError
 from sparkify.sql import loader
 
-if TYPE_CHECKING:  # connecting to a server loads it anyway, and --help does without
+if TYPE_CHECKING:  # --help does not need it
     import duckdb
 
 Row = tuple[Any, ...]
@@ -25,19 +25,19 @@ def now() -> datetime:
 
 
 class Warehouse(ABC):
-    """An open warehouse: it stores rows and answers questions, and never reads a source file.
+    """An open warehouse.
 
-    A subclass writes the abstract methods, and overrides another method only where its engine works differently.
+    A subclass implements the abstract methods, and overrides another method only where its engine works differently.
     """
 
     engine: ClassVar[str]
     """The engine's name on the hint lines of the SQL files."""
 
     temporary: ClassVar[str]
-    """The schema prefix that makes a name mean a temporary table, and no other table."""
+    """The schema prefix that restricts a name to temporary tables."""
 
     lock: ClassVar[str]
-    """The statement that keeps other runs out until the transaction ends; empty if no other run can be in."""
+    """The statement that locks out other runs until the transaction ends; empty if no other run can be active."""
 
     label: str
     """The name shown to people; it contains no secret."""
@@ -47,24 +47,24 @@ class Warehouse(ABC):
 
     @abstractmethod
     def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:
-        """Open the warehouse at a URL; on a server, its tables are in a schema of their own."""
+        """Open the warehouse at a URL; on a server, its tables are in their own schema."""
 
     @classmethod
     @abstractmethod
     def may_exist(cls, url: str) -> bool:
-        """Return whether there may be a warehouse at a URL. Creates nothing."""
+        """Return whether there may be a warehouse at a URL. Create nothing."""
 
     @abstractmethod
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
-        """Run one statement, its values bound to ``?``; return how many rows it changed."""
+        """Run one statement, with parameters bound to ``?``; return the number of rows it changed."""
 
     @abstractmethod
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[Row]]:
-        """Run one SELECT; return the names of its columns and its rows."""
+        """Run one SELECT; return its column names and its rows."""
 
     @abstractmethod
     def ask(self, sql: str) -> tuple[list[str], list[Row]]:
-        """Run one SELECT written by a user, which must not change anything."""
+        """Run one SELECT written by a user, which must not change anything; return its column names and its rows."""
 
     @abstractmethod
     def has_tables(self) -> bool:
@@ -74,16 +74,15 @@ class Warehouse(ABC):
     def comments(self) -> dict[tuple[str, str], str]:
         """Return the comments on the tables, views and columns of our schema, by (table, column).
 
-        The column of a table or view itself is "". What is missing from the result does not exist; what has no
-        comment has "".
+        The column of a table or view itself is "". Everything that exists is included; without a comment, it has "".
         """
 
     @abstractmethod
     def write_files(self, files: Mapping[str, Path], form: str) -> None:
-        """Write tables or views to files, by name, as parquet or csv, all from one snapshot."""
+        """Write tables or views to files, by name, as parquet or csv, all from the same snapshot."""
 
-    def require_stage(self) -> None:
-        """Raise ConfigError if the configuration lacks what `copy` will need. Called before a run reads anything."""
+    def require_stage(self) -> None:  # noqa: B027 (only Redshift needs a stage)
+        """Raise ConfigError if the configuration lacks a setting that `copy` needs. A run calls this first."""
 
     @abstractmethod
     def copy(self) -> None:
@@ -92,31 +91,31 @@ class Warehouse(ABC):
     @classmethod
     @abstractmethod
     def copy_statements(cls, config: Config) -> list[str]:
-        """Return the statements with which `copy` fills the staging tables, for people to read."""
+        """Return the statements by which `copy` fills the staging tables, for people to read."""
 
     @abstractmethod
     def other_runs(self) -> list[str]:
-        """Describe, before the transaction, the runs that hold the ledger: user, process, start."""
+        """Return descriptions of the runs that lock the ledger: user, process, start. Called before the transaction."""
 
     @abstractmethod
     def reconnect(self) -> None:
-        """Connect again after the connection was lost."""
+        """Connect again after the loss of the connection."""
 
     @abstractmethod
     def analyze(self, table: str) -> None:
         """Update the planner's statistics of a table."""
 
     def keep_period(self, select: str) -> None:
-        """Store the one row of a SELECT as checked_period: the period whose facts the checks read."""
+        """Store the row of a SELECT as checked_period, the period whose facts the checks read."""
         self.run("tables/checked_period")
         self.execute("delete from checked_period")
         self.execute(f"insert into checked_period {select}")
 
     def upkeep(self) -> list[tuple[str, float, float]] | None:
-        """Return (table, unsorted rows in percent, staleness of statistics in percent) of each table.
+        """Return (table, percentage of unsorted rows, staleness of statistics in percent) for each table.
 
-        An engine that maintains its tables automatically returns an empty list. None means that this login has no
-        permission to see it.
+        An engine that maintains its tables automatically returns an empty list. None means that this login lacks the
+        permission.
         """
         return []
 
@@ -126,7 +125,7 @@ class Warehouse(ABC):
 
     @abstractmethod
     def rebuild(self) -> AbstractContextManager[Warehouse]:
-        """Yield an empty warehouse to fill; if that succeeds, its tables replace ours in one transaction."""
+        """Yield an empty warehouse to fill; on success, its tables replace ours in one transaction."""
 
     @abstractmethod
     def close(self) -> None:
@@ -140,32 +139,32 @@ class Warehouse(ABC):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit the statements inside, or roll all of them back if one fails."""
+        """Commit the statements in the block, or roll all of them back if one fails."""
         self.execute("begin")
         try:
             yield
         except BaseException:
-            with suppress(WarehouseError):  # a lost connection has already rolled back
+            with suppress(WarehouseError):  # a lost connection is already rolled back
                 self.execute("rollback")
             raise
         self.commit()
 
     def commit(self) -> None:
-        """Commit the transaction; raise CommitUnknown if the connection is lost before the answer."""
+        """Commit the transaction; raise CommitUnknown if the connection is lost before the response."""
         self.execute("commit")
 
     def lock_ledger(self) -> bool:
-        """Keep other runs out until the transaction ends; return whether one may have run before."""
+        """Lock out other runs until the transaction ends; return whether one may have published since."""
         if self.lock:
             self.execute(self.lock)
         return bool(self.lock)
 
     def alone(self) -> AbstractContextManager[None]:
-        """Keep others from creating schemas, tables and views, on engines where two at once would collide."""
+        """Serialize the creation of schemas, tables and views, on engines where two runs would collide."""
         return nullcontext()
 
     def add_tables(self, names: Iterable[str]) -> None:
-        """Create those of the tables that do not exist."""
+        """Create the tables that do not exist."""
         for table in names:
             self.run(f"tables/{table}")
 
@@ -178,5 +177,5 @@ class Warehouse(ABC):
         return self.query(sql, parameters)[1]
 
     def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
-        """Run one SELECT of one value; return it."""
+        """Run one SELECT; return its only value."""
         return self.rows(sql, parameters)[0][0]

@@ -8,11 +8,11 @@ from sparkify.warehouse.base import Warehouse
 
 
 def open_warehouse(url: str, config: Config | None = None, *, read_only: bool = False) -> Warehouse:
-    """Open the warehouse that a URL names, such as ``duckdb:///sparkify.duckdb``; a schema of it on a server.
+    """Open the warehouse at a URL, such as ``duckdb:///sparkify.duckdb``.
 
-    The rest of the configuration says how: the schema, the keys to AWS, where to stage.
+    The configuration has the schema on a server, the AWS credentials, and the folder for staging in S3.
 
-    Raise ConfigError for a URL that names none, WarehouseError for one that cannot be opened.
+    Raise ConfigError for an invalid URL, and WarehouseError for a warehouse that cannot be opened.
     """
     return warehouse_class(url)(url, config or Config(), read_only=read_only)
 
@@ -27,15 +27,15 @@ def open_filled(config: Config) -> Warehouse:
 
 
 def may_exist(url: str) -> bool:
-    """Return whether there may be a warehouse at a URL. Opening a missing one can create it; asking does not."""
+    """Return whether there may be a warehouse at a URL. Create nothing; raise ConfigError for an invalid URL."""
     return warehouse_class(url).may_exist(url)
 
 
 def warehouse_class(url: str) -> type[Warehouse]:
-    """Return the class of the warehouse that a URL names; raise ConfigError for a URL that names none."""
+    """Return the class for the warehouse at a URL; raise ConfigError for an invalid URL."""
     scheme = url.partition(":")[0].lower()
     if scheme == "duckdb":
-        from sparkify.warehouse.duckdb import DuckDB  # loaded by the commands that need it
+        from sparkify.warehouse.duckdb import DuckDB  # each class loads its own client library
 
         return DuckDB
     if scheme in ("postgresql", "postgres"):
@@ -46,7 +46,7 @@ def warehouse_class(url: str) -> type[Warehouse]:
         from sparkify.warehouse.redshift.engine import Redshift
 
         return Redshift
-    # The URL itself is not repeated, since it can contain a password.
+    # The message does not quote the URL, which can contain a password.
     what = f"{scheme!r} is not a supported warehouse" if "://" in url else "not a URL"
     known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
     raise ConfigError(

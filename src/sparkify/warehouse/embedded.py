@@ -1,4 +1,4 @@
-"""The embedded DuckDB, as every warehouse uses it: its settings, its errors, and files written by it."""
+"""The embedded DuckDB of every warehouse: settings, errors and written files."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from sparkify.filesystem import write_whole
 from sparkify.sql import dictionary
 from sparkify.sql.quoting import literal, quoted
 
-_UTF8_MARK = "\ufeff"  # as the first character of a CSV file, it tells Excel that the file is UTF-8
+_UTF8_MARK = "\ufeff"  # the first character of a CSV file by which Excel recognises UTF-8
 
 
 def in_memory(config: Config) -> duckdb.DuckDBPyConnection:
-    """Return an empty database in memory, in which a batch for a server is staged."""
+    """Return an empty in-memory database in which a batch for a server is staged."""
     connection = duckdb.connect(config={"memory_limit": f"{config.memory}B"})
     connection.execute("set preserve_insertion_order = false")
     return connection
@@ -26,7 +26,7 @@ def in_memory(config: Config) -> duckdb.DuckDBPyConnection:
 
 @contextmanager
 def translate_errors(where: object) -> Iterator[None]:
-    """Translate DuckDB errors into WarehouseError, and an interrupted query into KeyboardInterrupt."""
+    """Translate DuckDB errors into WarehouseError, and an interruption into KeyboardInterrupt."""
     try:
         yield
     except SparkifyError:
@@ -43,10 +43,7 @@ def translate_errors(where: object) -> Iterator[None]:
 
 
 def copy_out(connection: duckdb.DuckDBPyConnection, relation: str, path: Path, form: str) -> None:
-    """Write the rows of a relation of an embedded database to a file, as parquet or csv.
-
-    Raise WarehouseError if the file cannot be written.
-    """
+    """Write a relation of the embedded database to a file, as parquet or csv; raise WarehouseError if that fails."""
     if form == "csv":
         columns = [column for column, *_ in connection.execute(f"describe select * from {relation}").fetchall()]
         named = [quoted(column) for column in columns]
@@ -58,10 +55,10 @@ def copy_out(connection: duckdb.DuckDBPyConnection, relation: str, path: Path, f
         try:
             connection.execute(f"copy ({select}) to {literal(str(beside))} ({options})")
         except duckdb.Error as error:
-            raise WarehouseError(f"{path}: cannot be written ({error}). Name another place with --out.") from error
+            raise WarehouseError(f"{path}: cannot be written ({error}). Name another folder with --out.") from error
 
 
 def empty_relation(name: str) -> str:
-    """Return a relation with the columns of a table or view, and no rows."""
+    """Return a subquery with the columns of a table or view, and no rows."""
     columns = [f"cast(null as {column.type}) as {quoted(column.name)}" for column in dictionary.entry(name).columns]
     return f"(select {', '.join(columns)} where false)"

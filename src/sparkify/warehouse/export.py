@@ -1,4 +1,4 @@
-"""Tables and views as files for other tools: Parquet or CSV, whole or not at all."""
+"""Export tables and views to Parquet or CSV files."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 def export_tables(
     warehouse: Warehouse, folder: Path, form: Format, names: Sequence[str] = model.ALL, *, force: bool = False
 ) -> dict[str, Path]:
-    """Write tables or views to ``<folder>/<name>.<format>``, all as of one moment; return the files by name.
+    """Write tables or views to ``<folder>/<name>.<format>``, all from the same snapshot; return the files by name.
 
-    CSV is UTF-8 with the mark by which Excel tells it, a header, and empty cells for null.
+    CSV files are UTF-8 with a byte order mark, for Excel. They have a header row, and null is an empty cell.
 
-    Raise ConfigError for a name that is none of ours, WarehouseError for a file that is there, unless forced.
+    Raise ConfigError for an unknown name, and WarehouseError for an existing file unless `force` is set.
     """
     known = (*model.ALL, *model.VIEWS)
     for name in names:
         if name not in known:
-            raise ConfigError(f"--table {name}: there is no such table or view. Name one of: {', '.join(known)}.")
+            raise ConfigError(f"--table {name}: no table or view has this name. Choose one of: {', '.join(known)}.")
     files = {name: folder / f"{name}.{form}" for name in dict.fromkeys(names)}
-    there = [path for path in files.values() if path.exists()]
-    if there and not force:
-        raise WarehouseError(f"{there[0]}: is there already. Name another folder with --out, or pass --force.")
+    existing = [path for path in files.values() if path.exists()]
+    if existing and not force:
+        raise WarehouseError(f"{existing[0]}: the file already exists. Name another folder with --out, or add --force.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise WarehouseError(f"{folder}: cannot be made ({error.strerror}). Name another with --out.") from error
+        raise WarehouseError(f"{folder}: cannot be created ({error.strerror}). Name another one with --out.") from error
     warehouse.write_files(files, form)
     return files

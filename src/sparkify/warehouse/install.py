@@ -14,57 +14,57 @@ from sparkify.sql.quoting import literal, quoted
 from sparkify.warehouse.base import Warehouse
 
 
-def missing_columns(stands: Mapping[tuple[str, str], str]) -> dict[str, list[str]]:
-    """Return the columns that tables of our names lack, by table; `stands` is what `Engine.comments` says."""
-    there = {(table, column.lower()) for table, column in stands}
-    lacks: dict[str, list[str]] = {}
+def missing_columns(comments: Mapping[tuple[str, str], str]) -> dict[str, list[str]]:
+    """Return the columns missing from existing tables with our names, by table; see `Warehouse.comments`."""
+    existing = {(table, column.lower()) for table, column in comments}
+    missing: dict[str, list[str]] = {}
     for table, column in texts():
-        if table in model.ALL and (table, "") in there and (table, column.lower()) not in there:
-            lacks.setdefault(table, []).append(column)
-    return lacks
+        if table in model.ALL and (table, "") in existing and (table, column.lower()) not in existing:
+            missing.setdefault(table, []).append(column)
+    return missing
 
 
 def write_comments(warehouse: Warehouse) -> int:
-    """Write the dictionary into the warehouse's comments, where they say something else; return how many."""
-    said = {(table, column.lower()): text for (table, column), text in texts().items()}  # as a server spells it
-    wrong = {}
-    for (table, column), stands in warehouse.comments().items():
-        text = said.get((table, column.lower()))
-        is_view = table in model.VIEWS and not column  # whose comment is written with it
-        if text and text != stands and not is_view:
-            wrong[table, column] = text
-    if wrong:
+    """Update the comments that differ from the data dictionary; return their number."""
+    described = {(table, column.lower()): text for (table, column), text in texts().items()}  # servers fold case
+    outdated = {}
+    for (table, column), comment in warehouse.comments().items():
+        text = described.get((table, column.lower()))
+        is_view = table in model.VIEWS and not column  # create_views writes its comment
+        if text and text != comment and not is_view:
+            outdated[table, column] = text
+    if outdated:
         with warehouse.transaction():
-            for (table, column), text in wrong.items():
-                what = f"column {quoted(table)}.{quoted(column)}" if column else f"table {quoted(table)}"
-                warehouse.execute(f"comment on {what} is {literal(text)}")
-    return len(wrong)
+            for (table, column), text in outdated.items():
+                target = f"column {quoted(table)}.{quoted(column)}" if column else f"table {quoted(table)}"
+                warehouse.execute(f"comment on {target} is {literal(text)}")
+    return len(outdated)
 
 
 _MARK = re.compile(r" \(sparkify [0-9a-f]{8}\)$")
 
 
 def create_missing_views(warehouse: Warehouse) -> None:
-    """Make the views that are missing in the warehouse or are defined otherwise, with a comment on each.
+    """Create the views that are missing, and replace those with another definition.
 
-    Raise WarehouseError where something of somebody else's has the name of one, or stands on one that has to go.
+    Raise WarehouseError if a name is taken by another user's table or view, or if a view to drop has dependents.
     """
     if not _views_differ(warehouse):
         return
     try:
         _replace_views(warehouse, create_views)
-    except WarehouseError:  # a server replaces no view by one of other columns
+    except WarehouseError:  # a server cannot replace a view if its columns change
         try:
             _replace_views(warehouse, drop_views, create_views)
         except WarehouseError as error:
             raise WarehouseError(
-                f"{error}\nOur views are defined anew. Drop what stands on them, run again, and make it anew."
+                f"{error}\nThe definition of a view has changed. Drop its dependents, run again, then recreate them."
             ) from error
 
 
 def _replace_views(warehouse: Warehouse, *steps: Callable[[Warehouse], None]) -> None:
     with warehouse.transaction():
-        warehouse.lock_ledger()  # two runs at once would make them twice
+        warehouse.lock_ledger()  # another run may create them at the same time
         if _views_differ(warehouse):
             for step in steps:
                 step(warehouse)
@@ -72,29 +72,30 @@ def _replace_views(warehouse: Warehouse, *steps: Callable[[Warehouse], None]) ->
 
 def _views_differ(warehouse: Warehouse) -> bool:
     comments = warehouse.comments()
-    theirs = [view for view in model.VIEWS if (view, "") in comments and not _MARK.search(comments[view, ""])]
-    if theirs:
+    foreign = [view for view in model.VIEWS if (view, "") in comments and not _MARK.search(comments[view, ""])]
+    if foreign:
         raise WarehouseError(
-            f"{warehouse.label}: {theirs[0]} is needed for a view of ours, and is somebody's. Rename it, and run again."
+            f"{warehouse.label}: {foreign[0]} was not created by sparkify, which needs the name for a view. Rename it,"
+            " then run again."
         )
     return any(comments.get((view, "")) != _view_comment(view, warehouse) for view in model.VIEWS)
 
 
 def _view_comment(view: str, warehouse: Warehouse) -> str:
-    """Return the comment on a view: what it is, and a mark that tells it as ours, and its definition from others."""
+    """Return the comment on a view: its description, and a hash that marks it as ours and identifies its definition."""
     statement = loader.read(f"views/{view}", warehouse.engine)
     return f"{header(statement)[view]} (sparkify {sha256(statement.encode()).hexdigest()[:8]})"
 
 
 def create_views(warehouse: Warehouse) -> None:
-    """Make every view anew, inside a transaction."""
+    """Create or replace every view, inside a transaction."""
     for view in model.VIEWS:
         warehouse.execute(f"create or replace view {view} as\n{loader.read(f'views/{view}', warehouse.engine)}")
         warehouse.execute(f"comment on view {view} is {literal(_view_comment(view, warehouse))}")
 
 
 def drop_views(warehouse: Warehouse) -> None:
-    """Drop every view of ours that is there."""
+    """Drop the views that sparkify created."""
     comments = warehouse.comments()
     for view in reversed(model.VIEWS):
         if _MARK.search(comments.get((view, ""), "")):
@@ -102,7 +103,7 @@ def drop_views(warehouse: Warehouse) -> None:
 
 
 def create_tables(warehouse: Warehouse) -> None:
-    """Drop every table and view of the warehouse and create it anew, empty."""
+    """Drop every table and view, and create them again, empty."""
     try:
         with warehouse.alone(), warehouse.transaction():
             drop_views(warehouse)
@@ -113,30 +114,30 @@ def create_tables(warehouse: Warehouse) -> None:
             warehouse.add_tables(model.ALL)
     except StillNeeded as error:
         raise WarehouseError(
-            f"{error}\nNothing was dropped. Drop what stands on our tables, run again, and make it anew;"
-            " or rebuild them with `sparkify etl --full-refresh`, which leaves it standing."
+            f"{error}\nNothing was dropped. Drop the dependents, run again, then recreate them; or run"
+            " `sparkify etl --full-refresh`, which keeps them."
         ) from error
     create_missing_tables(warehouse)
 
 
 def create_missing_tables(warehouse: Warehouse) -> None:
-    """Create the tables and views that are not there, and say in the warehouse's comments what they hold.
+    """Create missing tables and views, and update the comments.
 
-    Raise WarehouseError, before anything is created, where a table of one of these names is not ours.
+    Raise WarehouseError, before any change, if a table with one of these names was not created by sparkify.
     """
     with warehouse.alone():
-        stands = warehouse.comments()
-        if wrong := missing_columns(stands):
-            table, columns = next(iter(wrong.items()))
+        comments = warehouse.comments()
+        if missing := missing_columns(comments):
+            table, columns = next(iter(missing.items()))
             raise WarehouseError(
-                f"{warehouse.label}: its table {table} is not one of ours: it has no {columns[0]}."
-                " Name another warehouse, or rename the table."
+                f"{warehouse.label}: the table {table} was not created by sparkify: it has no column {columns[0]}. Name"
+                " another warehouse, or rename the table."
             )
-        warehouse.add_tables(table for table in model.ALL if (table, "") not in stands)
+        warehouse.add_tables(table for table in model.ALL if (table, "") not in comments)
         create_missing_views(warehouse)
         write_comments(warehouse)
 
 
 def count_rows(warehouse: Warehouse) -> dict[str, int]:
-    """Return how many rows each table has."""
+    """Return the number of rows of each table."""
     return {table: warehouse.value(f"select count(*) from {table}") for table in model.ALL}

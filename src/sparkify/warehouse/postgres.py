@@ -1,4 +1,4 @@
-"""PostgreSQL, the warehouse on a server."""
+"""PostgreSQL, a warehouse on a server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from sparkify.warehouse.base import Row, Warehouse
 from sparkify.warehouse.embedded import translate_errors
 from sparkify.warehouse.server import Server
 
-_CHUNK = 1 << 18  # bytes of a COPY that are sent at once
+_CHUNK = 1 << 18  # bytes of a COPY sent at a time
 
 _HOLDERS = """
 select a.pid, a.usename, a.xact_start at time zone 'UTC'
@@ -65,26 +65,26 @@ where table_schema = current_schema() and data_type in ('character varying', 'te
 
 _SETTINGS = {
     "client_min_messages": "warning",
-    "datestyle": "'ISO, MDY'",  # as export reads it
-    "extra_float_digits": "1",  # or a number written as text would not be the number, and a track's key another one
+    "datestyle": "'ISO, MDY'",  # the format that exports parse
+    "extra_float_digits": "1",  # otherwise, text loses digits of a number, and the key of a track changes
 }
-"""What statements of ours depend on. PGOPTIONS, or a setting of the user or the database, may say otherwise."""
+"""Settings that our statements depend on. PGOPTIONS, the user or the database can set others."""
 
 
 class Postgres(Server):
     """A schema of a PostgreSQL database: ``postgresql://user@host:5432/dbname``.
 
-    The URL is libpq's, and so are passwords (PGPASSFILE, PGSERVICE, the environment) and sslmode. Files are read by
-    the same reader as on DuckDB, in a database embedded in this process, and go to the server by COPY.
+    libpq interprets the URL, and finds passwords (PGPASSFILE, PGSERVICE, the environment) and sslmode. A batch is
+    staged in the embedded database, and sent to the server by COPY.
     """
 
     engine: ClassVar[str] = "postgresql"
     temporary: ClassVar[str] = "pg_temp."
-    longest_name: ClassVar[int] = 63  # PostgreSQL cuts a longer one
+    longest_name: ClassVar[int] = 63  # PostgreSQL truncates longer names
     lock: ClassVar[str] = "lock table etl_files in share row exclusive mode"
 
     def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:
-        self._url = _checked(url)
+        self._url = _validated(url)
         super().__init__(url, config, read_only=read_only)
 
     def reconnect(self) -> None:
@@ -95,7 +95,8 @@ class Postgres(Server):
             )
         except psycopg.Error as error:
             raise WarehouseError(
-                f"PostgreSQL cannot be reached. Check [WAREHOUSE] URL or --warehouse, and the server: {_said(error)}"
+                f"PostgreSQL cannot be reached. Check [WAREHOUSE] URL or --warehouse, and the server.\n"
+                f"{_message(error)}"
             ) from error
         info = self._connection.info
         self._user, self._database = info.user, info.dbname
@@ -103,32 +104,32 @@ class Postgres(Server):
         if (encoding := info.parameter_status("server_encoding")) != "UTF8":
             self._connection.close()
             raise WarehouseError(
-                f"{self.label}: this database keeps text as {encoding}, which cannot hold all of ours. Make one by"
-                " `createdb --template template0 --encoding UTF8`, and name it in [WAREHOUSE] URL."
+                f"{self.label}: the encoding of this database is {encoding}, which cannot store all text. Create one"
+                " with `createdb --template template0 --encoding UTF8`, and name it in [WAREHOUSE] URL."
             )
         for setting, value in _SETTINGS.items():
             self.execute(f"set {setting} to {value}")
         self._enter_schema()
         if not self._read_only:
-            self._clean_up()
+            self._drop_abandoned_rebuild()
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
-        """Run one statement; return how many rows it changed."""
+        """Run one statement; return the number of rows it changed."""
         return max(self._run(sql, parameters).rowcount, 0)
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[list[str], list[Row]]:
-        """Run one SELECT; return the names of its columns and its rows."""
+        """Run one SELECT; return its column names and its rows."""
         cursor = self._run(sql, parameters)
         return ([column.name for column in cursor.description], cursor.fetchall()) if cursor.description else ([], [])
 
     def ask(self, sql: str) -> tuple[list[str], list[Row]]:
-        """Run one SELECT of a user's in a transaction that may only read."""
+        """Run one SELECT written by a user, in a read-only transaction."""
         self.execute("begin read only")
         try:
-            with self._plainly():  # prepared, or the server would take several statements at once
+            with self._translate_errors():  # a prepared statement must be a single one
                 cursor = self._connection.execute(sql.encode(), prepare=True)
                 if not cursor.description:
-                    raise WarehouseError(f"{self.label}: that returns no rows. Give one SELECT.")
+                    raise WarehouseError(f"{self.label}: the statement returns no rows. Give one SELECT.")
                 return [column.name for column in cursor.description], cursor.fetchall()
         finally:
             with suppress(WarehouseError):
@@ -140,11 +141,11 @@ class Postgres(Server):
         return self._connection.broken
 
     def comments(self) -> dict[tuple[str, str], str]:
-        """Return the comments on tables, views and columns, by table and column."""
+        """Return the comments on the tables, views and columns, by (table, column)."""
         return {(table, column): text for table, column, text in self.rows(_COMMENTS)}
 
     def write_files(self, files: Mapping[str, Path], form: str) -> None:
-        """Write tables or views to files: from the server by COPY, and into their form by the embedded database."""
+        """Write tables or views to files: COPY sends CSV, which the embedded database converts."""
         self.execute("begin isolation level repeatable read read only")
         try:
             with scratch_folder() as folder:
@@ -152,36 +153,36 @@ class Postgres(Server):
                 for name, path in files.items():
                     self._receive(f"copy (select * from {name}) to stdout (format csv)", rows)
                     columns: dict[str, str] = dict(self.rows(_COLUMNS, [name]))
-                    shaped = f"read_csv({literal(str(rows))}, header = false, columns = {columns},"
+                    relation = f"read_csv({literal(str(rows))}, header = false, columns = {columns},"
                     embedded.copy_out(
-                        self.embedded, f"{shaped} allow_quoted_nulls = false, auto_detect = false)", path, form
+                        self.embedded, f"{relation} allow_quoted_nulls = false, auto_detect = false)", path, form
                     )
         finally:
             with suppress(WarehouseError):
                 self.execute("rollback")
 
     def _receive(self, copy: str, path: Path) -> None:
-        with self._plainly(), path.open("wb") as file, self._connection.cursor().copy(copy.encode()) as answer:
-            for piece in answer:
-                file.write(piece)
+        with self._translate_errors(), path.open("wb") as file, self._connection.cursor().copy(copy.encode()) as chunks:
+            for chunk in chunks:
+                file.write(chunk)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Hold a lock of the session's, which ends with it at the latest: two first runs at once would collide."""
-        making = f"sparkify: making what is in {self._schema}"
-        self.execute("select pg_advisory_lock(hashtext(?))", [making])
+        """Hold an advisory lock of the session, since two first runs at once would collide."""
+        name = f"sparkify: making what is in {self._schema}"
+        self.execute("select pg_advisory_lock(hashtext(?))", [name])
         try:
             yield
         finally:
             with suppress(WarehouseError):
-                self.execute("select pg_advisory_unlock(hashtext(?))", [making])
+                self.execute("select pg_advisory_unlock(hashtext(?))", [name])
 
     def _create_schema(self) -> None:
         with self.alone():
             super()._create_schema()
 
     def _create_staging_views(self) -> None:
-        # Text sorts by code point on every engine. Collations go first: no column of a view can change.
+        # Text sorts by code point on every engine. Collations are set before views exist, which would prevent it.
         for table, column, kind, width in self.rows(_TEXT_COLUMNS):
             kind_of_text = f"varchar({width})" if width else kind
             self.execute(f'alter table {quoted(table)} alter column {quoted(column)} type {kind_of_text} collate "C"')
@@ -191,7 +192,7 @@ class Postgres(Server):
         return self.rows(_HOLDERS)
 
     def copy(self) -> None:
-        """Send the batch that was read to the staging tables."""
+        """Send the staged batch to the staging tables of the server."""
         with translate_errors(self.label), scratch_folder() as folder:
             rows = Path(folder) / "rows.csv"
             for table in STAGING:
@@ -202,36 +203,36 @@ class Postgres(Server):
                 self._send(copy_in, rows)
                 self.execute(analyze)
 
-    def _send(self, copy_in: str, path: Path) -> None:
-        with self._plainly(), path.open("rb") as rows, self._connection.cursor().copy(copy_in.encode()) as copy:
+    def _send(self, sql: str, path: Path) -> None:
+        with self._translate_errors(), path.open("rb") as rows, self._connection.cursor().copy(sql.encode()) as copy:
             while chunk := rows.read(_CHUNK):
                 copy.write(chunk)
 
     @classmethod
-    def copy_statements(cls, config: Config) -> list[str]:  # noqa: ARG003 (the rows come from this process)
-        """Return the statements with which `copy` fills the staging tables."""
+    def copy_statements(cls, config: Config) -> list[str]:  # noqa: ARG003 (there is nothing to configure)
+        """Return the statements by which `copy` fills the staging tables."""
         return [statement for table in STAGING for statement in _copy_statements(table)]
 
     def analyze(self, table: str) -> None:
-        """Count a table's rows and values: without, the next join may be planned for an empty one."""
+        """Update the statistics of a table, without which the next join can be planned for an empty one."""
         self.execute(f"analyze {table}")
 
     @contextmanager
     def rebuild(self) -> Iterator[Warehouse]:
-        """Give an empty schema beside this one; when it is filled, take over its tables in one transaction."""
+        """Yield a warehouse in an empty second schema; on success, copy its tables in one transaction."""
         beside, mark = rebuild_schema(self._schema), self._mark
-        self.execute("select pg_advisory_lock(hashtext(?))", [mark])  # until the connection ends, however it does
-        if self._found(beside) not in (None, mark):
+        self.execute("select pg_advisory_lock(hashtext(?))", [mark])
+        if self._comment_on(beside) not in (None, mark):
             raise WarehouseError(
-                f"{self.label}: the schema {beside} is needed to rebuild in, and is somebody's. Rename it."
+                f"{self.label}: a full refresh needs the schema {beside}, which was not created by sparkify. Rename it."
             )
         self.execute(f"drop schema if exists {quoted(beside)} cascade")
         try:
             self.execute(f"create schema {quoted(beside)}")
         except Denied as error:
             raise Denied(
-                f"{error}\nA full refresh fills a schema beside ours, which it has to make."
-                f" Have an administrator run once: {self._grant_create};"
+                f"{error}\nA full refresh needs to create a second schema."
+                f" Ask an administrator to run once: {self._grant_create};"
             ) from error
         self.execute(f"comment on schema {quoted(beside)} is {literal(mark)}")
         try:
@@ -249,18 +250,18 @@ class Postgres(Server):
 
     @property
     def _mark(self) -> str:
-        """The comment that tells a schema to rebuild in as ours."""
+        """The comment that marks a schema as that of a rebuild of ours."""
         return f"sparkify: being filled to take the place of {self._schema}"
 
-    def _found(self, schema: str) -> str | None:
-        """Return the comment on a schema, "" if it has none, or None if there is no such schema."""
-        said = self.rows("select coalesce(obj_description(oid), '') from pg_namespace where nspname = ?", [schema])
-        return said[0][0] if said else None
+    def _comment_on(self, schema: str) -> str | None:
+        """Return the comment on a schema: "" if it has none, and None if there is no such schema."""
+        rows = self.rows("select coalesce(obj_description(oid), '') from pg_namespace where nspname = ?", [schema])
+        return rows[0][0] if rows else None
 
-    def _clean_up(self) -> None:
-        """Drop what a rebuild that was killed has left; one that is at work holds the lock."""
+    def _drop_abandoned_rebuild(self) -> None:
+        """Drop the schema of a killed rebuild; a running rebuild holds the lock."""
         beside, mark = rebuild_schema(self._schema), self._mark
-        if self._found(beside) == mark and self.value("select pg_try_advisory_lock(hashtext(?))", [mark]):
+        if self._comment_on(beside) == mark and self.value("select pg_try_advisory_lock(hashtext(?))", [mark]):
             self.execute(f"drop schema if exists {quoted(beside)} cascade")
             self.execute("select pg_advisory_unlock(hashtext(?))", [mark])
 
@@ -270,20 +271,20 @@ class Postgres(Server):
         super().close()
 
     def _run(self, sql: str, parameters: Sequence[Any]) -> psycopg.Cursor[Row]:
-        with self._plainly():
+        with self._translate_errors():
             if not parameters:
                 return self._connection.execute(sql.encode())
             return self._connection.execute(sql.replace("%", "%%").replace("?", "%s").encode(), parameters)
 
     @contextmanager
-    def _plainly(self) -> Iterator[None]:
-        """Say what the server says as a WarehouseError."""
+    def _translate_errors(self) -> Iterator[None]:
+        """Translate errors of psycopg and the server into WarehouseError."""
         try:
             yield
         except psycopg.Error as error:
-            raise self._refused(error.sqlstate or "", _said(error)) from error
+            raise self._server_error(error.sqlstate or "", _message(error)) from error
         except UnicodeEncodeError as error:
-            raise WarehouseError(f"{self.label}: the statement is not UTF-8. Write it in UTF-8.") from error
+            raise WarehouseError(f"{self.label}: the statement is not valid UTF-8. Correct its encoding.") from error
 
 
 def _copy_statements(table: str) -> tuple[str, str, str]:
@@ -291,25 +292,26 @@ def _copy_statements(table: str) -> tuple[str, str, str]:
 
 
 def rebuild_schema(schema: str) -> str:
-    """Return the name of the schema in which another is rebuilt: of one length, whatever the other's name."""
+    """Return the name of the schema in which another is rebuilt; its length does not depend on the other's."""
     return f"sparkify_rebuild_{md5(schema.encode(), usedforsecurity=False).hexdigest()[:16]}"
 
 
-def _checked(url: str) -> str:
-    """Return a URL that libpq understands; one that it does not is not repeated, since it may hold a password."""
+def _validated(url: str) -> str:
+    """Return a URL if libpq accepts it; otherwise, raise ConfigError without the URL, which can contain a password."""
     try:
         host = conninfo_to_dict(url).get("host")
     except psycopg.Error:
         host = "@"
     if "://" not in url or "@" in str(host or ""):
         raise ConfigError(
-            "[WAREHOUSE] URL or --warehouse: not a URL that PostgreSQL understands. Write it like"
+            "[WAREHOUSE] URL or --warehouse: not a valid PostgreSQL URL. Write it like"
             " postgresql://user@host:5432/dbname; in a password, @ is written %40 and % is written %25."
         )
     return url
 
 
-def _said(error: psycopg.Error) -> str:
-    said = str(error).strip().partition("\nCONTEXT")[0]
-    # Its hint is to CASCADE, which would drop what is somebody else's.
-    return said.partition("\nHINT")[0] if isinstance(error, psycopg.errors.DependentObjectsStillExist) else said
+def _message(error: psycopg.Error) -> str:
+    message = str(error).strip().partition("\nCONTEXT")[0]
+    if isinstance(error, psycopg.errors.DependentObjectsStillExist):
+        return message.partition("\nHINT")[0]  # the hint is CASCADE, which would drop objects of other users
+    return message

@@ -1,4 +1,4 @@
-"""The base class of warehouses on a server: a schema there, and staging in an embedded database here."""
+"""The base class of warehouses on a server, which stage batches in an embedded database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sparkify.warehouse.base import Warehouse
 
 _SCHEMA = "select has_schema_privilege(nspname, 'usage') from pg_namespace where nspname = ?"
 
-# The catalogue itself: what information_schema shows is what a login may use.
+# pg_class also lists tables on which the login has no permission; information_schema does not.
 _TABLES = """
 select count(*)
 from pg_class as c
@@ -31,22 +31,22 @@ _READABLE = {*model.ALL, *model.VIEWS, *STAGING}
 
 
 class Server(Warehouse):
-    """A schema of a database on a server. A batch is staged in a database in this process, and `copy` sends it."""
+    """A schema of a database on a server. A batch is staged in a database in this process; `copy` sends it."""
 
     longest_name: ClassVar[int]
     """The maximum length of a schema name, in bytes."""
 
     _user: str
-    """The user of this login."""
+    """The user name of this login."""
 
     _database: str
 
-    def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:  # noqa: ARG002 (each server reads its own)
+    def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:  # noqa: ARG002 (subclasses use the URL)
         schema = config.schema
         if len(schema.encode()) > self.longest_name or schema.lower().startswith(("pg_", "information_schema")):
             raise ConfigError(
-                f"[WAREHOUSE] SCHEMA: {schema!r} cannot be our schema. Choose a name of at most"
-                f" {self.longest_name} bytes that is none of the server's own."
+                f"[WAREHOUSE] SCHEMA: {schema!r} is not a valid name. Choose one of at most {self.longest_name} bytes"
+                " that the server does not reserve."
             )
         self._config = config
         self._schema = schema
@@ -61,11 +61,11 @@ class Server(Warehouse):
 
     @classmethod
     def may_exist(cls, url: str) -> bool:  # noqa: ARG003 (only the server knows)
-        """Return True: only a connection can tell, and connecting creates nothing."""
+        """Return True, since only a connection can find out."""
         return True
 
     def _enter_schema(self) -> None:
-        """Make the connection that was opened one to our schema, or close it."""
+        """Set up the connection for our schema; close it if that fails."""
         try:
             self.execute("set timezone to 'UTC'")
             self._find_schema()
@@ -76,11 +76,11 @@ class Server(Warehouse):
 
     def _find_schema(self) -> None:
         found = self.rows(_SCHEMA, [self._schema])
-        if not found and not self._read_only:  # one that is there asks for no right to make it
+        if not found and not self._read_only:  # an existing schema needs no permission to create one
             self._create_schema()
         if found and not found[0][0]:
-            advice = self._to_read if self._read_only else "Run as its owner, or name another with [WAREHOUSE] SCHEMA."
-            raise Denied(f"{self.label}: {self._user} may not use the schema. {advice}")
+            advice = self._to_read if self._read_only else "Run as its owner, or name another in [WAREHOUSE] SCHEMA."
+            raise Denied(f"{self.label}: {self._user} has no permission to use the schema. {advice}")
 
     def _create_schema(self) -> None:
         schema = quoted(self._schema)
@@ -88,40 +88,40 @@ class Server(Warehouse):
             self.execute(f"create schema if not exists {schema}")
         except Denied as error:
             raise Denied(
-                f"{error}\nHave an administrator run once: {self._grant_create};"
+                f"{error}\nAsk an administrator to run once: {self._grant_create};"
                 f" or, for this schema alone: create schema {schema} authorization {quoted(self._user)};"
             ) from error
 
     @property
     def _grant_create(self) -> str:
-        """The statement that lets this login make schemas."""
+        """The statement that grants this login the permission to create schemas."""
         return f"grant create on database {quoted(self._database)} to {quoted(self._user)}"
 
     @property
     def _to_read(self) -> str:
-        """What to do where the login may not read our tables."""
+        """The remedy for a login without permission to read our tables."""
         schema, user = quoted(self._schema), quoted(self._user)
         return (
-            f"Have the owner of the schema run: grant usage on schema {schema} to {user};"
+            f"Ask the owner of the schema to run: grant usage on schema {schema} to {user};"
             f" grant select on all tables in schema {schema} to {user};"
-            " and as docs/bi.md says, so that this lasts when tables are made anew."
+            " and set default privileges as docs/bi.md describes, so that this also covers tables created later."
         )
 
-    def _refused(self, state: str, said: str) -> WarehouseError:
-        """Return what the server said as the error that it is, by its SQLSTATE."""
+    def _server_error(self, state: str, message: str) -> WarehouseError:
+        """Return the error for a SQLSTATE and message of the server."""
         if state == "2BP01":
-            return StillNeeded(f"{self.label}: {said}")
+            return StillNeeded(f"{self.label}: {message}")
         if state != "42501":
-            return WarehouseError(f"{self.label}: {said}")
-        of_ours = self._read_only and _READABLE & set(re.findall(r"\w+", said))
-        return Denied(f"{self.label}: {said}" + (f"\n{self._to_read}" if of_ours else ""))
+            return WarehouseError(f"{self.label}: {message}")
+        names_our_table = self._read_only and _READABLE & set(re.findall(r"\w+", message))
+        return Denied(f"{self.label}: {message}" + (f"\n{self._to_read}" if names_our_table else ""))
 
     def has_tables(self) -> bool:
-        """Tell whether the tables have been created, whether or not this login may read them."""
+        """Return whether the tables exist, whether or not this login can read them."""
         return bool(self.value(_TABLES, [self._schema]))
 
     def add_tables(self, names: Iterable[str]) -> None:
-        """Create the tables, and those of staging: on a server they remain from batch to batch."""
+        """Create the tables and the staging tables, which are permanent on a server."""
         super().add_tables([*STAGING, "checked_period", *names])
         self._create_staging_views()
 
@@ -130,7 +130,7 @@ class Server(Warehouse):
             self.execute(create_view("staging", view, self.engine))
 
     def other_runs(self) -> list[str]:
-        """Describe the runs that hold the ledger: user, process, start."""
+        """Return descriptions of the runs that lock the ledger: user, process, start."""
         return [
             f"user {user.strip()}, server process {pid}, publishing since {since:%Y-%m-%d %H:%M:%S} UTC"
             for pid, user, since in self._ledger_holders()
@@ -138,35 +138,35 @@ class Server(Warehouse):
 
     @abstractmethod
     def _ledger_holders(self) -> list[tuple[int, str, datetime]]:
-        """Return process, user and start of the transaction of each run that holds the ledger's lock."""
+        """Return process, user and transaction start of each run that locks the ledger."""
 
     def _clear(self) -> None:
-        """Delete all rows of every table but etl_runs, whose history continues."""
+        """Delete all rows of every table except etl_runs, which keeps its history."""
         for table in model.ALL:
             if table != model.RUNS:
                 self.execute(f"delete from {table}")
 
     def commit(self) -> None:
-        """Commit the transaction; raise CommitUnknown where the connection is lost before the answer."""
+        """Commit the transaction; raise CommitUnknown if the connection is lost before the response."""
         try:
             self.execute("commit")
         except WarehouseError as error:
             if self.is_lost:
                 raise CommitUnknown(
-                    f"{self.label}: the connection was lost while committing. The ledger knows how that ended:"
-                    " run again, and what is missing will be loaded."
+                    f"{self.label}: the connection was lost while committing, and the batch may be published."
+                    " Check the connection, then run again: that loads the files that the ledger lacks."
                 ) from error
             raise
 
     def keep_period(self, select: str) -> None:
-        """Keep the period; where the warehouse is only read, in a temporary table, which hides the one of the runs."""
+        """Store the period; read-only, in a temporary table that hides the one that runs use."""
         if self._read_only:
             self.execute(f"create temp table checked_period as {select}")
         else:
             super().keep_period(select)
 
     def keep_staging(self) -> None:
-        """Do nothing: on a server, staging stays until the next batch."""
+        """Do nothing, since the staging tables on a server last until the next batch."""
 
     def close(self) -> None:
         """Close the embedded database."""

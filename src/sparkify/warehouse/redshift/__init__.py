@@ -1,1 +1,1 @@
-"""Amazon Redshift: connection, login, COPY through S3, and errors."""
+"""Amazon Redshift: connection, login, COPY and UNLOAD through S3, and errors."""

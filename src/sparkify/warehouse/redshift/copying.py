@@ -1,4 +1,4 @@
-"""Write staging tables to files for COPY, and quarantine each row that COPY refuses."""
+"""Write staging tables to files for COPY, and quarantine the rows that COPY rejects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import duckdb
 
 SLICES_UNKNOWN = 8
-"""Assumed slices of a Serverless workgroup, which does not show them."""
+"""Assumed number of slices of a Serverless workgroup, which does not report it."""
 
 LOAD_ERRORS = """
 select trim(file_name), line_number, trim(column_name), trim(error_message), trim(column_length)
@@ -23,12 +23,12 @@ from sys_load_error_detail
 where query_id = pg_last_copy_id()
 order by file_name, line_number
 """
-"""The SELECT of the rows that the last COPY refused."""
+"""The SELECT of the rows that the last COPY rejected."""
 
 LoadError = tuple[str, int, str, str, str | None]
-"""A row of LOAD_ERRORS: file, line, column, message, length of the column."""
+"""A row of LOAD_ERRORS: file, line, column, message, length of the column in bytes."""
 
-_ROWS_PER_FILE = 500_000  # about 20 MB compressed; 1 MB to 1 GB is advised ("Loading data files", the guide)
+_ROWS_PER_FILE = 500_000  # about 20 MB compressed; the guide advises 1 MB to 1 GB ("Loading data files")
 _ROWS_WORTH_SPLITTING = 10_000
 _LONGEST_RECORD = 16_000  # characters kept of a rejected record: at four bytes each, they fit varchar(65535)
 _COLUMNS = {
@@ -43,13 +43,13 @@ _ADDED = ("file_id", "position", "duplicate", "length_text")  # columns of stagi
 
 
 def count_rows(connection: duckdb.DuckDBPyConnection, table: str) -> int:
-    """Return the number of rows of a table of the embedded database."""
+    """Return the number of rows of a table in the embedded database."""
     [rows] = connection.execute(f"select count(*) from {table}").fetchone() or [0]
     return int(rows)
 
 
 def write_parts(connection: duckdb.DuckDBPyConnection, table: str, folder: Path, slices: int) -> list[Path]:
-    """Write a staging table to compressed files of even size, as many as a multiple of the cluster's slices."""
+    """Write a staging table to compressed files of equal size, whose number is a multiple of the slices."""
     rows = count_rows(connection, table)
     number = slices * -(-rows // (slices * _ROWS_PER_FILE)) if rows >= _ROWS_WORTH_SPLITTING else 1
     parts = [folder / f"{table}.{part}.json.gz" for part in range(number if rows else 0)]
@@ -61,15 +61,15 @@ def write_parts(connection: duckdb.DuckDBPyConnection, table: str, folder: Path,
     return parts
 
 
-def can_quarantine(table: str, refused: int, errors: Sequence[LoadError], named: Mapping[str, Path]) -> bool:
-    """Return whether every refused row is known by its file and line, and is a record."""
-    return table in _RECORD_TABLES and len(errors) == refused and all(file in named for file, *_ in errors)
+def can_quarantine(table: str, rejected: int, errors: Sequence[LoadError], named: Mapping[str, Path]) -> bool:
+    """Return whether every rejected row is a record whose file and line are known."""
+    return table in _RECORD_TABLES and len(errors) == rejected and all(file in named for file, *_ in errors)
 
 
 def quarantine(connection: duckdb.DuckDBPyConnection, errors: Sequence[LoadError], named: Mapping[str, Path]) -> None:
-    """Add the rows that COPY refused to the staged rejects: the row as staged, its file, and COPY's reason.
+    """Add the rows that COPY rejected to the staged rejects, with their text as staged and COPY's reason.
 
-    `named` maps the file names that COPY reports to the files written here.
+    `named` maps the file names that COPY reports to local files.
     """
     for file, line, column, message, length in errors:
         row = _row(named[file], line)
@@ -82,7 +82,7 @@ def quarantine(connection: duckdb.DuckDBPyConnection, errors: Sequence[LoadError
 
 
 def _reason(message: str, length: str | None) -> str:
-    """Translate a message of COPY into the words of the contract ("Load error reference", the guide)."""
+    """Translate a message of COPY into that of the contract ("Load error reference", the guide)."""
     if "exceeds DDL length" in message:
         return f"longer than {length} bytes"
     if "Invalid digit" in message:

@@ -1,4 +1,4 @@
-"""Where a Redshift warehouse is, and how to log in to it: by IAM, unless a password is configured."""
+"""The address of a Redshift warehouse, and its login: by IAM, unless a password is configured."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from sparkify.errors import ConfigError
 
 
 class Address(NamedTuple):
-    """Where a warehouse is, and how to log in."""
+    """The address of a warehouse, with its login."""
 
     host: str
     port: int
     database: str
     user: str
     password: str  # a secret
-    cluster: str  # of a provisioned cluster, to log in by IAM
-    workgroup: str  # of a Serverless one
+    cluster: str  # provisioned, for a login by IAM
+    workgroup: str  # Serverless, for a login by IAM
     region: str
 
     @classmethod
     def of(cls, url: str) -> Address:
-        """Read a URL such as ``redshift://host:5439/dbname``; the host's own name says what it belongs to.
+        """Parse a URL such as ``redshift://host:5439/dbname``; raise ConfigError if it is invalid.
 
-        Where it does not (a tunnel, a name of your own), ``?cluster=NAME&region=R`` or ``?workgroup=…`` does.
+        AWS host names contain the cluster or workgroup and the region. For other hosts, such as a tunnel, append
+        ``?cluster=NAME&region=REGION`` or ``?workgroup=NAME&region=REGION``.
         """
         try:
             parts = urlsplit(url)
@@ -37,17 +38,16 @@ class Address(NamedTuple):
             raise ConfigError(_NO_URL) from None
         if not parts.hostname or not parts.path.strip("/") or not given.keys() <= {"cluster", "workgroup", "region"}:
             raise ConfigError(_NO_URL)
-        named = _HOST.fullmatch(parts.hostname)
-        kind = "workgroup" if named and named["kind"] == "redshift-serverless" else "cluster"
-        found = {kind: named["name"], "region": named["region"]} if named else {}
-        found |= given
+        host = _HOST.fullmatch(parts.hostname)
+        kind = "workgroup" if host and host["kind"] == "redshift-serverless" else "cluster"
+        names = ({kind: host["name"], "region": host["region"]} if host else {}) | given
         return cls(
             parts.hostname,
             port,
             unquote(parts.path.strip("/")),
             unquote(parts.username or ""),
             unquote(parts.password or ""),
-            *(found.get(key, "") for key in ("cluster", "workgroup", "region")),
+            *(names.get(key, "") for key in ("cluster", "workgroup", "region")),
         )
 
 
@@ -56,15 +56,15 @@ _HOST = re.compile(
     r"\.amazonaws\.com(\.cn)?"
 )
 _NO_URL = (
-    "[WAREHOUSE] URL or --warehouse: not a URL of Redshift. Write it like redshift://host:5439/dbname; in a user or"
+    "[WAREHOUSE] URL or --warehouse: not a valid Redshift URL. Write it like redshift://host:5439/dbname; in a user or"
     " password, @ is written %40 and % is written %25."
 )
 
 
-def found(url: str, config: Config) -> tuple[Address, Config, str]:
-    """Return where a URL leads, and what its stack knows.
+def resolve(url: str, config: Config) -> tuple[Address, Config, str]:
+    """Return the address for a URL, the configuration, and the ARN of the administrator's secret.
 
-    That is, in the configuration, the role of COPY and where to stage; and where the administrator's password is kept.
+    For ``redshift://`` alone, the outputs of the cluster's stack complete all three. Otherwise, the ARN is "".
     """
     if url.partition(":")[2].strip("/"):
         return Address.of(url), config, ""
@@ -77,11 +77,11 @@ def found(url: str, config: Config) -> tuple[Address, Config, str]:
 
 
 def temporary(at: Address, aws: Aws) -> tuple[str, str]:
-    """Return a temporary login by IAM, a user and a password; raise ConfigError if the address names no cluster."""
+    """Return user and password of a temporary login by IAM; raise ConfigError if the address names no cluster."""
     if not (at.cluster or at.workgroup):
         raise ConfigError(
-            f"{at.host}: does not name a cluster for a login by IAM. Set [CLUSTER] DB_USER and DB_PASSWORD, or add"
-            " ?cluster=NAME&region=REGION or ?workgroup=NAME&region=REGION to the URL."
+            f"{at.host}: the URL does not name a cluster, which a login by IAM needs. Set [CLUSTER] DB_USER and"
+            " DB_PASSWORD, or add ?cluster=NAME&region=REGION or ?workgroup=NAME&region=REGION to the URL."
         )
     from sparkify.aws import redshift_login
 
@@ -89,7 +89,7 @@ def temporary(at: Address, aws: Aws) -> tuple[str, str]:
 
 
 def administrator(secret: str, at: Address, aws: Aws) -> tuple[str, str]:
-    """Return the administrator's login, which Secrets Manager keeps."""
+    """Return user and password of the administrator, from Secrets Manager."""
     from sparkify.aws import redshift_login
 
     return redshift_login.administrator(at.host, secret, at.region, aws)
