@@ -62,13 +62,13 @@ class FileCache:
         """Copy a file's plain text, with an empty line for each that is not UTF-8; return the path, and these lines."""
         path, not_utf8 = self._copy_path(file, "utf8"), []
         with Path(self.plain_path(file)).open("rb") as plain, path.open("wb") as copy:
+            if plain.read(len(BYTE_ORDER_MARK)) != BYTE_ORDER_MARK:
+                plain.seek(0)
             while block := plain.read(_COPIED_AT_ONCE):
                 block += plain.readline()
                 if not is_utf8(block):
                     lines = block.split(b"\n")
-                    not_utf8 += [
-                        line.removeprefix(BYTE_ORDER_MARK).removesuffix(b"\r") for line in lines if not is_utf8(line)
-                    ]
+                    not_utf8 += [line.removesuffix(b"\r") for line in lines if not is_utf8(line)]
                     block = b"\n".join(line if is_utf8(line) else b"\r" * line.endswith(b"\r") for line in lines)
                 copy.write(block)
         return path, not_utf8

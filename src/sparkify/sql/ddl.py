@@ -15,7 +15,7 @@ def create_statements(engine: str) -> list[str]:
 
 def create_view(folder: str, view: str, engine: str) -> str:
     """Return the statement that creates or replaces a view. Views over temporary tables are temporary too."""
-    temporary = "temp " if folder == "staging" and " temp" in loader.read("tables/staging_events", engine) else ""
+    temporary = "temp " if folder == "staging" and "\ntemp\n" in loader.read("tables/staging_events", engine) else ""
     return f"create or replace {temporary}view {view} as\n{loader.read(f'{folder}/{view}', engine)}"
 
 
