@@ -6,5 +6,5 @@
     status      what runs, and an estimate of its cost; pause and resume
     teardown    deletes everything; leftovers lists what remains
 
-A plan needs neither an account nor a network: `aws.account` loads boto3 with the first request.
+A plan needs neither an account nor a network: `aws.account` loads boto3 when it is first used.
 """

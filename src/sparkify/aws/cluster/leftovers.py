@@ -2,7 +2,7 @@
 
 Four sources are combined, because each of them can be wrong. The Resource Groups Tagging API knows every tagged
 resource except IAM roles, but lists some only later, and others still after their deletion. CloudFormation knows what
-it deleted and what it failed to delete. Redshift, IAM and Secrets Manager are asked directly for the warehouse, role
+it deleted and what it failed to delete. Redshift, IAM and Secrets Manager are queried directly for the warehouse, role
 and secret, which cost money or grant access.
 """
 
@@ -29,7 +29,7 @@ class Leftovers:
 
     left: tuple[str, ...]
     kept: tuple[str, ...]  # on purpose
-    unknown: tuple[str, ...]  # errors of sources that could not be asked
+    unknown: tuple[str, ...]  # errors of sources that failed
     deleted: tuple[Member, ...] = ()  # with the last stacks of the name
 
 

@@ -45,7 +45,7 @@ def resources(kind: str, parameters: dict[str, str]) -> list[Resource]:
 
 
 def _holds(condition: dict[str, Any], values: dict[str, str]) -> bool:
-    """Evaluate a condition of a template; ours contain only Fn::Equals and Fn::Not."""
+    """Return whether a condition, which consists of Fn::Equals and Fn::Not, is true."""
     ((function, arguments),) = condition.items()
     if function == "Fn::Not":
         return not _holds(arguments[0], values)
