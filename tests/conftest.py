@@ -37,7 +37,8 @@ ON_REDSHIFT = {
 }
 """The settings that a run on Redshift needs."""
 
-MANY = 5  # People run every fourth case of a test that has more cases than this.
+MANY = 5  # People run every fourth case of a test with more cases, if it uses one of these fixtures.
+EXPENSIVE = {"chromium", "client", "cluster", "make_warehouse", "planned", "redshift", "s3", "sparkify"}
 ON_EVERY_ENGINE = ("pipeline", "promises", "warehouse")
 """The folders whose tests people run on PostgreSQL too; the code of the others is the same for every engine."""
 LEFT_TO_CI = (
@@ -86,7 +87,7 @@ def _for_ci(items: Sequence[pytest.Item], config: pytest.Config) -> set[pytest.I
     left = {item for item in items if item.get_closest_marker("ci") or _is_left_by_engine(item)}
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
-        if item not in left:
+        if item not in left and EXPENSIVE & set(getattr(item, "fixturenames", ())):
             cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
     left |= {item for same in cases.values() if len(same) > MANY for number, item in enumerate(same) if number % 4}
     return left

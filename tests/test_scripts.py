@@ -1,4 +1,4 @@
-"""The scripts at the root: what the original design's users type does what the command line does."""
+"""The scripts at the root do what the commands do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FACTS_AND_DIMENSIONS = (*model.FACTS, *model.DIMENSIONS)
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in a folder with a dwh.cfg that names a warehouse and the folders of the sources."""
+    """Work in a folder with a dwh.cfg that names a warehouse and the source folders."""
     monkeypatch.chdir(tmp_path)
     Path("dwh.cfg").write_text(
         "[S3]\nLOG_DATA = 'my logs'\nSONG_DATA = songs\n[WAREHOUSE]\nURL = duckdb:///mine.duckdb\n"
@@ -37,7 +37,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def delivered(here: Path) -> Path:
-    """Work in a folder with logs and songs in which nothing is odd."""
+    """Work in a folder with logs and songs without faults."""
     write(here / "songs" / "A" / "heard.json", song("SOHEARD", HEARD, "ARKNOWN"))
     write(here / "songs" / "late.json", song("SOLATE", LATE, "ARTARDY"))
     write(here / "my logs" / "2018" / "1.json", play(1), view(2, level="paid"), play(3, "2", **LATE))
@@ -47,7 +47,7 @@ def delivered(here: Path) -> Path:
 
 @pytest.fixture
 def script(here: Path) -> Script:
-    """Return a function that runs a script of the root as its users do."""
+    """Return a function that runs a script of the root as a user would."""
 
     def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(REPOSITORY / name), *arguments]
@@ -62,15 +62,15 @@ def contents(url: str) -> dict[str, list[Row]]:
         return {table: sorted(engine.rows(f"select * from {table}"), key=repr) for table in FACTS_AND_DIMENSIONS}
 
 
-def test_create_tables_makes_the_warehouse_of_dwh_cfg(here: Path, script: Script) -> None:
-    """`python create_tables.py` leaves every table, empty, where dwh.cfg says."""
+def test_create_tables_creates_the_warehouse_of_dwh_cfg(here: Path, script: Script) -> None:
+    """`python create_tables.py` creates every table in the warehouse of dwh.cfg."""
     ended = script("create_tables.py")
     assert (ended.returncode, ended.stdout) == (0, "")
     assert contents(f"duckdb:///{here}/mine.duckdb") == {table: [] for table in FACTS_AND_DIMENSIONS}
 
 
 def test_create_tables_takes_the_options_of_the_command(delivered: Path, script: Script) -> None:
-    """Without --yes the script does not drop what is there either; with it, it does."""
+    """`python create_tables.py` drops rows only with --yes."""
     assert script("etl.py").returncode == 0
     assert script("create_tables.py").returncode == 2
     assert contents(f"duckdb:///{delivered}/mine.duckdb")["songplays"]
@@ -79,10 +79,10 @@ def test_create_tables_takes_the_options_of_the_command(delivered: Path, script:
 
 
 @pytest.mark.usefixtures("delivered")
-def test_etl_loads_and_tells(script: Script) -> None:
+def test_etl_loads_and_takes_options(script: Script) -> None:
     """`python etl.py` loads the folders of dwh.cfg, and takes the options of the command."""
-    told = json.loads(script("etl.py", "--json").stdout)
-    assert (told["events"]["read"], told["songs"]["read"]) == (5, 2)
+    summary = json.loads(script("etl.py", "--json").stdout)
+    assert (summary["events"]["read"], summary["songs"]["read"]) == (5, 2)
     assert script("etl.py").stdout.startswith("Nothing new")
     assert script("etl.py", "--nonsense").returncode == 2
     assert script("etl.py", "--log-data", "nowhere").returncode == 1
@@ -90,7 +90,7 @@ def test_etl_loads_and_tells(script: Script) -> None:
 
 @pytest.mark.usefixtures("delivered")
 def test_script_fails_with_the_code_of_the_command(here: Path, script: Script) -> None:
-    """A failed check ends etl.py with 3, in one line of what to look at and no traceback."""
+    """A failed check ends `python etl.py` with exit code 3 and no traceback."""
     write(here / "my logs" / "bad.json", play(9, level="gold"))
     ended = script("etl.py")
     assert ended.returncode == 3
@@ -99,7 +99,7 @@ def test_script_fails_with_the_code_of_the_command(here: Path, script: Script) -
 
 
 def test_help_of_make_fits_80_columns() -> None:
-    """`make` alone lists its targets, a line each."""
+    """`make` lists its targets within 80 columns."""
     listed = subprocess.run(["make", "-s", "-C", str(REPOSITORY), "help"], capture_output=True, text=True, check=True)
     lines = listed.stdout.splitlines()
     assert len(lines) == 8
@@ -111,7 +111,7 @@ def test_help_of_make_fits_80_columns() -> None:
 
 @pytest.fixture
 def statements(delivered: Path) -> dict[str, list[str]]:
-    """Return the four lists of sql_queries.py, as someone who imports it gets them."""
+    """Return the four lists of sql_queries.py as an import gives them."""
     assert delivered == Path.cwd()
     found = runpy.run_path(str(REPOSITORY / "sql_queries.py"))
     return {name: found[name] for name in LISTS}
@@ -119,19 +119,19 @@ def statements(delivered: Path) -> dict[str, list[str]]:
 
 @pytest.fixture
 def console() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open an empty DuckDB, as an analyst would."""
+    """Open an empty DuckDB."""
     with duckdb.connect() as connection:
         yield connection
 
 
 def tables_of(console: duckdb.DuckDBPyConnection) -> set[str]:
-    """Return the names of the tables and views that somebody made."""
+    """Return the names of the tables and views of a database."""
     rows = console.execute("select table_name from information_schema.tables").fetchall()
     return {name for (name,) in rows}
 
 
 def test_lists_hold_statements(statements: dict[str, list[str]]) -> None:
-    """Each of the four lists holds some strings, each of one statement."""
+    """Each of the four lists holds single statements."""
     for name in LISTS:
         assert statements[name], name
         for statement in statements[name]:
@@ -141,7 +141,7 @@ def test_lists_hold_statements(statements: dict[str, list[str]]) -> None:
 def test_created_tables_are_those_of_the_warehouse(
     statements: dict[str, list[str]], console: duckdb.DuckDBPyConnection
 ) -> None:
-    """create_table_queries makes staging, facts, dimensions and the ledger; drop_table_queries leaves nothing."""
+    """The create list creates every table, and the drop list drops all of them."""
     for _ in range(2):
         for statement in statements["drop_table_queries"] + statements["create_table_queries"]:
             console.execute(statement)
@@ -152,7 +152,7 @@ def test_created_tables_are_those_of_the_warehouse(
 
 
 def test_every_table_of_the_star_is_inserted_into(statements: dict[str, list[str]]) -> None:
-    """copy_table_queries fills staging, insert_table_queries everything that analysts ask."""
+    """The copy list fills staging tables, and the insert list fills facts and dimensions."""
 
     def targets(name: str) -> set[str]:
         return {found[1] for statement in statements[name] if (found := re.match(r"insert into (\w+)", statement))}
@@ -164,7 +164,7 @@ def test_every_table_of_the_star_is_inserted_into(statements: dict[str, list[str
 def test_statements_run_by_hand_give_what_etl_gives(
     here: Path, script: Script, statements: dict[str, list[str]], console: duckdb.DuckDBPyConnection
 ) -> None:
-    """Dropped, created, copied and inserted in a console, clean files give the same star as a run."""
+    """The four lists run by hand on clean files give the same facts and dimensions as a run."""
     for name in LISTS:
         for statement in statements[name]:
             console.execute(statement)
@@ -180,8 +180,8 @@ SCRIPTS = sorted(path.name for path in REPOSITORY.glob("*.py"))
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_script_without_the_package_says_what_to_do(name: str) -> None:
-    """Where sparkify is not installed, every script says in a line how it gets installed."""
-    bare = [sys.executable, "-S", "-E", str(REPOSITORY / name)]  # a Python without packages
+    """Without sparkify installed, every script says how to install it."""
+    bare = [sys.executable, "-S", "-E", str(REPOSITORY / name)]  # Python without installed packages
     ended = subprocess.run(bare, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert ended.stderr.startswith("No module named 'sparkify")
@@ -190,7 +190,7 @@ def test_script_without_the_package_says_what_to_do(name: str) -> None:
 
 @pytest.mark.usefixtures("delivered")
 def test_reader_of_the_statements_may_stop_early() -> None:
-    """`python sql_queries.py | head -1` is no error."""
+    """`python sql_queries.py | head -1` is not an error."""
     ours, theirs = os.pipe()
     os.close(ours)
     command = [sys.executable, str(REPOSITORY / "sql_queries.py")]
@@ -201,7 +201,7 @@ def test_reader_of_the_statements_may_stop_early() -> None:
 
 @pytest.mark.usefixtures("delivered")
 def test_statements_can_be_printed(script: Script) -> None:
-    """`python sql_queries.py` prints all of them, as a script that a console takes."""
+    """`python sql_queries.py` prints a SQL script."""
     ended = script("sql_queries.py")
     assert ended.returncode == 0
     assert len(duckdb.extract_statements(ended.stdout)) >= 30

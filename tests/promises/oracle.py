@@ -185,28 +185,85 @@ def records(file: Delivered) -> Iterator[tuple[int, Pairs | None]]:
         line += text.count("\n", end, start)
         if start == len(text):
             return
-        pairs, end = next_piece(text, start)
-        yield line, pairs
+        if text[start] == "[":
+            end = start
+            for at, pairs, end in elements(text, start):  # noqa: B007 (the end of the last one is the array's)
+                if at is not None:
+                    yield line + text.count("\n", start, at), pairs
+        else:
+            pairs, end = next_piece(text, start)
+            yield line, pairs
         line += text.count("\n", start, end)
+
+
+def elements(text: str, start: int) -> Iterator[tuple[int | None, Pairs | None, int]]:
+    """Yield where each element of the array at `start` begins, its pairs, and where it ends; last the array's end.
+
+    An element that is not an object has no pairs. A comma without an element, the text from a fault to the next line
+    that begins with a brace, and an array without an end (unless it has another fault) count as such elements. Behind
+    an element without a comma, a line that begins with a brace ends the array.
+    """
+    end, before, is_faulty = start + 1, "[", False
+    while (at := skip_blank(text, end)) < len(text):
+        mark = text[at]
+        if mark == "]":
+            if before == ",":
+                yield at, None, at
+            yield None, None, at + 1
+            return
+        if mark == ",":
+            if before != "element":
+                is_faulty = True
+                yield at, None, at + 1
+            end, before = at + 1, ","
+            continue
+        begins_its_line = not text[text.rfind("\n", 0, at) + 1 : at].strip(WHITESPACE)
+        if before == "element" and mark == "{" and begins_its_line:
+            break
+        pairs, stop = (None, None) if before == "element" else element(text, at)
+        if stop is None:
+            is_faulty, end, before = True, min(find(text, "\n{", at) + 1, len(text)), "fault"
+        else:
+            end, before = stop, "element"
+        yield at, pairs, end
+    if not is_faulty:
+        yield start, None, at
+    yield None, None, at
+
+
+def element(text: str, start: int) -> tuple[Pairs | None, int | None]:
+    """Read the element of an array at `start`: its pairs if it is an object, and where it ends; None if nowhere."""
+    if text[start] not in "{[":
+        scalar = SCALAR.match(text, start)
+        return None, scalar.end() if scalar else None
+    end = closing_bracket(text, start, find(text, "\n{", start))
+    if end is None or text[start] == "[":
+        return None, end
+    record = text[start:end]
+    if NOT_UTF8.search(record) or len(record.encode("utf-8", "surrogateescape")) > LONGEST_RECORD:
+        return None, end
+    try:
+        return JSON.decode(record), end
+    except (ValueError, RecursionError):
+        return None, end
 
 
 def next_piece(text: str, start: int) -> tuple[Pairs | None, int]:
     """Read the object at `start`, or find the end of the broken piece there.
 
-    A piece that does not begin with a brace ends with its line, and one that begins with a bracket at the next line
-    that begins with a brace. A broken object ends at its closing brace, else with its line if that ends with a brace,
+    A piece that does not begin with a brace ends with its line. A broken object ends at its closing brace, else with its line if that ends with a brace,
     else at the next line that begins with a brace.
     """
     line_end = find(text, "\n", start)
     line = text[start:line_end].rstrip(WHITESPACE)
     next_object = find(text, "\n{", start)
     if text[start] != "{":
-        return None, next_object if text[start] == "[" else line_end
+        return None, line_end
     begins_its_line = not text[text.rfind("\n", 0, start) + 1 : start].strip(WHITESPACE)
     try:
         pairs, end = JSON.raw_decode(text, start)
     except (ValueError, RecursionError):
-        closed = closing_brace(text, start, next_object)
+        closed = closing_bracket(text, start, next_object)
         if closed is None:
             return None, line_end if line.endswith("}") else next_object
         pairs, end = None, closed
@@ -219,13 +276,13 @@ def next_piece(text: str, start: int) -> tuple[Pairs | None, int]:
     return pairs, end
 
 
-def closing_brace(text: str, start: int, stop: int) -> int | None:
-    """Return where the object that opens at `start` ends, counting braces outside strings; else None."""
+def closing_bracket(text: str, start: int, stop: int) -> int | None:
+    """Return where the object or array at `start` ends, counting brackets outside strings; else None."""
     depth = 0
     for token in STRING_OR_BRACE.finditer(text, start, stop):
         if token[0] == '"':
             return None  # The line ends inside a string.
-        depth += {"{": 1, "}": -1}.get(token[0], 0)
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token[0], 0)
         if depth == 0:
             return token.end()
     return None

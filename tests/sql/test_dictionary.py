@@ -1,4 +1,4 @@
-"""One description of every table and column: in the warehouse's comments, in the docs, on the command line."""
+"""One description of every table and column appears in the warehouse, in the docs and on the command line."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ import sys
 import termios
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import IO
 
 import pytest
 from tests.support.listening import deliver
-from tests.support.postgres import Server
-from tests.support.sandbox import Sandbox
+from tests.support.sandbox import Sandbox, Warehouses
 from tools import write_docs
 
 from sparkify.cli.main import main
@@ -27,23 +25,22 @@ from sparkify.warehouse.connect import open_warehouse
 
 
 def comments(warehouse: Sandbox) -> dict[tuple[str, str], str]:
-    """Return the comments that stand in a warehouse."""
+    """Return the comments in a warehouse."""
     with open_warehouse(warehouse.url, read_only=True) as engine:
         return engine.comments()
 
 
-def test_list_of_tables_says_what_each_has_a_row_for() -> None:
-    """Under "one row per" stands a noun, for what has one row alone too."""
+def test_every_row_is_described_by_a_noun() -> None:
+    """The list of tables describes the row of each by a noun."""
     rows = {entry.name: entry.row for entry in dictionary.entries()}
     assert rows["songplays"] == "NextSong event"
-    assert rows["freshness"].startswith("warehouse: the period of its events")
+    assert rows["freshness"].startswith("warehouse: the period of all loaded events")
     assert [name for name, row in rows.items() if row.lower().startswith("one ")] == []
 
 
-def test_every_table_view_and_column_has_its_comment(warehouse: Sandbox) -> None:
-    """After a run, the engine itself says of each table, view and column of a table what the dictionary says."""
-    deliver(warehouse)
-    found = comments(warehouse)
+def test_every_table_view_and_column_has_its_comment(fortnight: Sandbox) -> None:
+    """After a run, every table, view and column has its description as a comment."""
+    found = comments(fortnight)
     said = dictionary.texts()
     for name in (*model.ALL, *model.VIEWS):
         assert found[name, ""].startswith(said[name, ""]), name
@@ -51,21 +48,19 @@ def test_every_table_view_and_column_has_its_comment(warehouse: Sandbox) -> None
             assert found[name, column.name] == said[name, column.name], (name, column)
 
 
-def test_staging_is_described_where_it_lasts(postgres: Server, tmp_path: Path) -> None:
-    """On a server, where staging tables stay, they have their comments, however the server spells their columns."""
-    with postgres.database() as url:
-        warehouse = Sandbox(url, tmp_path / "warehouse")
-        deliver(warehouse)
-        found = comments(warehouse)
+@pytest.mark.parametrize("make_warehouse", ["postgresql"], indirect=True)
+def test_staging_is_described_where_it_lasts(fortnight: Sandbox) -> None:
+    """On a server, where staging tables are permanent, they have comments too."""
+    found = comments(fortnight)
     assert found["staging_events", "firstname"] == "The given name of the user; null if logged out."
     assert {text for (table, _), text in found.items() if table.startswith("staging_")} >= {
         text for (table, _), text in dictionary.texts().items() if table.startswith("staging_")
     }
 
 
-def test_comment_that_is_lost_or_old_is_written_anew(warehouse: Sandbox) -> None:
-    """A run writes the comments that say something else, and no others."""
-    deliver(warehouse)
+def test_missing_or_old_comment_is_written_again(make_warehouse: Warehouses) -> None:
+    """A run writes comments that are missing or differ, and no others."""
+    warehouse = make_warehouse.filled(deliver)
     before = comments(warehouse)
     with open_warehouse(warehouse.url) as engine:
         assert install.write_comments(engine) == 0
@@ -75,28 +70,28 @@ def test_comment_that_is_lost_or_old_is_written_anew(warehouse: Sandbox) -> None
     assert comments(warehouse) == before
 
 
-def test_comments_stand_after_a_full_refresh(warehouse: Sandbox) -> None:
-    """The tables that a rebuild puts in place have their comments too."""
-    deliver(warehouse)
+def test_comments_survive_a_full_refresh(make_warehouse: Warehouses) -> None:
+    """After a full refresh the tables have their comments."""
+    warehouse = make_warehouse.filled(deliver)
     before = comments(warehouse)
     warehouse.etl(full_refresh=True)
     assert comments(warehouse) == before
 
 
-def test_docs_are_what_the_code_says() -> None:
+def test_docs_are_what_the_code_writes() -> None:
     """The dictionary, the diagrams and dbt's sources in the docs are those that the code writes."""
     assert [str(path) for path, _ in write_docs.stale()] == []
 
 
-def test_describe_lists_tables_and_tells_one(capsys: pytest.CaptureFixture[str]) -> None:
-    """`sparkify describe` needs no warehouse: it lists every table and view, or the columns of one."""
+def test_describe_lists_tables_or_the_columns_of_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a warehouse, `sparkify describe` lists every table and view, or the columns of one."""
     assert main(["describe"]) == 0
     listed = capsys.readouterr().out
     assert all(name in listed for name in (*model.ALL, *model.VIEWS))
     assert main(["describe", "Sessions"]) == 0
-    told = capsys.readouterr().out
-    assert "One row per session of a user." in told
-    assert "The number of plays." in told
+    shown = capsys.readouterr().out
+    assert "One row per session of a user." in shown
+    assert "The number of plays." in shown
     assert main(["describe", "sessions", "--json"]) == 0
     [entry] = json.loads(capsys.readouterr().out)
     assert [column["name"] for column in entry["columns"]][:2] == ["session_id", "user_id"]
@@ -104,7 +99,7 @@ def test_describe_lists_tables_and_tells_one(capsys: pytest.CaptureFixture[str])
 
 @pytest.mark.parametrize("name", ["weekly_churn", "songplays"])
 def test_describe_fits_a_terminal(name: str) -> None:
-    """On a terminal of 80 columns no line is longer: what a column is goes on below itself."""
+    """On a terminal of 80 columns, long descriptions continue on the next line."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))
     command = [sys.executable, "-m", "sparkify", "describe", name]
@@ -121,12 +116,12 @@ def test_describe_fits_a_terminal(name: str) -> None:
 
 
 def _until_hung_up(terminal: IO[bytes]) -> Iterator[bytes]:
-    with suppress(OSError):  # how Linux says that nobody has the other end any more
+    with suppress(OSError):  # Linux raises it once the other end is closed.
         while part := terminal.read(4096):
             yield part
 
 
 def test_describe_of_an_unknown_table_names_the_known(capsys: pytest.CaptureFixture[str]) -> None:
-    """A misspelt name is told, with those that there are."""
+    """The message about an unknown table lists the known ones."""
     assert main(["describe", "sesions"]) == 2
     assert "sessions" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The SQL files keep the house's rules: a stranger finds what a table is, and tables, files and contract agree."""
+"""SQL files keep the rules of the house, and agree with tables and contract."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ FILES = sorted(path.relative_to(SQL).with_suffix("").as_posix() for path in SQL.
 
 @pytest.mark.parametrize("name", FILES)
 def test_first_line_says_what_one_row_is(name: str) -> None:
-    """The first line of a SQL file is a comment that names the file and says what one row of it is."""
+    """The first line of a SQL file names the file and describes one row."""
     first = SQL.joinpath(f"{name}.sql").read_text(encoding="utf-8").splitlines()[0]
     assert re.fullmatch(rf"-- {Path(name).name}: .*\bone row\b.*[.]", first), first
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_is_one_statement(name: str) -> None:
-    """A SQL file holds one statement, without the semicolon that would end it."""
+    """A SQL file holds one statement without a semicolon."""
     code = re.sub(r"--.*", "", loader.read(name, "duckdb"))
     assert code.strip()
     assert ";" not in code
 
 
 def test_every_table_has_its_file_and_every_file_its_place() -> None:
-    """The tables that the code knows are those that the SQL files define, and each star file has its turn."""
+    """Tables and transforms in the code and in SQL files are the same."""
     staging = {"staging_events", "staging_songs", "staging_files", "staging_rejects", "checked_period"}
     assert set(loader.names("tables")) == {*model.ALL, *staging}
     assert set(loader.names("transform")) == set(model.ORDER)
@@ -42,37 +42,37 @@ def test_every_table_has_its_file_and_every_file_its_place() -> None:
 
 @pytest.mark.parametrize("table", model.ORDER)
 def test_star_file_has_the_columns_of_its_table_in_order(table: str) -> None:
-    """A star file's SELECT gives the columns of its table, by name and in order."""
+    """A transform's SELECT has the columns of its table, in order."""
     with duckdb.connect() as connection:
         for statement in statements.create_tables(Config()):
             connection.execute(statement)
         given = connection.execute(loader.read(f"transform/{table}", "duckdb")).description
-        wanted = connection.execute(f"select * from {table}").description
-    assert [column[0] for column in given] == [column[0] for column in wanted]
+        expected = connection.execute(f"select * from {table}").description
+    assert [column[0] for column in given] == [column[0] for column in expected]
 
 
 @pytest.mark.parametrize("kind", CONTRACTS)
 def test_staging_columns_are_the_fields_of_the_contract(kind: Kind) -> None:
-    """A staging table has the fields of its contract, in order, and its text columns have the contract's widths."""
+    """A staging table has the fields and widths of its contract, in order."""
     rules = CONTRACTS[kind]
     statement = loader.read(f"tables/{rules.table}", "duckdb")
     columns = re.findall(r"^ {4}(\w+) (\w+)(?:\((\d+)\))?", statement, re.MULTILINE)
     types = {Type.TEXT: "varchar", Type.INTEGER: "bigint", Type.TIMESTAMP: "bigint"}
-    wanted = [
+    expected = [
         (field.name, types.get(field.type, "double"), str(field.width) if field.width else "") for field in rules.fields
     ]
-    assert columns[: len(wanted)] == wanted
+    assert columns[: len(expected)] == expected
 
 
 def test_hint_is_sql_for_its_engine_and_a_comment_for_others() -> None:
-    """What stands behind `-- @duckdb` is part of the statement on DuckDB, and of a comment elsewhere."""
+    """The text after `-- @duckdb` is part of the statement on DuckDB, and a comment elsewhere."""
     assert re.search(r"^temp$", loader.read("tables/staging_songs", "duckdb"), re.MULTILINE)
     assert not re.search(r"^temp$", loader.read("tables/staging_songs", "postgresql"), re.MULTILINE)
 
 
 @pytest.mark.parametrize("view", model.VIEWS)
 def test_view_reads_only_tables_and_views_before_it(view: str) -> None:
-    """A view can be made when those before it are there, and DuckDB's parser reads in it the same tables as we do."""
+    """A view reads only tables and earlier views, and DuckDB's parser finds the same ones."""
     read = loader.read(f"views/{view}", "duckdb")
     before = model.VIEWS[: model.VIEWS.index(view)]
     with duckdb.connect() as parser:
@@ -80,21 +80,21 @@ def test_view_reads_only_tables_and_views_before_it(view: str) -> None:
 
 
 def test_every_view_has_its_file() -> None:
-    """The views that the code knows are those that the SQL files define."""
+    """Views in the code and in SQL files are the same."""
     assert set(loader.names("views")) == set(model.VIEWS)
 
 
 @pytest.mark.parametrize("entry", dictionary.entries(), ids=lambda entry: entry.name)
 def test_every_column_has_its_line_in_the_dictionary(entry: dictionary.Entry) -> None:
-    """The top of a file describes the columns of its table or view: every one, in order, and nothing else."""
+    """The header of a SQL file describes every column of its table or view, in order."""
     folder = "views" if entry.kind == "view" else "tables"
     described = list(dictionary.header(loader.read(f"{folder}/{entry.name}", "duckdb")))
     assert described == [entry.name, *(column.name for column in entry.columns)]
     assert all(column.text.endswith(".") for column in entry.columns)
 
 
-# Words that Redshift does not take as names (docs.aws.amazon.com/redshift/latest/dg/r_pg_keywords.html), of those that
-# a column or table might be called.
+# Reserved words of Redshift that could be the name of a column or table
+# (docs.aws.amazon.com/redshift/latest/dg/r_pg_keywords.html).
 RESERVED = """
     analyse all any array authorization between both case check collate column constraint cross current_date default
     delta desc distinct end except explicit false for from full grant group identity in inner intersect into is join
@@ -107,5 +107,5 @@ RESERVED = """
 
 @pytest.mark.parametrize("entry", dictionary.entries(), ids=lambda entry: entry.name)
 def test_no_name_is_reserved_on_redshift(entry: dictionary.Entry) -> None:
-    """No table, view or column has a name that Redshift keeps for itself."""
+    """No table, view or column has a name that is reserved on Redshift."""
     assert not {entry.name, *(column.name.lower() for column in entry.columns)} & set(RESERVED.split())

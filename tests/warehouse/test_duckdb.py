@@ -43,7 +43,11 @@ def test_other_file_beside_the_warehouse_stays(warehouse: Sandbox, name: str) ->
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"text", "is not a DuckDB database"), (b"SQLite format 3\0", "is not a DuckDB database"), (b"", "cannot be opened")],
+    [
+        (b"text", "is not a DuckDB database"),
+        (b"SQLite format 3\0", "is not a DuckDB database"),
+        (b"", "cannot be opened"),
+    ],
 )
 def test_file_that_is_not_a_database_is_reported(tmp_path: Path, content: bytes, reason: str) -> None:
     """A file that is not a database is reported as such, not as locked, and stays unchanged."""

@@ -1,4 +1,4 @@
-"""What the docs show on top of the warehouse works on it."""
+"""The SQL, roles and programs in docs/bi.md work."""
 
 from __future__ import annotations
 
@@ -16,13 +16,20 @@ import pytest
 from tests.support.listening import deliver
 from tests.support.postgres import Server, login
 from tests.support.realdata import REPOSITORY
-from tests.support.sandbox import Sandbox
+from tests.support.sandbox import Sandbox, Warehouses
 
 from sparkify import config
 from sparkify.cli.main import main
 from sparkify.sql import model
 
+on_postgresql = pytest.mark.parametrize("make_warehouse", ["postgresql"], indirect=True)
 DOCS = REPOSITORY / "docs"
+
+
+@pytest.fixture
+def fortnight(make_warehouse: Warehouses) -> Sandbox:
+    """Return a warehouse that holds the fortnight, for tests that only read it."""
+    return make_warehouse.shared(deliver)
 
 
 def statements(language: str) -> list[str]:
@@ -30,23 +37,21 @@ def statements(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", (DOCS / "bi.md").read_text(encoding="utf-8"), re.DOTALL)
 
 
-def test_every_query_in_the_docs_has_an_answer(warehouse: Sandbox) -> None:
-    """The SQL that Metabase and Grafana are given runs on every engine."""
-    deliver(warehouse)
+def test_every_query_in_the_docs_has_an_answer(fortnight: Sandbox) -> None:
+    """The SQL for Metabase and Grafana returns rows on every engine."""
     asked = statements("sql")
     assert len(asked) == 3
     for sql in asked:
-        on_redshift = warehouse.url.startswith("redshift:")  # where the docs say what to write for the time
-        assert warehouse.query(sql.replace("current_timestamp", "getdate()") if on_redshift else sql), sql
+        on_redshift = fortnight.url.startswith("redshift:")  # The docs name the function for Redshift.
+        assert fortnight.query(sql.replace("current_timestamp", "getdate()") if on_redshift else sql), sql
 
 
 @pytest.mark.parametrize("make_warehouse", ["duckdb", "postgresql"], indirect=True)
 @pytest.mark.parametrize("zone", ["Pacific/Honolulu", "Asia/Kolkata"])
-def test_age_of_the_newest_event_is_the_same_in_every_zone(zone: str, warehouse: Sandbox) -> None:
-    """The alert on stale data counts the hours that have passed, whatever the zone of the session that asks."""
-    deliver(warehouse)
+def test_age_of_the_newest_event_is_the_same_in_every_zone(zone: str, fortnight: Sandbox) -> None:
+    """The age of the newest event does not depend on the time zone of the session."""
     [sql] = [sql for sql in statements("sql") if "hours_old" in sql]
-    with warehouse.reading() as engine:
+    with fortnight.reading() as engine:
         newest = engine.value("select newest_event_at from freshness").replace(tzinfo=UTC)
         engine.execute(f"set timezone to '{zone}'")
         assert float(engine.value(sql)) == pytest.approx((datetime.now(UTC) - newest) / timedelta(hours=1), abs=0.1)
@@ -54,19 +59,19 @@ def test_age_of_the_newest_event_is_the_same_in_every_zone(zone: str, warehouse:
 
 @contextmanager
 def role_of_the_docs(url: str, owner: str = "", granting: str = "") -> Iterator[str]:
-    """Make the role for those who only read, in a database that has our schema; give its URL; drop it.
+    """Create the read-only role of the docs in a database; yield its URL; drop it.
 
-    `owner` is the URL of the login that runs `sparkify etl`, `granting` of the one that lets the role read: by default,
-    those are the administrator too.
+    `owner` is the URL of the login that runs `sparkify etl`, and `granting` that of the login that grants the
+    permissions; both are the administrator by default.
     """
-    making, letting_read = statements("postgresql")
+    create, grant = statements("postgresql")
     with psycopg.connect(url, autocommit=True) as administrator, psycopg.connect(granting or url) as granter:
         name = f"reader_{administrator.info.dbname}"
         with psycopg.connect(owner or url) as owning:
-            letting_read = letting_read.replace("sparkify_owner", owning.info.user)
-        administrator.execute(making.replace("sparkify_reader", name).encode())
+            grant = grant.replace("sparkify_owner", owning.info.user)
+        administrator.execute(create.replace("sparkify_reader", name).encode())
         try:
-            granter.execute(letting_read.replace("sparkify_reader", name).encode())
+            granter.execute(grant.replace("sparkify_reader", name).encode())
             granter.commit()
             yield re.sub("//([^@/]*@)?", f"//{name}@", url, count=1)
         finally:
@@ -75,7 +80,7 @@ def role_of_the_docs(url: str, owner: str = "", granting: str = "") -> Iterator[
 
 
 def test_role_of_the_docs_can_read_and_nothing_else(postgres: Server) -> None:
-    """The role for BI tools sees tables and views without naming the schema, and changes nothing."""
+    """The role for BI tools reads tables and views without naming the schema, and changes nothing."""
     with postgres.database() as url, psycopg.connect(url, autocommit=True) as owner:
         owner.execute("create schema sparkify")
         owner.execute("create table sparkify.users as select '1' as user_id")
@@ -91,10 +96,10 @@ def test_role_of_the_docs_can_read_and_nothing_else(postgres: Server) -> None:
 
 
 @pytest.mark.parametrize("granting", ["owner", "administrator"])
-def test_role_of_the_docs_reads_what_the_owner_makes_anew(
+def test_role_of_the_docs_reads_tables_that_are_created_again(
     granting: str, postgres: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """After create-tables and after a full refresh, by a login that makes no roles, the reader reads everything."""
+    """After create-tables and after a full refresh, the role reads every table."""
     with (
         postgres.database() as url,
         login(url, "owner", "grant create on database DATABASE to NAME") as owner,
@@ -113,34 +118,37 @@ def test_role_of_the_docs_reads_what_the_owner_makes_anew(
             assert reads.query("select plays from sessions")
 
 
+@on_postgresql
 @pytest.mark.parametrize(
     "sql", ["copy users to program 'cat'", "copy users to '/tmp/users'", "select pg_read_file('/etc/passwd')"]
 )
 def test_query_of_the_role_of_the_docs_stays_in_the_warehouse(
-    sql: str, postgres: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    sql: str, fortnight: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`sparkify query` as that role has its answers, and runs no program and opens no file on the server."""
-    with postgres.database() as url:
-        deliver(Sandbox(url, tmp_path / "folders"))
-        with role_of_the_docs(url) as reader:
-            ask = ["query", "--warehouse", reader, "--format", "csv"]
-            assert main([*ask, "select count(*) as users from users"]) == 0
-            assert capsys.readouterr().out == "users\n5\n"
-            assert main([*ask, sql]) == 1
-            assert re.search("permission denied|must be superuser", capsys.readouterr().err)
+    """`sparkify query` as that role reads tables, but runs no program and opens no file on the server."""
+    with role_of_the_docs(fortnight.url) as reader:
+        ask = ["query", "--warehouse", reader, "--format", "csv"]
+        assert main([*ask, "select count(*) as users from users"]) == 0
+        assert capsys.readouterr().out == "users\n5\n"
+        assert main([*ask, sql]) == 1
+        assert re.search("permission denied|must be superuser", capsys.readouterr().err)
 
 
-def test_role_of_the_docs_can_check(postgres: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Who may only read can run the checks, also while a run holds what it checks."""
-    with postgres.database() as url, psycopg.connect(url, autocommit=True) as owner:
-        deliver(Sandbox(url, tmp_path / "folders"))
-        with role_of_the_docs(url) as reader, owner.transaction():
-            owner.execute("delete from sparkify.checked_period")
-            assert main(["check", "--warehouse", reader]) == 0, capsys.readouterr().err
+@on_postgresql
+def test_role_of_the_docs_can_check(make_warehouse: Warehouses, capsys: pytest.CaptureFixture[str]) -> None:
+    """A login that can only read can run the checks, even while a run holds their period."""
+    url = make_warehouse.filled(deliver).url
+    with (
+        psycopg.connect(url, autocommit=True) as owner,
+        role_of_the_docs(url) as reader,
+        owner.transaction(),
+    ):
+        owner.execute("delete from sparkify.checked_period")
+        assert main(["check", "--warehouse", reader]) == 0, capsys.readouterr().err
 
 
-def test_variables_of_the_docs_leave_the_command_line_alone() -> None:
-    """What the docs set for other tools, exported, is no mistake to `sparkify`."""
+def test_variables_of_the_docs_do_not_disturb_the_command_line() -> None:
+    """Environment variables that the docs set for other tools are not errors to `sparkify`."""
     pages = [path for path in (DOCS / "bi").rglob("*") if path.is_file()]
     texts = [path.read_text(encoding="utf-8") for path in (DOCS / "bi.md", *pages)]
     named = {name for text in texts for name in re.findall(r"SPARKIFY_\w+", text)}
@@ -149,13 +157,13 @@ def test_variables_of_the_docs_leave_the_command_line_alone() -> None:
 
 
 def test_notebook_runs_from_top_to_bottom(tmp_path: Path) -> None:
-    """Every cell runs on the warehouse of `make run`, from the notebook's folder, where Jupyter starts its kernel."""
+    """Every cell of the notebook runs on the warehouse of `make run`, from the notebook's folder."""
     (tmp_path / "docs" / "bi").mkdir(parents=True)
     warehouse = Sandbox(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
     deliver(warehouse)
     notebook = json.loads((DOCS / "bi" / "listeners.ipynb").read_text(encoding="utf-8"))
     cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    # A cell shows its last line: here it is printed.
+    # A notebook shows the value of a cell's last line; this program prints it.
     program = "\n".join(re.sub(r"(?m)^(warehouse\.sql\([\s\S]*\))\s*\Z", r"print(\1)", cell) for cell in cells)
     ended = subprocess.run(
         [sys.executable, "-c", program],

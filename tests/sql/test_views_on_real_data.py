@@ -1,4 +1,4 @@
-"""The views over the public sample, held against a second computation from the log files, in plain Python."""
+"""The views over the public sample equal a second computation from the log files, in plain Python."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.realdata import catalogue_records
-from tests.support.sandbox import Row, Sandbox
+from tests.support.realdata import load_sample
+from tests.support.sandbox import Row, Sandbox, Warehouses
 
 Event = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
 def loaded(real: Path, tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
-    """Return a warehouse of the sample with 71 of its songs: no test of this file changes it."""
+    """Return a warehouse of the sample with 71 of its songs, for tests that only read it."""
     folder = tmp_path_factory.mktemp("real")
     warehouse = Sandbox(f"duckdb:///{folder / 'sparkify.duckdb'}", folder)
     warehouse.etl(real / "log_data", real / "song_data")
@@ -27,7 +27,7 @@ def loaded(real: Path, tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
 
 @pytest.fixture(scope="module")
 def events(real: Path) -> list[Event]:
-    """Return the events of the log files, in the order of time."""
+    """Return the events of the log files, in order of time."""
     found = [
         json.loads(line) | {"file": path.name}
         for path in sorted((real / "log_data").rglob("*.json"))
@@ -37,32 +37,30 @@ def events(real: Path) -> list[Event]:
 
 
 def day(event: Event) -> date:
-    """Return the day of an event, in UTC."""
+    """Return the day of an event in UTC."""
     return datetime.fromtimestamp(event["ts"] / 1000, UTC).date()
 
 
 def plays(events: list[Event]) -> Iterator[Event]:
-    """Yield the plays."""
+    """Return the plays."""
     return (event for event in events if event["page"] == "NextSong")
 
 
-def test_known_numbers(warehouse: Sandbox, real: Path) -> None:
-    """97 users, 22 of them paid at the end; 6,820 plays, 327 of a known song; the top track was played 37 times."""
-    for name, content in catalogue_records(real):
-        (warehouse.song_data / name).write_bytes(content)
-    warehouse.etl(real / "log_data")
-    ask = warehouse.query
+@pytest.mark.usefixtures("real")
+def test_known_numbers(make_warehouse: Warehouses) -> None:
+    """The views show the known numbers of the sample."""
+    ask = make_warehouse.shared(load_sample).query
     assert ask("select users, paid_users from daily_levels order by day desc limit 1") == [(97, 22)]
     assert ask("select sum(plays), sum(song_plays), sum(artist_plays) from match_rate") == [(6820, 327, 4451)]
     assert ask("select title, plays from top_tracks where place = 1") == [("You're The One", 37)]
 
 
 def test_listeners_of_every_window(loaded: Sandbox, events: list[Event]) -> None:
-    """The listeners of a day, of 7 days and of 30 days are those in the sets of the logs."""
+    """The listeners of a day, of 7 days and of 30 days are right on every day."""
     heard: defaultdict[date, set[str]] = defaultdict(set)
     for event in plays(events):
         heard[day(event)].add(event["userId"])
-    wanted = {
+    expected = {
         last: tuple(
             len(set().union(*(heard.get(last - timedelta(days=back), set()) for back in range(width))))
             for width in (1, 7, 30)
@@ -70,27 +68,27 @@ def test_listeners_of_every_window(loaded: Sandbox, events: list[Event]) -> None
         for last in heard
     }
     found = loaded.query("select day, listeners, listeners_7d, listeners_30d from daily_listeners")
-    assert {row[0]: row[1:] for row in found} == wanted
+    assert {row[0]: row[1:] for row in found} == expected
 
 
 def test_level_history_of_every_user(loaded: Sandbox, events: list[Event]) -> None:
-    """Who was free and paid, from when on: as one reads it off the logs; user 15 goes paid, free, paid."""
-    wanted: defaultdict[str, list[str]] = defaultdict(list)
+    """The level history of every user is right, such as paid, free, paid for user 15."""
+    expected: defaultdict[str, list[str]] = defaultdict(list)
     for event in events:
-        levels = wanted[event["userId"]]
+        levels = expected[event["userId"]]
         if event["userId"] and levels[-1:] != [event["level"]]:
             levels.append(event["level"])
     found: defaultdict[str, list[str]] = defaultdict(list)
     for user, level in loaded.query("select user_id, level from level_history order by user_id, valid_from, valid_to"):
         found[user].append(level)
-    del wanted[""]
-    assert found == wanted
+    del expected[""]
+    assert found == expected
     assert found["15"] == ["paid", "free", "paid"]
     assert loaded.query("select count(*) from level_history where valid_to is null and level = 'paid'") == [(22,)]
 
 
 def test_sessions_of_every_user(loaded: Sandbox, events: list[Event]) -> None:
-    """There are as many sessions, plays and pages in them as the logs have of users who are logged in."""
+    """The numbers of sessions, plays and page views of users are right."""
     known = [event for event in events if event["userId"]]
     pages = Counter(event["page"] == "NextSong" for event in known)
     sessions = len({(event["sessionId"], event["userId"]) for event in known})
@@ -99,7 +97,7 @@ def test_sessions_of_every_user(loaded: Sandbox, events: list[Event]) -> None:
 
 
 def test_rankings(loaded: Sandbox, events: list[Event]) -> None:
-    """States, weekdays with hours, and artists have the plays that a count of the logs gives."""
+    """The plays of states, hours and artists are right."""
 
     def states(event: Event) -> list[str]:
         return str(event["location"]).rpartition(", ")[2].split("-")
@@ -113,15 +111,15 @@ def test_rankings(loaded: Sandbox, events: list[Event]) -> None:
         "select weekday, hour, plays from listening_by_hour": lambda event: [hour(event)],
     }
     for question, names in counts.items():
-        wanted = Counter(name for event in plays(events) for name in names(event))
+        expected = Counter(name for event in plays(events) for name in names(event))
         found: list[Row] = loaded.query(question)
-        assert {row[:-1] if len(row) > 2 else row[0]: row[-1] for row in found} == wanted
+        assert {row[:-1] if len(row) > 2 else row[0]: row[-1] for row in found} == expected
     top = Counter(event["artist"] for event in plays(events)).most_common(1)[0]
     assert loaded.query("select artist_name, plays from top_artists where place = 1") == [top]
 
 
 def test_funnel_and_errors(loaded: Sandbox, events: list[Event]) -> None:
-    """Of those who were free, as many saw the page, sent the form and became paid as the logs show in this order."""
+    """The steps of the upgrade and the errors are right."""
     steps: dict[int, set[str]] = {1: set(), 2: set(), 3: set(), 4: set()}
     for event in events:
         user, free = event["userId"], event["level"] == "free"
@@ -140,7 +138,7 @@ def test_funnel_and_errors(loaded: Sandbox, events: list[Event]) -> None:
 
 
 def test_weekly_cohorts_and_churn(loaded: Sandbox, events: list[Event]) -> None:
-    """Who came back, and who did not, is what the sets of each week's listeners say."""
+    """The cohorts and the lost listeners of every week are right."""
     weeks: defaultdict[date, set[str]] = defaultdict(set)
     for event in plays(events):
         weeks[day(event) - timedelta(days=day(event).weekday())].add(event["userId"])
@@ -158,7 +156,7 @@ def test_weekly_cohorts_and_churn(loaded: Sandbox, events: list[Event]) -> None:
 
 
 def test_every_agent_of_the_sample_has_a_device_and_a_browser(loaded: Sandbox) -> None:
-    """The rule for devices and browsers leaves none of the sample's 40 agents unnamed."""
+    """Each of the sample's 40 user agents has a known device and browser."""
     named = loaded.query("select distinct device, browser from listening_by_device")
     assert {word for pair in named for word in pair} == {
         *("iPhone", "Windows", "Mac", "Linux"),
