@@ -278,8 +278,8 @@ def test_more_rejected_records_than_allowed_fail_the_run(warehouse: Sandbox, lim
     with pytest.raises(SourceError) as caught:
         warehouse.etl(max_rejected=limit)
     assert str(caught.value) == (
-        "2 of 4 records were rejected, more than --max-rejected allows. Mend them or raise the limit;"
-        " nothing of this batch was published."
+        "2 of 4 records were rejected, more than --max-rejected allows. Correct them or raise the limit."
+        " Nothing of this batch was published."
         f"\n  {path}:2: ts: not a whole number\n  {warehouse.song_data / 'c.json'}:2: not a JSON object"
     )
     assert warehouse.contents() == before
