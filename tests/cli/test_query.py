@@ -1,4 +1,4 @@
-"""`sparkify query`: one SELECT, in a form for people or for machines, and nothing that could change anything."""
+"""`sparkify query` runs one SELECT, prints it for people or machines, and changes nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Ask = Callable[..., str]
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
-    """Return a warehouse that holds the first delivery: no test of this file can change it."""
+    """Return a warehouse that holds the first delivery, which no test can change."""
     folder = tmp_path_factory.mktemp("query")
     warehouse = Sandbox(f"duckdb:///{folder / 'sparkify.duckdb'}", folder)
     deliveries.first(warehouse.log_data, warehouse.song_data)
@@ -35,7 +35,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
 
 @pytest.fixture
 def ask(loaded: Sandbox, capsys: pytest.CaptureFixture[str]) -> Ask:
-    """Return a function that asks the warehouse, and returns what stands on stdout."""
+    """Return a function that runs a query and returns its output."""
 
     def run(sql: str, form: str = "table") -> str:
         assert main(["query", sql, "--format", form, "--warehouse", loaded.url]) == 0
@@ -53,7 +53,7 @@ ROW = (
 
 
 def test_table_is_for_people(ask: Ask) -> None:
-    """Numbers stand right, a null is a dash, text is as it is, a fraction ends somewhere, a moment has milliseconds."""
+    """A table has aligned numbers, dashes for nulls, short fractions and milliseconds."""
     sql = "select 2018 as year, 1 / 54::double as share, timestamp '2018-11-01 20:57:10.796' as moment, null as nothing"
     head, line, row = ask(f"{sql}, 'Björk, [red]' as name").splitlines()
     assert head.split() == ["year", "share", "moment", "nothing", "name"]
@@ -64,7 +64,7 @@ def test_table_is_for_people(ask: Ask) -> None:
 @pytest.mark.parametrize("width", [30, 40, 80])
 @pytest.mark.parametrize("columns", [1, 3, 12])
 def test_numbers_and_times_are_not_folded(width: int, columns: int) -> None:
-    """However narrow the terminal, texts alone go over several lines; and no line is too long, no value left out."""
+    """On a narrow terminal only text is folded, no line is too long, and no value is left out."""
     row = [123456789012.5, datetime.fromisoformat("2018-11-01 20:57:10.796"), "word " * 30]
     names = [f"column_{place}" for place in range(columns)]
     shown = output.table(names, [(row * 4)[:columns]] * 2, width, grouped=True)
@@ -74,12 +74,12 @@ def test_numbers_and_times_are_not_folded(width: int, columns: int) -> None:
 
 
 def test_table_is_not_folded_outside_a_terminal(ask: Ask) -> None:
-    """A line that another program reads is one row, however long."""
+    """Outside a terminal, a row is one line, however long."""
     assert ask("select repeat('x', 300) as long").splitlines()[2].strip() == "x" * 300
 
 
-def test_csv_reads_back_as_it_was(ask: Ask) -> None:
-    """Commas, quotes and line breaks survive, a null is empty, and a moment keeps its milliseconds."""
+def test_csv_round_trips(ask: Ask) -> None:
+    """CSV keeps commas, quotes, line breaks, nulls and milliseconds."""
     head, row = csv.reader(io.StringIO(ask(ROW, "csv")))
     assert head == ["nothing", "comma", "quoted", "lines", "moment", "half", "many", "yes", "name"]
     assert row == [
@@ -89,20 +89,20 @@ def test_csv_reads_back_as_it_was(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
-def test_csv_reads_back_whatever_ends_its_lines(ask: Ask, end: str) -> None:
-    """A carriage return in a text ends no row, with a line feed or without."""
+def test_csv_keeps_line_endings_in_text(ask: Ask, end: str) -> None:
+    """Carriage returns and line feeds in a text do not end a row of CSV."""
     codes = " || ".join(f"chr({ord(c)})" for c in end)
     written = ask(f"select 'a' || {codes} || 'b' as x, 2 as y", "csv")
     assert [*csv.reader(io.StringIO(written, newline=""))] == [["x", "y"], [f"a{end}b", "2"]]
 
 
 def test_csv_of_nothing_has_its_header(ask: Ask) -> None:
-    """No rows are a header alone."""
+    """CSV without rows has its header."""
     assert ask("select user_id, level from users where false", "csv") == "user_id,level\n"
 
 
-def test_json_has_an_object_a_row(ask: Ask) -> None:
-    """Numbers, truth values and nulls are JSON's own, and a moment is text."""
+def test_json_has_an_object_for_each_row(ask: Ask) -> None:
+    """Numbers, booleans and nulls are JSON's own, and a time is text."""
     [row] = json.loads(ask(ROW, "json"))
     assert row.pop("moment").replace("T", " ") == "2018-11-01 20:57:10.796000"
     assert row == {"nothing": None, "comma": "a, b", "quoted": 'say "hi"', "lines": "one\ntwo"} | {
@@ -114,18 +114,18 @@ def test_json_has_an_object_a_row(ask: Ask) -> None:
 
 
 def test_json_of_nothing_is_an_empty_list(ask: Ask) -> None:
-    """No rows are still JSON."""
+    """JSON without rows is an empty list."""
     assert json.loads(ask("select 1 as one where false", "json")) == []
 
 
 def test_json_of_a_decimal_is_a_number(ask: Ask) -> None:
-    """What SQL calls a number, JSON does too: 1.5 is a decimal, and so is a sum of decimals."""
+    """A decimal is a number in JSON."""
     assert json.loads(ask("select 1.5 as exact", "json")) == [{"exact": 1.5}]
 
 
 @pytest.mark.parametrize("value", ["nan", "infinity", "-infinity"])
-def test_json_has_no_number_that_json_does_not_know(ask: Ask, value: str) -> None:
-    """Other programs can read the output even where a division went wrong."""
+def test_json_has_no_nan_or_infinity(ask: Ask, value: str) -> None:
+    """NaN and infinity do not make the JSON invalid."""
 
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")
@@ -163,10 +163,8 @@ CHANGES = (
 
 
 @pytest.mark.parametrize("sql", CHANGES)
-def test_query_refuses_what_is_more_than_reading(
-    loaded: Sandbox, capsys: pytest.CaptureFixture[str], tmp_path: Path, sql: str
-) -> None:
-    """A statement that would change the warehouse, touch a file, or bring a second one along, is refused."""
+def test_query_only_reads(loaded: Sandbox, capsys: pytest.CaptureFixture[str], tmp_path: Path, sql: str) -> None:
+    """A statement that would change the warehouse, touch a file, or bring a second statement fails."""
     (tmp_path / "secret.csv").write_text("user_id\nsecret\n")
     before = contents(loaded)
     assert main(["query", sql.format(folder=tmp_path), "--warehouse", loaded.url]) == 1
@@ -180,7 +178,7 @@ def test_query_refuses_what_is_more_than_reading(
 
 @pytest.mark.parametrize("sql", ["", "-- nothing", "set datestyle to 'ISO'", "delete from users"])
 def test_server_is_asked_for_rows_only(warehouse: Sandbox, sql: str) -> None:
-    """What returns no rows, or would change something, is refused on every engine."""
+    """On every engine, a statement without rows, or with changes, fails."""
     settings = config.load(environ=warehouse.environ)
     with open_warehouse(warehouse.url, settings) as engine:
         engine.add_tables(["users"])
@@ -196,8 +194,8 @@ def contents(warehouse: Sandbox) -> dict[str, list[tuple[object, ...]]]:
         return {table: engine.rows(f"select * from {table}") for table in model.ALL}
 
 
-def test_wrong_sql_is_told_without_a_traceback(loaded: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-    """A mistake in the SQL is named as the engine names it."""
+def test_wrong_sql_is_reported_without_a_traceback(loaded: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """An error in the SQL is reported in the engine's words, without a traceback."""
     assert main(["query", "select levle from users", "--warehouse", loaded.url]) == 1
     err = capsys.readouterr().err
     assert "levle" in err
@@ -205,7 +203,7 @@ def test_wrong_sql_is_told_without_a_traceback(loaded: Sandbox, capsys: pytest.C
 
 
 def test_json_keeps_columns_of_one_name_apart(ask: Ask) -> None:
-    """A join's columns of the same name all come out: those that come again are numbered."""
+    """Columns of the same name are numbered in JSON."""
     assert json.loads(ask("select 1 as a, 2 as a, 3 as a_1", "json")) == [{"a": 1, "a_1": 2, "a_1_1": 3}]
 
 

@@ -1,4 +1,4 @@
-"""What the command line shows on a terminal is the command line's: no name, key or record takes the terminal over."""
+"""No name, key or record can take control of the terminal."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from sparkify.cli.main import main
 RED = "\x1b[31mred\x9b2J"
 AS_ESCAPES = r"\x1b[31mred\x9b2J"
 
-pytestmark = pytest.mark.parametrize("make_warehouse", ["duckdb"], indirect=True)  # the command line is one for all
+pytestmark = pytest.mark.parametrize("make_warehouse", ["duckdb"], indirect=True)
 
 Run = Callable[..., str]
 
 
 @pytest.fixture
 def run(warehouse: Sandbox, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Return the command line on a warehouse: what it says, on stdout and on stderr."""
+    """Return a function that runs a command on a warehouse and returns its output, stdout first."""
 
     def run(command: str, *words: str) -> str:
         main([command, *words, "--warehouse", warehouse.url])
@@ -45,12 +45,12 @@ def sources(warehouse: Sandbox) -> list[str]:
 
 
 def steers(shown: str) -> list[str]:
-    """Return the characters that a terminal would not show, but do."""
+    """Return the control characters in a text, apart from line feeds."""
     return [character for character in shown if not character.isprintable() and character != "\n"]
 
 
 def test_name_of_a_file_does_not_steer_the_terminal(run: Run, warehouse: Sandbox, sources: list[str]) -> None:
-    """A file whose name holds escapes is named by them, as one that waits, that cannot be read, and of a reject."""
+    """Control characters in a file's name are shown as escapes by every command."""
     bad = warehouse.log_data / f"{RED}.json.gz"
     bad.write_bytes(gzip.compress(b"{}")[:-4])
     (warehouse.log_data / f"{RED}.json").write_text("{")
@@ -64,8 +64,8 @@ def test_name_of_a_file_does_not_steer_the_terminal(run: Run, warehouse: Sandbox
         assert steers(shown) == []
 
 
-def test_refused_record_does_not_steer_the_terminal(run: Run, warehouse: Sandbox) -> None:
-    """What is shown of a record has its control characters as escapes; --json has them as JSON does."""
+def test_rejected_record_does_not_steer_the_terminal(run: Run, warehouse: Sandbox) -> None:
+    """Control characters in a rejected record are shown as escapes, and as JSON escapes with --json."""
     (warehouse.log_data / "a.json").write_text(f"{{{RED}")
     warehouse.etl()
     shown = run("rejects")
@@ -78,7 +78,7 @@ def test_refused_record_does_not_steer_the_terminal(run: Run, warehouse: Sandbox
 def test_unknown_keys_are_shown_up_to_twenty_and_do_not_steer_the_terminal(
     run: Run, warehouse: Sandbox, sources: list[str]
 ) -> None:
-    """Of very many keys that the contract does not know, twenty are named, and the others counted."""
+    """Twenty unknown keys are named with their control characters as escapes, and the others are counted."""
     keys = [f"key {number:04}" for number in range(1024)]
     said: dict[str, Any] = dict.fromkeys([RED, *keys], 1)
     write(warehouse.log_data / "a.json", view(1, **said))
@@ -88,8 +88,8 @@ def test_unknown_keys_are_shown_up_to_twenty_and_do_not_steer_the_terminal(
     assert steers(shown) == []
 
 
-def test_as_many_keys_as_are_named_are_all(run: Run, warehouse: Sandbox, sources: list[str]) -> None:
-    """Where twenty keys are not known, all are named, and none is counted beside them."""
+def test_twenty_unknown_keys_are_all_named(run: Run, warehouse: Sandbox, sources: list[str]) -> None:
+    """Twenty unknown keys are all named, and none is counted."""
     keys = [f"key {number:04}" for number in range(20)]
     said: dict[str, Any] = dict.fromkeys(keys, 1)
     write(warehouse.log_data / "a.json", view(1, **said))
@@ -97,7 +97,7 @@ def test_as_many_keys_as_are_named_are_all(run: Run, warehouse: Sandbox, sources
 
 
 def test_progress_is_shown_on_stderr(warehouse: Sandbox, sources: list[str], tmp_path: Path) -> None:
-    """Who watches a run on a terminal sees it move, while stdout holds the data alone."""
+    """On a terminal, stderr shows progress while stdout has the data alone."""
     write(warehouse.log_data / "a.json", *(view(second) for second in range(5)))
     out = tmp_path / "out.json"
     code, shown = on_terminal("etl", *sources, "--json", "--warehouse", warehouse.url, stdout=out)
@@ -110,7 +110,7 @@ def test_progress_is_shown_on_stderr(warehouse: Sandbox, sources: list[str], tmp
 def test_question_that_is_interrupted_changes_nothing_and_says_so(
     run: Run, warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C at the question whether all may be dropped is a no."""
+    """Ctrl-C at the question of create-tables is a no."""
 
     def interrupt() -> str:
         raise KeyboardInterrupt

@@ -201,6 +201,10 @@ def move(template: Sandbox, warehouse: Sandbox) -> None:
     for ours, theirs in ((warehouse.log_data, template.log_data), (warehouse.song_data, template.song_data)):
         shutil.copytree(theirs, ours, dirs_exist_ok=True)
     with open_warehouse(warehouse.url, config.load(environ=warehouse.environ)) as engine:
-        for table, path in (("etl_files", "path"), ("rejected_records", "file")):
-            moved = f"replace({path}, '{template.folder}/', '{warehouse.folder}/')"
-            engine.execute(f"update {table} set {path} = {moved}")
+        correct_paths(engine, template.folder, warehouse.folder)
+
+
+def correct_paths(engine: Warehouse, old: Path, new: Path) -> None:
+    """Replace the folder in every path that a warehouse holds."""
+    for table, path in (("etl_files", "path"), ("rejected_records", "file")):
+        engine.execute(f"update {table} set {path} = replace({path}, '{old}/', '{new}/')")

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import NamedTuple
 
 import pytest
 from tests.support.cloud.server import Cloud
+from tests.support.command_line import Ended
 
 from sparkify.cli import cluster, output
 from sparkify.cli.main import main
 
 
-class Said(NamedTuple):
-    """How a command ended, and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-
 class Terminal(io.StringIO):
-    """A keyboard at which somebody types."""
+    """A keyboard."""
 
     def isatty(self) -> bool:
-        """Claim to be one."""
+        """Return that this is a terminal."""
         return True
 
 
@@ -37,23 +29,23 @@ class Cluster:
         self._monkeypatch = monkeypatch
         self._capsys = capsys
 
-    def __call__(self, *arguments: str, answer: str | None = None) -> Said:
-        """Run `sparkify cluster …`; without an answer to type, there is no terminal."""
+    def __call__(self, *arguments: str, answer: str | None = None) -> Ended:
+        """Run `sparkify cluster …`; without an answer, standard input is not a terminal."""
         self._monkeypatch.setattr(sys, "stdin", io.StringIO() if answer is None else Terminal(answer))
         try:
             code = main(["cluster", *arguments])
         except SystemExit as ended:
             code = int(ended.code or 0)
-        return Said(code, *self._capsys.readouterr())
+        return Ended(code, *self._capsys.readouterr())
 
-    def setup(self, *arguments: str) -> Said:
-        """Set up, and have it go well."""
+    def setup(self, *arguments: str) -> Ended:
+        """Set up a warehouse, and assert success."""
         said = self("setup", "--yes", *arguments)
         assert said.code == 0, said.err
         return said
 
-    def interrupted(self, after: int, *arguments: str) -> Said:
-        """Run a command, and press Ctrl-C after so many lines of progress."""
+    def interrupted(self, after: int, *arguments: str) -> Ended:
+        """Run a command, and interrupt it after so many lines of progress."""
         seen = 0
 
         def say(line: str, end: str = "\n") -> None:

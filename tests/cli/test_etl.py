@@ -1,0 +1,113 @@
+"""`sparkify etl` reports what it loads, and lists what it would load."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.promises import deliveries
+from tests.promises.deliveries import view, write
+from tests.support.command_line import Sparkify, everything
+from tests.support.realdata import catalogue_records
+
+
+def test_json_of_a_run_is_all_of_stdout(sparkify: Sparkify) -> None:
+    """With --json, stdout is one JSON document, and narration is on stderr."""
+    deliveries.first(Path("data/log_data"), Path("data/song_data"))
+    ended = sparkify("etl", "--json")
+    summary = json.loads(ended.out)
+    assert summary["events"] == {"read": 62, "songplays": 48, "page_views": 12, "duplicates": 1, "rejected": 1}
+    assert summary["songs"] == {"read": 1, "added_or_changed": 1, "duplicates": 0, "rejected": 0}
+    assert summary["tables"]["songplays"] == {"rows": 48, "added_or_changed": 48}
+    assert "3 files" in ended.err
+
+
+def test_run_without_anything_new_says_so(reading: Sparkify) -> None:
+    """A run without new files succeeds with one line that says so."""
+    before = everything()
+    ended = reading("etl")
+    assert ended.code == 0
+    assert ended.out.startswith("Nothing new: all 6 files are already in sparkify.duckdb.")
+    assert everything() == before
+
+
+def test_dry_run_lists_files_and_creates_no_warehouse(sparkify: Sparkify) -> None:
+    """--dry-run lists the files that a run would load, and creates nothing."""
+    deliveries.first(Path("data/log_data"), Path("data/song_data"))
+    ended = sparkify("etl", "--dry-run")
+    assert [Path(line.split()[-1]).name for line in ended.out.splitlines()] == ["heard.json", "1.json", "2.json"]
+    assert "Would load 3 files" in ended.err
+    assert [path.name for path in Path.cwd().iterdir()] == ["data"]
+
+
+def test_dry_run_lists_only_what_is_pending(filled: Sparkify) -> None:
+    """--dry-run lists new and changed files, and changes nothing."""
+    write(Path("data/log_data/9.json"), view(200))
+    write(Path("data/log_data/1.json"), view(201))
+    before = everything()
+    listed = json.loads(filled("etl", "--dry-run", "--json").out)
+    assert [(file["kind"], Path(file["path"]).name) for file in listed] == [("events", "1.json"), ("events", "9.json")]
+    assert len(json.loads(filled("etl", "--dry-run", "--full-refresh", "--json").out)) == 7
+    assert everything() == before
+
+
+@pytest.mark.parametrize(("options", "claimed"), [([], True), (["--full-refresh"], False)])
+def test_failed_run_says_what_it_published(sparkify: Sparkify, options: list[str], claimed: bool) -> None:
+    """A run that fails in its third batch says that earlier batches are published, except a full refresh."""
+    deliveries.first(Path("data/log_data"), Path("data/song_data"))
+    write(Path("data/log_data/3.json"), "{broken", view(200))
+    ended = sparkify("etl", "--batch-size", "7kB", "--max-rejected", "1", *options)
+    assert (ended.code, ended.out) == (1, "")
+    assert f"{Path('data/log_data/3.json').absolute()}:1: not valid JSON" in ended.err
+    assert ("Earlier batches are published" in ended.err) is claimed
+    assert any(everything().values()) is claimed
+
+
+def counts(sparkify: Sparkify, *statements: str) -> list[int]:
+    """Return the number that each SELECT returns."""
+    return [int(sparkify("query", statement, "--format", "csv").out.splitlines()[1]) for statement in statements]
+
+
+OF_REAL_DATA = (
+    "select count(*) from songplays",
+    "select count(song_id) from songplays",
+    "select count(artist_id) from songplays",
+    "select count(*) from page_views",
+    "select count(*) from users",
+    "select count(*) from users where level = 'paid'",
+    "select count(*) from songs",
+    "select count(*) from artists",
+    "select count(*) from time",
+    "select count(*) from time where start_time in (select start_time from songplays)",
+    "select count(*) from rejected_records",
+)
+
+
+def test_real_logs_with_71_songs_give_the_known_counts(sparkify: Sparkify, real: Path) -> None:
+    """The public sample with 71 songs gives the known counts."""
+    ended = sparkify("etl", "--log-data", str(real / "log_data"), "--song-data", str(real / "song_data"), "--json")
+    assert json.loads(ended.out)["events"]["read"] == 8056
+    assert counts(sparkify, *OF_REAL_DATA) == [6820, 1, 21, 1236, 97, 22, 71, 69, 8023, 6813, 0]
+
+
+@pytest.mark.ci
+def test_real_logs_with_the_whole_catalogue_give_the_known_counts(sparkify: Sparkify, real: Path) -> None:
+    """The public sample with its 14,896 songs gives the known counts."""
+    for name, content in catalogue_records(real):
+        path = Path("song_data", *name[2:5], name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    sparkify("etl", "--log-data", str(real / "log_data"), "--song-data", "song_data")
+    assert counts(sparkify, *OF_REAL_DATA) == [6820, 327, 4451, 1236, 97, 22, 14896, 9553, 8023, 6813, 0]
+
+
+@pytest.mark.parametrize("name", ["dwh.cfg", "log.txt", "json", "log.json.zip"])
+def test_named_file_that_is_not_json_is_not_read(sparkify: Sparkify, name: str) -> None:
+    """A file named by mistake, such as a configuration with passwords, is not read into rejected_records."""
+    deliveries.first(Path("data/log_data"), Path("data/song_data"))
+    Path(name).write_text("[CLUSTER]\nDB_PASSWORD = hunter2\n")
+    ended = sparkify("etl", "--log-data", name)
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith(f"sparkify: {name}: this is not a .json or .json.gz file.")
+    assert not Path("sparkify.duckdb").exists()

@@ -1,0 +1,70 @@
+"""No command prints a secret."""
+
+from __future__ import annotations
+
+import socket
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redshift_connector
+from tests.support.command_line import Sparkify
+
+from sparkify.errors import SparkifyError
+
+SECRETS = ("Aws-K3y", "Aws-S3cret", "Dwh-Passw0rd", "Cluster-Passw0rd", "Url-Passw0rd", "Environment-Passw0rd")
+CONFIG = """
+[AWS]
+KEY = Aws-K3y
+SECRET = 'Aws-S3cret'
+[DWH]
+DWH_DB_PASSWORD = Dwh-Passw0rd
+[CLUSTER]
+DB_USER = dwhuser
+DB_PASSWORD = "Cluster-Passw0rd"
+"""
+NOBODY = "127.0.0.1:{port}"  # Nothing listens on this port.
+COMMANDS_WITH_SECRETS = (
+    *(["etl"], ["etl", "--json"], ["etl", "--dry-run"], ["etl", "--full-refresh"], ["create-tables", "--yes"]),
+    *(["status"], ["status", "--json"], ["rejects"], ["check"], ["query", "select * from duckdb_settings()"]),
+    *(["etl", "--log-data", "nowhere"], ["query", "select nonsense"], ["status", "--config", "broken.cfg"]),
+    *(["etl", "--config", "cluster.cfg"], ["status", "--config", "cluster.cfg"]),
+    *(["etl", "--warehouse", f"postgresql://user:Url-Passw0rd@{NOBODY}/db"], ["etl", "--warehouse", "Url-Passw0rd"]),
+    *(["status", "--warehouse", f"redshift://user:Url-Passw0rd@{NOBODY}/db"],),
+    *(["report"], ["export", "--out", "files", "--force"], ["describe"]),
+    ["etl", "--warehouse", "duckdb://user:Url-Passw0rd@host/db"],
+)
+OF_THE_ENVIRONMENT = (["status"], ["check", "--config", "cluster.cfg"])
+
+
+def test_no_command_prints_a_secret(filled: Sparkify, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords and keys of the configuration are in no output and in no traceback of --debug."""
+    tried: list[str] = []
+    connect = redshift_connector.connect
+
+    def trying(**options: Any) -> Any:
+        tried.append(options["password"])
+        return connect(**options)
+
+    monkeypatch.setattr(redshift_connector, "connect", trying)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        port = str(silent.getsockname()[1])
+        Path("dwh.cfg").write_text(CONFIG)
+        Path("cluster.cfg").write_text(f"{CONFIG}HOST = 127.0.0.1\nDB_PORT = {port}\n")
+        Path("broken.cfg").write_text(CONFIG.replace("DB_PASSWORD =", "DB_PASSWROD =").replace("KEY =", "KEY"))
+        failed = 0
+        for number, template in enumerate((*COMMANDS_WITH_SECRETS, *OF_THE_ENVIRONMENT)):
+            if number == len(COMMANDS_WITH_SECRETS):
+                monkeypatch.setenv("SPARKIFY_CLUSTER_DB_PASSWORD", "Environment-Passw0rd")
+            command = [word.replace("{port}", port) for word in template]
+            ended = filled(*command)
+            try:
+                shown = f"{ended} {filled(*command, '--debug')}"
+            except SparkifyError:
+                failed += 1
+                shown = f"{ended} {traceback.format_exc()}"
+            assert [secret for secret in SECRETS if secret in shown] == [], command
+    assert failed == 10
+    assert set(tried) == {"Cluster-Passw0rd", "Url-Passw0rd", "Environment-Passw0rd"}
