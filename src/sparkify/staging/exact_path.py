@@ -39,12 +39,6 @@ def read(session: Session, spool: Spool, contract: Contract) -> None:
     session.run("drop table validated")
 
 
-def statements(contract: Contract, records: str) -> list[str]:
-    """Return the statements that stage the records of a relation whose keys are spelled as in the contract."""
-    fields = extraction.by_key(contract, set())
-    return [_create_records(records, contract, fields), _create_validated(contract), _insert(contract)]
-
-
 def _keys(session: Session, spool: Spool) -> set[str]:
     """Return all keys of a spool's records; create the table `shapes` of the distinct sets of keys."""
     session.run(
