@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparkify.sources import opening
@@ -21,6 +21,7 @@ ARCHIVES = [
 ARCHIVE = st.builds(bytes.__add__, st.sampled_from(ARCHIVES), st.sampled_from((b"", b"\0", bytes(70_000), b"?")))
 
 
+@settings(deadline=None)
 @given(st.lists(ARCHIVE, min_size=1, max_size=3).map(b"".join), st.integers(1, 100_000), st.integers(0, 255))
 def test_archive_is_decompressed_as_by_python(content: bytes, place: int, byte: int) -> None:
     """Several archives in one file, padding, truncated or corrupt ones: the same text as from Python, or none."""

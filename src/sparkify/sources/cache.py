@@ -6,16 +6,25 @@ import io
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from hashlib import md5
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from sparkify.aws import s3
 from sparkify.config import Aws
 from sparkify.errors import SourceError
 from sparkify.sources.listing import SourceFile
-from sparkify.sources.opening import READ_ERRORS, decompress, is_compressed, open_compressed, open_file, read_small
+from sparkify.sources.opening import (
+    GZIP_MARK,
+    READ_ERRORS,
+    decompress,
+    is_compressed,
+    is_gzip,
+    open_file,
+    open_gzip,
+    read_small,
+)
 from sparkify.sources.records import BYTE_ORDER_MARK, is_utf8
 
 if TYPE_CHECKING:
@@ -46,7 +55,8 @@ class FileCache:
 
     def plain_path(self, file: SourceFile) -> str:
         """Return the path on disk of a file's plain text, which is there after `copy_to_disk` at the latest."""
-        return str(self._copy_path(file, "json")) if is_compressed(file) else self._stored_path(file)
+        is_copied = is_compressed(file) or file.path in self._decompressed
+        return str(self._decompressed_path(file)) if is_copied else self._stored_path(file)
 
     def copy_to_disk(self, files: Sequence[SourceFile]) -> list[SourceFile]:
         """Put the plain text of files on disk, in parallel; return the files for which that succeeded.
@@ -61,7 +71,7 @@ class FileCache:
     def copy_utf8_lines(self, file: SourceFile) -> tuple[Path, list[bytes]]:
         """Copy a file's plain text, with an empty line for each that is not UTF-8; return the path, and these lines."""
         path, not_utf8 = self._copy_path(file, "utf8"), []
-        with Path(self.plain_path(file)).open("rb") as plain, path.open("wb") as copy:
+        with open_file(self.plain_path(file)) as plain, path.open("wb") as copy:
             if plain.read(len(BYTE_ORDER_MARK)) != BYTE_ORDER_MARK:
                 plain.seek(0)
             while block := plain.read(_COPIED_AT_ONCE):
@@ -86,31 +96,33 @@ class FileCache:
                 yield number, file
                 self.evict(file)
 
-    def open(self, file: SourceFile) -> BinaryIO:
-        """Open a file for reading its bytes, decompressed if its name ends in .gz.
+    @contextmanager
+    def open(self, file: SourceFile) -> Iterator[BinaryIO]:
+        """Open a file for reading its bytes, decompressed if it is gzip.
 
         Raise SourceError for an object that could not be downloaded, one of READ_ERRORS for a file on disk.
         """
-        content = self.read_if_small(file)
-        if content is not None:
-            return io.BytesIO(content)
-        if file.path in self._decompressed:
-            return open_file(self.plain_path(file))
-        stored = self._objects.get(file.path)
-        if isinstance(stored, bytes):
-            return open_compressed(stored)
-        return open_file(self._stored_path(file), compressed=is_compressed(file))
+        with ExitStack() as opened:
+            if file.path in self._decompressed:
+                stream = opened.enter_context(open_file(self.plain_path(file)))
+            else:
+                stream = opened.enter_context(self._open_stored(file))
+                if is_compressed(file) or is_gzip(stream):
+                    stream = cast(BinaryIO, opened.enter_context(open_gzip(stream)))
+            yield stream
 
     def read_if_small(self, file: SourceFile) -> bytes | None:
         """Return the bytes of a plain file that is in memory or small, else None. Raise the errors of `open`."""
-        stored = self._objects.get(file.path)
-        if isinstance(stored, SourceError):
-            raise stored
+        content = self._objects.get(file.path)
+        if isinstance(content, SourceError):
+            raise content
         if is_compressed(file):
             return None
-        if isinstance(stored, bytes):
-            return stored
-        return read_small(self._stored_path(file), file.size) if file.size <= _MAX_SMALL else None
+        if not isinstance(content, bytes):
+            if file.size > _MAX_SMALL:
+                return None
+            content = read_small(self._stored_path(file), file.size)
+        return None if content.startswith(GZIP_MARK) else content
 
     def evict(self, file: SourceFile) -> None:
         """Forget the downloaded bytes of a file, and delete its copies."""
@@ -118,7 +130,7 @@ class FileCache:
             stored.unlink()
         if file.path in self._decompressed:
             self._decompressed.remove(file.path)
-            Path(self.plain_path(file)).unlink()
+            self._decompressed_path(file).unlink()
 
     def cancel(self) -> None:
         """Cancel all downloads; another thread that waits for one gets CancelledError."""
@@ -129,20 +141,29 @@ class FileCache:
         """Return the path of a file on disk, or of the unchanged copy of an object."""
         return str(self._copy_path(file, "fetched")) if s3.is_s3(file.path) else file.path
 
+    def _decompressed_path(self, file: SourceFile) -> Path:
+        return self._copy_path(file, "json")
+
     def _copy_path(self, file: SourceFile, suffix: str) -> Path:
         return self._folder / f"{md5(file.path.encode(), usedforsecurity=False).hexdigest()}.{suffix}"
 
-    def _decompress(self, file: SourceFile) -> bool:
-        """Decompress a file if it is compressed; return whether its plain text is on disk."""
+    def _open_stored(self, file: SourceFile) -> BinaryIO:
+        """Open a file for reading its bytes as they are stored. Raise the errors of `open`."""
         stored = self._objects.get(file.path)
-        if not is_compressed(file):
-            return not isinstance(stored, SourceError)
-        path = Path(self.plain_path(file))
+        if isinstance(stored, SourceError):
+            raise stored
+        return io.BytesIO(stored) if isinstance(stored, bytes) else open_file(self._stored_path(file))
+
+    def _decompress(self, file: SourceFile) -> bool:
+        """Decompress a file if it is gzip; return whether its plain text is on disk."""
+        path = self._decompressed_path(file)
         try:
-            source = io.BytesIO(stored) if isinstance(stored, bytes) else open_file(self._stored_path(file))
-            with source as compressed, path.open("wb") as plain:
-                decompress(compressed, plain)
-        except READ_ERRORS:
+            with self._open_stored(file) as stored:
+                if not is_compressed(file) and not is_gzip(stored):
+                    return True
+                with path.open("wb") as plain:
+                    decompress(stored, plain)
+        except (SourceError, *READ_ERRORS):
             path.unlink(missing_ok=True)
             return False
         self._decompressed.add(file.path)

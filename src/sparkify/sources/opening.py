@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import io
 import os
 import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from sparkify.errors import BadFile, SourceError
 from sparkify.sources.listing import SourceFile
@@ -18,7 +17,9 @@ from sparkify.sources.listing import SourceFile
 READ_ERRORS = (EOFError, OSError, zlib.error)
 """The exceptions that an unreadable file raises."""
 
-_EMPTY_ARCHIVE = "an empty file is not a gzip file"
+GZIP_MARK = b"\x1f\x8b"
+"""The first bytes of a gzip file (RFC 1952). No JSON text begins with them."""
+
 _GZIP_FORMAT = 16 + zlib.MAX_WBITS  # header and checksum of gzip, not of zlib
 _BLOCK = 1 << 16  # compressed bytes read at a time
 _SLICE = 1 << 20  # decompressed bytes written at a time, at most
@@ -27,27 +28,34 @@ _BUFFER = 1 << 17  # bytes read at a time: lines are read a fifth faster than wi
 
 
 def is_compressed(file: SourceFile) -> bool:
-    """Return whether a file is gzip, judging by its name."""
+    """Return whether a file must be gzip, judging by its name. Under any other name, its content decides."""
     return file.path[-3:].lower() == ".gz"
 
 
-def open_file(path: str, *, compressed: bool = False) -> BinaryIO:
-    """Open a file on disk for reading its bytes, decompressed if it is `compressed` with gzip."""
-    status = Path(path).stat()
-    if not stat.S_ISREG(status.st_mode):
+def open_file(path: str) -> BinaryIO:
+    """Open a regular file on disk for reading its bytes."""
+    if not stat.S_ISREG(Path(path).stat().st_mode):
         raise OSError(0, "not a regular file")
-    if compressed:
-        if not status.st_size:  # The gzip module reads it as an empty archive.
-            raise EOFError(_EMPTY_ARCHIVE)
-        return cast(BinaryIO, gzip.open(path, "rb"))
     return Path(path).open("rb", buffering=_BUFFER)
 
 
-def open_compressed(content: bytes) -> BinaryIO:
-    """Open the content of a gzip file for reading its decompressed bytes."""
-    if not content:
-        raise EOFError(_EMPTY_ARCHIVE)
-    return cast(BinaryIO, gzip.open(io.BytesIO(content), "rb"))
+def is_gzip(stored: BinaryIO) -> bool:
+    """Return whether a file that was just opened begins as gzip; its position stays at the start."""
+    return _head(stored, len(GZIP_MARK)) == GZIP_MARK
+
+
+def open_gzip(stored: BinaryIO) -> gzip.GzipFile:
+    """Open the decompressed bytes of a file that was just opened."""
+    if not _head(stored, 1):  # The gzip module reads an empty file as an empty archive.
+        raise EOFError("an empty file is not a gzip file")
+    return gzip.GzipFile(fileobj=stored, mode="rb")
+
+
+def _head(stream: BinaryIO, size: int) -> bytes:
+    """Return the first bytes of a stream; its position stays at the start."""
+    head = stream.read(size)
+    stream.seek(0)
+    return head
 
 
 def read_small(path: str, size: int) -> bytes:
