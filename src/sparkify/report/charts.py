@@ -11,6 +11,8 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 
+from rich.cells import split_graphemes
+
 Rows = Sequence[dict[str, Any]]
 Spec = dict[str, Any]
 Chart = Callable[[int], Spec]
@@ -23,6 +25,7 @@ _A_YEAR = 300  # days; for more, the axis shows months
 _FEW = 10  # days; up to here, each has a label
 _FEW_STEPS = 4  # whole numbers from 0; up to here, each has a label
 _WHOLE = ",d"
+_CELL, _CAPITAL = 7, 9  # pixels of a small letter and of a capital; a wide character takes two cells
 _READABLE = 0.55  # maximum opacity of a cell with text: a contrast of 4.5 to 1 in either theme, and in print
 
 
@@ -143,11 +146,11 @@ def ranked(
     def chart(width: int) -> Spec:
         y = {"field": "place", "type": "ordinal", "axis": None, "scale": {"paddingInner": 0, "paddingOuter": 0}}
         x = {"field": "value", "type": "quantitative", "axis": None, "scale": {"zero": True, "nice": False}}
-        mark = {"type": "text", "baseline": "bottom", "dy": 1, "limit": width - 120}
+        mark = {"type": "text", "baseline": "bottom", "dy": 1}
         return {
             "width": width,
             "height": 38 * max(len(values), 1),
-            "data": {"values": values},
+            "data": {"values": [value | {"name": shortened(value["name"], width - 120)} for value in values]},
             "encoding": {"y": y},
             "layer": [
                 {
@@ -166,6 +169,19 @@ def ranked(
         }
 
     return chart
+
+
+def shortened(text: str, width: int) -> str:
+    """Return a text cut to about a width in pixels, between graphemes.
+
+    Vega's own `limit` cuts between UTF-16 code units. Half of an emoji is not valid text, and the drawing fails.
+    """
+    taken = 0
+    for start, _, cells in split_graphemes(text)[0]:
+        taken += _CAPITAL if text[start].isupper() else _CELL * cells
+        if taken > width:
+            return f"{text[:start]}…"
+    return text
 
 
 def columns(rows: Rows, when: str, value: str, unit: str) -> Chart:

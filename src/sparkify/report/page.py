@@ -10,6 +10,7 @@ from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -43,11 +44,12 @@ class Page:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure with its chart drawn, wide and for a phone."""
+    """A figure with its chart drawn, wide and for a phone; both are empty without a chart."""
 
     figure: Figure
     wide: Markup
     narrow: Markup
+    is_faulty: bool = False  # the chart cannot be drawn
 
 
 def gather(warehouse: Warehouse, selection: Selection) -> Page:
@@ -109,13 +111,18 @@ def _is_page(path: Path) -> bool:
 
 
 def draw(figure: Figure) -> Drawing:
-    """Draw the chart of a figure."""
+    """Draw the chart of a figure; one that cannot be drawn leaves the rest of the page as it would be."""
     wide = charts.FULL if figure.is_wide else charts.HALF
     label = f"{figure.title}. {figure.finding}"
     if not figure.rows or figure.chart is None:
         return Drawing(figure, Markup(), Markup())
-    drawings = [Markup(svg.svg(figure.chart(width), f"{figure.name}-{width}", label)) for width in (wide, charts.PHONE)]
-    return Drawing(figure, *drawings)
+    try:
+        drawn = [
+            Markup(svg.svg(figure.chart(width), f"{figure.name}-{width}", label)) for width in (wide, charts.PHONE)
+        ]
+    except (ValueError, ElementTree.ParseError):  # from vl_convert, and for a drawing that is not valid XML
+        return Drawing(figure, Markup(), Markup(), is_faulty=True)
+    return Drawing(figure, *drawn)
 
 
 def _require_artist(warehouse: Warehouse, artist: str) -> None:
