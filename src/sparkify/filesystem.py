@@ -27,17 +27,17 @@ def scratch_folder() -> Iterator[str]:
 def write_whole(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; on success, rename the file written there to `path`.
 
-    Raise WarehouseError if `path` cannot be written, such as a folder or a device.
+    Raise WarehouseError if `path` is a folder or a device, or cannot be written.
     """
     temporary = path.parent / f".{path.name}.{os.getpid()}"
     try:
         if path.exists() and not path.is_file():
-            raise WarehouseError(f"{path}: this is a folder or device, not a file. Pass another path with --out.")
+            raise WarehouseError(f"{path}: this is a folder or device, not a file. Name another file with --out.")
         yield temporary
         temporary.replace(path)
     except OSError as error:
         raise WarehouseError(
-            f"{path}: the file cannot be written ({error.strerror}). Pass another path with --out."
+            f"{path}: the file cannot be written ({error.strerror}). Name another file with --out."
         ) from error
     finally:
         with suppress(OSError):  # A name that is too long raises here again.

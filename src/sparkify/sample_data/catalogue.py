@@ -32,7 +32,7 @@ class Credit(NamedTuple):
 
 
 class Catalogue:
-    """Made-up songs and their artists, and what the logs need to know of them."""
+    """A generator of songs and artists; it keeps the names, titles and durations that the logs need."""
 
     def __init__(self, seed: int) -> None:
         self._draw = stream(seed, "catalogue")

@@ -10,9 +10,7 @@ from itertools import accumulate
 from random import Random
 from typing import TypeVar
 
-Draw = Callable[[], float]
-"""A function that returns the next random number from 0 up to 1."""
-
+Draw = Callable[[], float]  # → the next random number, from 0 up to 1
 T = TypeVar("T")
 
 

@@ -188,7 +188,7 @@ class _DirtyDays:
 
 
 class _Deck:
-    """A deck of the kinds of dirt. A kind that does not suit a record stays on top until one comes that it suits."""
+    """A shuffled deck of the kinds of dirt. A kind that does not suit a record waits on top for the next one."""
 
     def __init__(self, kinds: Mapping[str, Change], draw: Draw) -> None:
         self._kinds = kinds

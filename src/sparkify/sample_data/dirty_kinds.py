@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Record = dict[str, Any]
-
-Change = Callable[[Record], str | None]
-"""A function that returns the text to write instead of a record or after it; None if the kind does not suit it."""
+Change = Callable[[Record], str | None]  # → the text to write instead of a record or after it, None if unsuitable
 
 REQUIRED_IN_PLAYS = ("ts", "page", "sessionId", "itemInSession", "userId", "song", "artist")
 REQUIRED_IN_SONGS = ("song_id", "artist_id")
@@ -40,7 +38,7 @@ def _with_prefix(key: str, prefix: str) -> Change:
 
 
 def _without_each(keys: tuple[str, ...]) -> dict[str, Change]:
-    """Return every way in which each required key can be missing."""
+    """Return the changes that remove each required key, or make it null or empty."""
     return {
         f"{how}_{key}": change
         for key in keys
@@ -48,8 +46,8 @@ def _without_each(keys: tuple[str, ...]) -> dict[str, Change]:
     }
 
 
-def _malformed(text: str, number: str) -> dict[str, Change]:
-    """Return the faults that every record can have, given the keys of a text and of a number in it."""
+def _faults(text: str, number: str) -> dict[str, Change]:
+    """Return the faults that any record can have, given the keys of a text and of a number in it."""
     return {
         "trailing_comma": lambda record: compact(record)[:-1] + ",}",
         "missing_comma": lambda record: compact(record).replace(',"', '"', 1),
@@ -88,7 +86,7 @@ def _only_plays(changes: Mapping[str, Change]) -> dict[str, Change]:
 BAD_EVENTS = _only_plays(
     {
         **_without_each(REQUIRED_IN_PLAYS),
-        **_malformed("song", "length"),
+        **_faults("song", "length"),
         "fraction_in_sessionId": _with("sessionId", 2.5),
         "true_in_sessionId": _with("sessionId", True),
         "object_in_itemInSession": _with("itemInSession", {"number": 1}),
@@ -102,7 +100,7 @@ BAD_EVENTS = _only_plays(
 )
 BAD_SONGS: dict[str, Change] = {
     **_without_each(REQUIRED_IN_SONGS),
-    **_malformed("title", "duration"),
+    **_faults("title", "duration"),
     "fraction_in_year": _with("year", 2001.5),
     "text_in_artist_latitude": _with("artist_latitude", "north"),
     "object_in_artist_location": _with("artist_location", {"city": "Home"}),

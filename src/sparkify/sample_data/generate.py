@@ -1,6 +1,6 @@
 """Generate a song catalogue and event logs with the shape and proportions of the real ones.
 
-The same arguments produce the same bytes, on any machine and any Python from 3.11 on: every number comes from
+The same arguments produce the same bytes, on any machine and any Python from 3.11 on. Every number comes from
 `random.Random(text).random()`, integer arithmetic, and the four float operations that IEEE 754 defines exactly.
 
 Every proportion is a constant below. "Sample" in a comment refers to a public sample of the app's logs (8,056 events of
@@ -28,7 +28,7 @@ from sparkify.sample_data.vocabulary import artist_name, title
 IN_CATALOGUE = 0.05  # of plays have title, artist and duration of a catalogue song (327 of 6,820)
 ARTIST_IN_CATALOGUE = 0.60  # of plays have only an artist of the catalogue (4,124 of 6,820)
 TRACKS_NOT_IN_CATALOGUE = 20_000  # number of other tracks
-HEAD = 20  # popularity is 1 / (rank + HEAD): the first track gets about 0.5 % of plays, as in the sample
+RANK_OFFSET = 20  # popularity is 1 / (rank + RANK_OFFSET): the first track gets about 0.5 % of plays
 OTHER_RECORDING = 0.01  # of the artist-only tracks have also the title of a catalogue song, but another duration
 
 _MAX_IN_MEMORY = 5_000_000  # users, and songs
@@ -58,8 +58,8 @@ def generate(
     `dirty` is the share of records that are altered: see `sparkify.sample_data.dirty`. `out/dirt.json` lists the
     changes. The good records are those of the clean data with the same seed.
 
-    Users and songs are kept in memory, less than a kilobyte each. Raise ConfigError for more than five million, or for
-    another number out of range, and SourceError if a folder is not empty or cannot be written.
+    Users and songs are kept in memory, less than a kilobyte each. Raise ConfigError for a number out of range,
+    such as more than five million. Raise SourceError if a folder is not empty or cannot be written.
     """
     _check_arguments(dirty, users=users, days=days, songs=songs)
     log_data, song_data = out / "log_data", out / "song_data"
@@ -140,7 +140,7 @@ def _repertoire(seed: int, catalogue: Catalogue) -> tuple[list[Track], list[floa
 
 def _popularity(tracks: int, share: float) -> list[float]:
     """Return the share of all plays of each track, the most popular one first; together they have `share`."""
-    weights = [1 / (rank + HEAD) for rank in range(tracks)]
+    weights = [1 / (rank + RANK_OFFSET) for rank in range(tracks)]
     total = max(accumulate(weights), default=0.0)
     return [share * weight / total for weight in weights]
 

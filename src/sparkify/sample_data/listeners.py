@@ -220,7 +220,7 @@ class _Session:
             if name == PLAY:
                 name = self._listen(page)
                 early = draw()
-                self._ts += 1 + int((self._music_ends - self._ts) * early * early * early)  # median: an eighth
+                self._ts += 1 + int((self._music_ends - self._ts) * early * early * early)  # half: in the first eighth
                 continue
             self._view(page)
             if name in NEW_LEVEL:

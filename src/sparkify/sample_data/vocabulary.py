@@ -11,7 +11,7 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-# Each of – — ‘ ’ “ ” and a few accents occur, so that there is text for the repair of mojibake to repair.
+# Each of – — ‘ ’ “ ” and a few accents occur, so that the repair of mojibake has something to do.
 WOMENS_NAMES = _words("""
     Ada Adira Bettina Calla Daphne Edda Elowen Farah Fenna Greta Halima Ilse Ines Juno Katja Liora Lotte Mabel
     Maren Nadia Noor Odette Ottilie Paloma Petra Quinn Romy Runa Saskia Selma Tamsin Tilda Ulla Vera Wilma Xenia
