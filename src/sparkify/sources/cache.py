@@ -24,6 +24,8 @@ from sparkify.sources.opening import (
     open_file,
     open_gzip,
     read_small,
+    require_utf8,
+    require_utf8_start,
 )
 from sparkify.sources.records import BYTE_ORDER_MARK, is_utf8
 
@@ -100,7 +102,8 @@ class FileCache:
     def open(self, file: SourceFile) -> Iterator[BinaryIO]:
         """Open a file for reading its bytes, decompressed if it is gzip.
 
-        Raise SourceError for an object that could not be downloaded, one of READ_ERRORS for a file on disk.
+        Raise SourceError for an object that could not be downloaded and for a text that is UTF-16 or UTF-32, one of
+        READ_ERRORS for a file on disk.
         """
         with ExitStack() as opened:
             if file.path in self._decompressed:
@@ -109,6 +112,7 @@ class FileCache:
                 stream = opened.enter_context(self._open_stored(file))
                 if is_compressed(file) or is_gzip(stream):
                     stream = cast(BinaryIO, opened.enter_context(open_gzip(stream)))
+            require_utf8(stream, file.path)
             yield stream
 
     def read_if_small(self, file: SourceFile) -> bytes | None:
@@ -122,7 +126,10 @@ class FileCache:
             if file.size > _MAX_SMALL:
                 return None
             content = read_small(self._stored_path(file), file.size)
-        return None if content.startswith(GZIP_MARK) else content
+        if content.startswith(GZIP_MARK):
+            return None
+        require_utf8_start(content, file.path)
+        return content
 
     def evict(self, file: SourceFile) -> None:
         """Forget the downloaded bytes of a file, and delete its copies."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import stat
 import zlib
 from collections.abc import Iterator
@@ -20,6 +21,10 @@ READ_ERRORS = (EOFError, OSError, zlib.error)
 GZIP_MARK = b"\x1f\x8b"
 """The first bytes of a gzip file (RFC 1952). No JSON text begins with them."""
 
+# A byte order mark and the first character, which is ASCII in JSON; the file may hold no more than the mark.
+_OTHER_ENCODING = re.compile(
+    rb"(?P<utf32>\xff\xfe\0\0|\0\0\xfe\xff)|\xff\xfe(?:[^\0]\0|\Z)|\xfe\xff(?:\0[^\0]|\Z)", re.DOTALL
+)
 _GZIP_FORMAT = 16 + zlib.MAX_WBITS  # header and checksum of gzip, not of zlib
 _BLOCK = 1 << 16  # compressed bytes read at a time
 _SLICE = 1 << 20  # decompressed bytes written at a time, at most
@@ -49,6 +54,18 @@ def open_gzip(stored: BinaryIO) -> gzip.GzipFile:
     if not _head(stored, 1):  # The gzip module reads an empty file as an empty archive.
         raise EOFError("an empty file is not a gzip file")
     return gzip.GzipFile(fileobj=stored, mode="rb")
+
+
+def require_utf8(text: BinaryIO, path: str) -> None:
+    """Raise BadFile if a file that was just opened begins as UTF-16 or UTF-32; its position stays at the start."""
+    require_utf8_start(_head(text, 4), path)
+
+
+def require_utf8_start(text: bytes, path: str) -> None:
+    """Raise BadFile if a text begins as UTF-16 or UTF-32."""
+    if mark := _OTHER_ENCODING.match(text):
+        encoding = "UTF-32" if mark["utf32"] else "UTF-16"
+        raise BadFile(f"{path}: the file is {encoding}, not UTF-8", "Save it as UTF-8")
 
 
 def _head(stream: BinaryIO, size: int) -> bytes:
