@@ -112,17 +112,15 @@ def _is_page(path: Path) -> bool:
 
 def draw(figure: Figure) -> Drawing:
     """Draw the chart of a figure; one that cannot be drawn leaves the rest of the page as it would be."""
-    wide = charts.FULL if figure.is_wide else charts.HALF
+    widths = charts.FULL if figure.is_wide else charts.HALF, charts.PHONE
     label = f"{figure.title}. {figure.finding}"
     if not figure.rows or figure.chart is None:
         return Drawing(figure, Markup(), Markup())
     try:
-        drawn = [
-            Markup(svg.svg(figure.chart(width), f"{figure.name}-{width}", label)) for width in (wide, charts.PHONE)
-        ]
+        drawn = {width: Markup(svg.svg(figure.chart(width), f"{figure.name}-{width}", label)) for width in widths}
     except (ValueError, ElementTree.ParseError):  # from vl_convert, and for a drawing that is not valid XML
         return Drawing(figure, Markup(), Markup(), is_faulty=True)
-    return Drawing(figure, *drawn)
+    return Drawing(figure, drawn[widths[0]], drawn[widths[1]])
 
 
 def _require_artist(warehouse: Warehouse, artist: str) -> None:

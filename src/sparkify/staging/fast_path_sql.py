@@ -129,7 +129,7 @@ def _lines(paths: Sequence[str]) -> str:
         # Any delimiter other than the newline would be silently dropped from the end of a line.
         " filename = true, header = false, delim = '\n', quote = '', escape = '', compression = 'none',"
         # The default, 16 lines of maximum size, is too large: only one or two threads would read a file.
-        f" max_line_size = {MAX_RECORD}, buffer_size = {2 * MAX_RECORD})"
+        f" max_line_size = {MAX_RECORD}, buffer_size = {2 * MAX_RECORD}, hive_partitioning = false)"
     )
 
 

@@ -44,7 +44,7 @@ class Spool:
         return (
             "(select * replace (replace(record, chr(30), chr(10)) as record)"
             f" from read_csv({literal(str(self._records_path))}, columns = {columns}, auto_detect = false,"
-            " header = false, delim = '\x1f', quote = '', escape = '', new_line = '\\n',"
+            " hive_partitioning = false, header = false, delim = '\x1f', quote = '', escape = '', new_line = '\\n',"
             f" max_line_size = {MAX_RECORD + 100}, buffer_size = {2 * MAX_RECORD}))"
         )
 
@@ -54,7 +54,7 @@ class Spool:
         columns = "{'file_id': 'integer', 'line': 'bigint', 'problem': 'varchar', 'record': 'varchar'}"
         return (
             f"read_json({literal(str(self._malformed_path))}, columns = {columns}, format = 'newline_delimited',"
-            f" maximum_object_size = {max(self._longest_malformed, 1 << 20)})"
+            f" hive_partitioning = false, maximum_object_size = {max(self._longest_malformed, 1 << 20)})"
         )
 
     def stop(self) -> None:

@@ -153,10 +153,7 @@ class Postgres(Server):
                 for name, path in files.items():
                     self._receive(f"copy (select * from {name}) to stdout (format csv)", rows)
                     columns: dict[str, str] = dict(self.rows(_COLUMNS, [name]))
-                    relation = f"read_csv({literal(str(rows))}, header = false, columns = {columns},"
-                    embedded.copy_out(
-                        self.embedded, f"{relation} allow_quoted_nulls = false, auto_detect = false)", path, form
-                    )
+                    embedded.copy_out(self.embedded, _rows_of_copy(rows, columns), path, form)
         finally:
             with suppress(WarehouseError):
                 self.execute("rollback")
@@ -289,6 +286,14 @@ class Postgres(Server):
 
 def _copy_statements(table: str) -> tuple[str, str, str]:
     return f"truncate {table}", f"copy {table} from stdin (format csv)", f"analyze {table}"
+
+
+def _rows_of_copy(path: Path, columns: Mapping[str, str]) -> str:
+    """Return a relation over the CSV that COPY wrote, in which null is an empty cell and "" is quoted."""
+    return (
+        f"read_csv({literal(str(path))}, columns = {columns}, auto_detect = false, hive_partitioning = false,"
+        f""" header = false, delim = ',', quote = '"', escape = '"', new_line = '\\n', allow_quoted_nulls = false)"""
+    )
 
 
 def rebuild_schema(schema: str) -> str:

@@ -194,7 +194,7 @@ class Redshift(Server):
         parts = area.get(name, folder)
         # Without rows, UNLOAD can write no file: github.com/aws/aws-sdk-pandas/issues/2052.
         relation = (
-            f"read_parquet([{', '.join(literal(str(part)) for part in parts)}])"
+            f"read_parquet([{', '.join(literal(str(part)) for part in parts)}], hive_partitioning = false)"
             if parts
             else embedded.empty_relation(name)
         )

@@ -1,0 +1,80 @@
+"""Files of our own are read as they were written, whatever their folder is called and whatever they hold."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from pathlib import Path
+
+import pytest
+from tests.promises.deliveries import play, write
+from tests.support.listening import deliver
+from tests.support.sandbox import Sandbox, Warehouses
+
+from sparkify.warehouse import export
+
+ODD = (
+    "a\r\nb",
+    "a\rb",
+    "a\nb",
+    "\r\n",
+    'one "two" three',
+    '"',
+    '",\r\n"',
+    "a,b;c|d\te",
+    "\\N",
+    "\\",
+    "a\n\\.\nb",
+    "NULL",
+    " in front",
+    "=1+1",
+    "\u2028\u0085",
+    "x" * 200,
+)
+
+
+def csv_rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of an exported CSV, read by Python's own reader."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def export_csv(warehouse: Sandbox, folder: Path, *names: str) -> dict[str, Path]:
+    """Export tables as CSV."""
+    with warehouse.reading() as engine:
+        return export.export_tables(engine, folder, "csv", names)
+
+
+def test_exported_csv_holds_every_text_unchanged(warehouse: Sandbox, tmp_path: Path) -> None:
+    """Line endings, quotes, separators and backslashes in a text are the same in the exported CSV."""
+    plays = [play(60 * n, song=f"{n}{odd}{n}", artist=f"{odd}.") for n, odd in enumerate(ODD)]
+    write(warehouse.log_data / "odd.json", *plays)
+    warehouse.etl()
+    stored = warehouse.query("select title, artist_name from tracks")
+    assert len(stored) == len(ODD)
+    [path] = export_csv(warehouse, tmp_path / "out", "tracks").values()
+    assert sorted((row["title"], row["artist_name"]) for row in csv_rows(path)) == sorted(stored)
+
+
+def test_name_of_the_temporary_folder_changes_no_data(
+    make_warehouse: Warehouses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A temporary folder whose path looks like hive partitions changes nothing that is loaded or exported."""
+    usual, odd = make_warehouse(), make_warehouse()
+    folder = tmp_path / "file_id=0" / "position=1" / "line=7" / "problem=none" / "record={}" / "title=other"
+    folder.mkdir(parents=True)
+    for warehouse in (usual, odd):
+        write(warehouse.log_data / "bad.json", '{"ts": ', *(play(n, song=f"Song {n}") for n in range(3)))
+        deliver(warehouse)
+        monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    expected, found = usual.contents(), odd.contents()
+    for contents in (expected, found):
+        contents["etl_files"] = contents["rejected_records"] = []  # They name the folder of the warehouse.
+    assert found == expected
+    assert [row[1:] for row in sorted(odd.query("select line, reason, record from rejected_records"))] == [
+        row[1:] for row in sorted(usual.query("select line, reason, record from rejected_records"))
+    ]
+    [path] = export_csv(odd, tmp_path / "out", "tracks").values()
+    assert sorted(row["title"] for row in csv_rows(path)) == sorted(
+        title for (title,) in usual.query("select title from tracks")
+    )
