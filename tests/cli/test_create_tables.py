@@ -33,13 +33,13 @@ def test_create_tables_with_yes_empties_every_table(filled: Sparkify) -> None:
     assert json.loads(filled("etl", "--json").out)["files"]["loaded"] == 6
 
 
-@pytest.mark.parametrize(("answer", "kept"), [("n\n", True), ("\n", True), ("y\n", False), ("Yes\n", False)])
+@pytest.mark.parametrize(("answer", "stays"), [("n\n", True), ("\n", True), ("y\n", False), ("Yes\n", False)])
 @pytest.mark.usefixtures("filled")
-def test_create_tables_asks_on_a_terminal(answer: str, kept: bool) -> None:
+def test_create_tables_asks_on_a_terminal(answer: str, stays: bool) -> None:
     """On a terminal, create-tables drops rows only after a clear yes."""
     before = everything()
     code, shown = on_terminal("create-tables", answer=answer)
     assert code == 0
     assert f"sparkify.duckdb holds {sum(map(len, before.values()))} rows. Drop all of them? [y/N]" in shown
-    assert (everything() == before) is kept
-    assert any(everything().values()) is kept
+    assert (everything() == before) is stays
+    assert any(everything().values()) is stays

@@ -1,4 +1,4 @@
-"""Who may connect: named addresses, never strangers, and `me` as the internet sees it."""
+"""[DWH] ALLOW_FROM opens the warehouse to named addresses only."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from sparkify.errors import ClusterError, ConfigError
         ("10.1.2.3", "is a private address"),
         ("172.31.0.1", "is a private address"),
         ("192.168.0.0/24", "is a private address"),
-        ("100.64.0.1", "is a private address"),  # of a provider's own network (RFC 6598)
+        ("100.64.0.1", "is a private address"),  # RFC 6598: a provider's own network
         ("100.127.0.0/16", "is a private address"),
         ("127.0.0.1", "is a private address"),
         ("169.254.169.254", "is a private address"),
@@ -39,8 +39,8 @@ from sparkify.errors import ClusterError, ConfigError
         ("198.51.100.7/32 ", "the value is not a range of addresses"),
     ],
 )
-def test_strangers_are_not_let_in(text: str, words: str) -> None:
-    """Everybody, half of everybody, what is no range and what can never match: refused, and said why."""
+def test_unsafe_or_impossible_range_is_wrong_usage(text: str, words: str) -> None:
+    """A range that is too wide, private or invalid is wrong usage, and the message says why."""
     with pytest.raises(ConfigError) as caught:
         addresses.allowed(text)
     assert str(caught.value).startswith("[DWH] ALLOW_FROM or --allow-from: ")
@@ -58,14 +58,14 @@ def test_strangers_are_not_let_in(text: str, words: str) -> None:
         ("100.128.0.0/16", "100.128.0.0/16"),
     ],
 )
-def test_named_addresses_are_taken(text: str, allowed: str) -> None:
-    """One address or a range of a sensible size may connect."""
+def test_named_address_or_range_is_allowed(text: str, allowed: str) -> None:
+    """An address or a range of a reasonable size is allowed."""
     assert addresses.allowed(text) == allowed
 
 
 @pytest.fixture
 def echo() -> Iterator[Callable[[str], str]]:
-    """Return a function that starts a server which answers a text, and gives its URL."""
+    """Return a function that starts a server which answers a text, and returns its URL."""
     servers: list[tuple[HTTPServer, Thread]] = []
 
     def start(text: str) -> str:
@@ -92,21 +92,21 @@ def echo() -> Iterator[Callable[[str], str]]:
 
 
 def test_me_is_the_address_that_the_internet_sees(echo: Callable[[str], str]) -> None:
-    """`me` is asked for, since a machine does not know its own public address."""
+    """`me` is the public address, as a server on the internet sees it."""
     assert addresses.mine(echo("198.51.100.7\n")) == "198.51.100.7/32"
 
 
 @pytest.mark.parametrize("text", ["2001:db8::1\n", "<html>", ""])
-def test_an_answer_that_is_no_address_is_not_let_in(echo: Callable[[str], str], text: str) -> None:
-    """Whatever a captive portal or an IPv6 network answers, it opens no door."""
+def test_answer_that_is_not_an_address_allows_nothing(echo: Callable[[str], str], text: str) -> None:
+    """An answer without an IPv4 address, as of a captive portal, allows nothing."""
     with pytest.raises(ClusterError, match="the response is not an IPv4 address"):
         addresses.mine(echo(text))
 
 
-def test_dry_run_for_me_claims_only_what_is_true(
+def test_dry_run_for_me_names_the_server_that_it_asked(
     echo: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A dry run that asked for your address says whom it asked, and not that it asked nothing."""
+    """A dry run for `me` names the server that it asked for the address."""
     monkeypatch.setattr(addresses.mine, "__defaults__", (echo("198.51.100.7\n"),))
     assert main(["cluster", "setup", "--dry-run", "--allow-from", "me"]) == 0
     assert capsys.readouterr().err == (
@@ -116,7 +116,7 @@ def test_dry_run_for_me_claims_only_what_is_true(
 
 
 def test_offline_me_says_what_to_write_instead() -> None:
-    """Without a network the address cannot be asked for, but it can be named."""
+    """Without a network, the message says how to name the address."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         with pytest.raises(ClusterError, match=r"the request for your address failed.*--allow-from ADDRESS/32"):

@@ -1,4 +1,4 @@
-"""What the stack tells the commands that come after setup, what of it dwh.cfg may hold, and which of them counts."""
+"""Which settings come from dwh.cfg and which from the stack, and what setup writes into dwh.cfg."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sparkify.warehouse.redshift import login
 
 
 def test_etl_finds_the_warehouse_by_the_name_of_its_stack(cluster: Cluster, kind: str) -> None:
-    """Endpoint, role, stage and secret come from the stack; nothing is copied by hand."""
+    """Endpoint, role, stage and secret come from the stack."""
     cluster.setup()
     found = outputs(config.load())
     assert (found.stack, found.kind, found.name, found.db) == ("sparkify", kind, "sparkify", "sparkifydb")
@@ -32,7 +32,7 @@ def test_etl_finds_the_warehouse_by_the_name_of_its_stack(cluster: Cluster, kind
 
 
 def test_role_and_stage_of_dwh_cfg_come_before_those_of_the_stack(cluster: Cluster) -> None:
-    """What dwh.cfg names itself is what a run uses; the stack serves where it names nothing."""
+    """Role and stage in dwh.cfg take precedence over those of the stack."""
     cluster.setup()
     of_the_stack = outputs(config.load())
     _, used, _ = login.resolve("redshift://", config.load(environ={}))
@@ -42,8 +42,8 @@ def test_role_and_stage_of_dwh_cfg_come_before_those_of_the_stack(cluster: Clust
     assert (used.iam_role_arn, used.stage) == ("arn:aws:iam::123456789012:role/mine", "s3://mine/stage")
 
 
-def test_missing_stack_is_told_with_what_to_run(cluster: Cluster) -> None:
-    """Who loads before setting up reads what to run; who set up half a stack as well."""
+def test_missing_stack_is_reported_with_the_remedy(cluster: Cluster) -> None:
+    """Without a complete stack, a load says what to run."""
     with pytest.raises(ClusterError, match=r"sparkify: there is no such stack in us-east-1\. Run `sparkify cl"):
         outputs(config.load())
     cluster.interrupted(3, "setup", "--yes")
@@ -66,7 +66,7 @@ LOG_DATA='logs'
 
 
 def test_write_config_fills_dwh_cfg_in_and_leaves_the_rest(cluster: Cluster) -> None:
-    """Endpoint, role and stage stand in dwh.cfg afterwards; comments and other keys are as they were; no secret."""
+    """--write-config writes endpoint, role and stage into dwh.cfg, and keeps comments and other keys."""
     Path("dwh.cfg").write_text(ORIGINAL)
     Path("dwh.cfg").chmod(0o640)
     cluster.setup("--write-config", "--allow-from", "198.51.100.7")
@@ -91,7 +91,7 @@ def test_write_config_fills_dwh_cfg_in_and_leaves_the_rest(cluster: Cluster) -> 
     ],
 )
 def test_config_of_any_form_can_be_filled_in(tmp_path: Path, text: str) -> None:
-    """Whatever dwh.cfg looks like, the keys are in it afterwards, and the file can still be read."""
+    """The keys can be written into a dwh.cfg of any layout."""
     file = tmp_path / "dwh.cfg"
     file.write_text(text)
     dwh_cfg.write(file, {("S3", "STAGE"): "s3://b/stage", ("CLUSTER", "HOST"): "host", ("DWH", "REGION"): "r"})
@@ -105,7 +105,7 @@ def test_config_of_any_form_can_be_filled_in(tmp_path: Path, text: str) -> None:
 def test_config_that_cannot_be_replaced_leaves_no_copy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException
 ) -> None:
-    """A file that is mounted by itself cannot be replaced: it stays as it is, and no copy of its secrets is left."""
+    """A dwh.cfg that cannot be replaced is unchanged, and no copy with its secrets is left."""
     file = tmp_path / "dwh.cfg"
     file.write_text("[AWS]\nSECRET = hunter2\n")
 
@@ -121,13 +121,13 @@ def test_config_that_cannot_be_replaced_leaves_no_copy(
 
 
 def test_written_config_calls_for_no_change(cluster: Cluster) -> None:
-    """The stage that dwh.cfg now names is still the stack's own: the next setup does not take it for the user's."""
+    """After --write-config, the next setup finds nothing to change."""
     cluster.setup("--write-config", "--allow-from", "198.51.100.7")
     assert cluster.setup().out.startswith("Nothing to change")
 
 
 def test_written_config_is_emptied_by_teardown(cluster: Cluster) -> None:
-    """Nothing names a warehouse that is gone, so that the next setup and the next load begin afresh."""
+    """A teardown removes the deleted warehouse from dwh.cfg."""
     Path("dwh.cfg").write_text(ORIGINAL)
     cluster.setup("--write-config")
     assert "Removed the deleted warehouse from dwh.cfg." in cluster("teardown", "--yes").err
@@ -139,13 +139,13 @@ def test_written_config_is_emptied_by_teardown(cluster: Cluster) -> None:
 def test_other_folder_of_the_stacks_own_stage_keeps_the_bucket(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another folder in the bucket that the stack made is no bucket of the user's: it stays, and the role uses it."""
+    """Another folder in the stack's bucket keeps the bucket, and the role may use it."""
     stage = re.search(r"stage +(s3://\S+)/stage\n", cluster.setup().out)
     assert stage
     monkeypatch.setenv("SPARKIFY_S3_STAGE", f"{stage[1]}/area")
-    said = cluster.setup()
-    assert "remove" not in said.err
-    assert f"{stage[1]}/area\n" in said.out
+    ended = cluster.setup()
+    assert "remove" not in ended.err
+    assert f"{stage[1]}/area\n" in ended.out
     assert [f"s3://{b['Name']}" for b in cluster.cloud.client("s3").list_buckets()["Buckets"]] == [stage[1]]
     (role,) = cluster.cloud.client("iam").list_roles()["Roles"]
     policy = cluster.cloud.client("iam").get_role_policy(RoleName=role["RoleName"], PolicyName="use-stage")
@@ -153,23 +153,23 @@ def test_other_folder_of_the_stacks_own_stage_keeps_the_bucket(
     assert cluster.setup().out.startswith("Nothing to change")
 
 
-@pytest.mark.parametrize("stands", [False, True])
-def test_stage_in_a_bucket_that_is_not_there_is_refused(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, stands: bool
+@pytest.mark.parametrize("exists", [False, True])
+def test_stage_in_a_missing_bucket_is_wrong_usage(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, exists: bool
 ) -> None:
-    """Whoever makes that bucket could read what is staged: no role gets rights on a name that is free."""
-    if stands:
+    """A stage in a missing bucket, which anyone could create, is wrong usage."""
+    if exists:
         cluster.setup()
     before = cluster.cloud.everything()
     monkeypatch.setenv("SPARKIFY_S3_STAGE", "s3://nobody-has-made-this/stage")
-    said = cluster("setup", "--yes")
-    assert said.code == 2
-    assert "[S3] STAGE: there is no bucket nobody-has-made-this," in said.err
+    ended = cluster("setup", "--yes")
+    assert ended.code == 2
+    assert "[S3] STAGE: there is no bucket nobody-has-made-this," in ended.err
     assert cluster.cloud.everything() == before
 
 
-def test_stage_of_the_users_own_takes_the_stacks_place(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Naming a stage afterwards removes the stack's bucket, full or not, and the role uses the new place."""
+def test_stage_of_the_user_replaces_that_of_the_stack(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user's own stage replaces the stack's bucket, even a full one."""
     cluster.setup()
     s3 = cluster.cloud.client("s3")
     cluster.cloud.fill_stage()

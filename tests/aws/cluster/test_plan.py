@@ -1,4 +1,4 @@
-"""Before anything is made: the templates, the role's policy, who may connect, what it costs. No account, no network."""
+"""Before anything is created: the templates, the role's policy, the costs and the dry run, without network."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from typing import Any, NoReturn
 
 import pytest
 import yaml
-from cfnlint import api
-from cfnlint.config import ManualArgs
 from tests.support.cloud.commands import Cluster
 from tests.support.cloud.intrinsics import Scope
 from tests.support.cloud.resources import Made
@@ -44,7 +42,7 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> Planned:
 
 
 def resolved(planned: Plan) -> dict[str, Any]:
-    """Return the resources of a plan's template with every function in it called."""
+    """Return the resources of a plan's template with every function evaluated."""
     parsed = template.parse(planned.kind)
     values = {name: str(of.get("Default", "")) for name, of in parsed["Parameters"].items()}
     pseudo = {
@@ -60,7 +58,7 @@ def resolved(planned: Plan) -> dict[str, Any]:
 
 
 class _Attributes(dict[str, Any]):
-    """Attributes of a resource, whatever is asked for."""
+    """Attributes of a resource, with any name."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -72,26 +70,33 @@ class _Attributes(dict[str, Any]):
 # The templates
 
 
+def lint(text: str, *regions: str) -> list[str]:
+    """Return what cfn-lint reports about a template, including warnings."""
+    from cfnlint import api  # Its import takes a second.
+    from cfnlint.config import ManualArgs
+
+    return [str(match) for match in api.lint(text, config=ManualArgs(regions=list(regions)))]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_template_has_no_warning(kind: str) -> None:
-    """cfn-lint has nothing to say about the templates, warnings and its IAM rules included."""
-    found = api.lint(template.text(kind), config=ManualArgs(regions=["us-east-1", "eu-west-1", "us-west-1"]))
-    assert [str(match) for match in found] == []
+    """cfn-lint reports no error and no warning about the templates."""
+    assert lint(template.text(kind), "us-east-1", "eu-west-1", "us-west-1") == []
 
 
-def test_linter_sees_what_is_wrong() -> None:
-    """The linter is at work: a template with a property that is none does not pass."""
+def test_linter_rejects_an_unknown_property() -> None:
+    """cfn-lint rejects a template with an unknown property."""
     broken = template.text(SERVERLESS).replace("ManageAdminPassword", "ManageAdminPasword")
-    assert api.lint(broken, config=ManualArgs(regions=["us-east-1"]))
+    assert lint(broken, "us-east-1")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("allow_from", ["", "198.51.100.7/32"])
 def test_warehouse_is_safe_by_default(planned: Planned, kind: str, allow_from: str) -> None:
-    """Encrypted, TLS only, the password with Secrets Manager, and public only for those who are named."""
+    """A warehouse is encrypted, TLS only, has a generated password, and is public only if addresses are named."""
     made = resolved(planned(DWH_KIND=kind, DWH_ALLOW_FROM=allow_from))
     assert "UserPassword" not in json.dumps(made)
-    if kind == SERVERLESS:  # a namespace is always encrypted: by a key of AWS's unless another is named
+    if kind == SERVERLESS:  # A namespace is always encrypted, by default with a key of AWS.
         warehouse, namespace = made["Workgroup"], made["Namespace"]
         assert {"ParameterKey": "require_ssl", "ParameterValue": "true"} in warehouse["ConfigParameters"]
         assert namespace["ManageAdminPassword"] is True
@@ -105,8 +110,8 @@ def test_warehouse_is_safe_by_default(planned: Planned, kind: str, allow_from: s
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_stage_bucket_lets_nobody_in(planned: Planned, kind: str) -> None:
-    """The stack's own bucket is encrypted, closed to the public and to plain HTTP, and drops what was left in it."""
+def test_stage_bucket_is_closed(planned: Planned, kind: str) -> None:
+    """The stack's bucket is encrypted, closed to the public and to plain HTTP, and deletes old objects."""
     made = resolved(planned(DWH_KIND=kind))
     bucket = made["Stage"]
     assert all(bucket["PublicAccessBlockConfiguration"].values())
@@ -135,7 +140,7 @@ def allowed(made: dict[str, Any]) -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_role_reads_what_was_named_and_uses_the_stage_and_nothing_else(planned: Planned, kind: str) -> None:
-    """Logs and songs may be read, the stage read and written, each by its prefix; no other action, no other place."""
+    """The role may read logs and songs, and read and write the stage, each by its prefix, and nothing else."""
     keys = {
         "S3_LOG_DATA": "s3://theirs/log_data",
         "S3_SONG_DATA": "s3://theirs/songs/2018/",
@@ -153,7 +158,7 @@ def test_role_reads_what_was_named_and_uses_the_stage_and_nothing_else(planned: 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_role_of_local_files_sees_the_stage_only(planned: Planned, kind: str) -> None:
-    """Files on disk are no reason to read any bucket but the stack's own."""
+    """With local files, the role may access the stage only."""
     assert allowed(resolved(planned(DWH_KIND=kind))) == {
         "arn:aws:s3:::id-of-Stage/stage/*": {"s3:GetObject", "s3:PutObject"},
         "arn:aws:s3:::id-of-Stage stage/*": {"s3:ListBucket"},
@@ -161,7 +166,7 @@ def test_role_of_local_files_sees_the_stage_only(planned: Planned, kind: str) ->
 
 
 def trust(made: Plan) -> dict[str, Any]:
-    """Return the one statement on who may take the role."""
+    """Return the statement on who may assume the role."""
     (statement,) = resolved(made)["Role"]["AssumeRolePolicyDocument"]["Statement"]
     return dict(statement)
 
@@ -170,21 +175,21 @@ USERS = "arn:aws:redshift:eu-west-1:123456789012:dbuser"
 
 
 def test_role_of_a_cluster_is_for_its_users_only(planned: Planned) -> None:
-    """A cluster's users are known by its name: no other cluster's, and no Serverless workgroup's."""
+    """Only users of the cluster may assume its role."""
     assert trust(planned(DWH_KIND=PROVISIONED))["Condition"] == {
         "StringLike": {"sts:ExternalId": f"{USERS}:sparkify/*"}
     }
 
 
 def test_role_of_serverless_knows_its_users_by_either_of_their_names(planned: Planned) -> None:
-    """The Redshift guide writes a workgroup by its name, or by account and an id that is not known beforehand."""
+    """The Redshift guide identifies a workgroup by name, or by account and an unknown id; the role accepts both."""
     names = [f"{USERS}:sparkify/*", f"{USERS}:serverless-123456789012-*/*"]
     assert trust(planned(DWH_KIND=SERVERLESS))["Condition"] == {"StringLike": {"sts:ExternalId": names}}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_role_is_for_redshift_only(planned: Planned, kind: str) -> None:
-    """Only Redshift may take the role, which is called as dwh.cfg says."""
+    """Only Redshift may assume the role, which has the name in dwh.cfg."""
     made = planned(DWH_KIND=kind, DWH_DWH_IAM_ROLE_NAME="dwhRole")
     assert trust(made)["Principal"] == {"Service": ["redshift.amazonaws.com", "redshift-serverless.amazonaws.com"]}
     assert resolved(made)["Role"]["RoleName"] == "dwhRole"
@@ -192,7 +197,7 @@ def test_role_is_for_redshift_only(planned: Planned, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_policy_in_words_names_every_place_of_the_policy(planned: Planned, kind: str) -> None:
-    """What is shown before set-up are the same places as in the policy that is then made."""
+    """The policy shown before setup names the same places as the policy that setup creates."""
     made = planned(DWH_KIND=kind, S3_LOG_DATA="s3://theirs/logs", S3_STAGE="s3://ours/stage")
     shown = {words.split("s3://")[1] for words in made.policy if "s3://" in words}
     places = {place.split(":::")[1].removesuffix("*") for place in allowed(resolved(made)) if "/*" in place.split()[0]}
@@ -202,7 +207,7 @@ def test_policy_in_words_names_every_place_of_the_policy(planned: Planned, kind:
 
 @pytest.mark.parametrize("url", ["s3://b*/logs", "s3://bucket/lo*gs", "s3://bucket/${aws:username}", "s3://B/x"])
 def test_folder_that_would_widen_the_policy_is_refused(planned: Planned, url: str) -> None:
-    """A wildcard or a variable in a folder's name would let the role see more than one folder."""
+    """A folder with a wildcard or a variable, which would widen the role's policy, is wrong usage."""
     with pytest.raises(ConfigError, match=r"\[S3\] LOG_DATA: a role cannot be limited to this folder"):
         planned(S3_LOG_DATA=url)
 
@@ -211,7 +216,7 @@ def test_folder_that_would_widen_the_policy_is_refused(planned: Planned, url: st
 
 
 def test_keys_of_the_original_dwh_cfg_are_honoured(planned: Planned) -> None:
-    """Who has the original's file gets the cluster that it describes, its password left out."""
+    """The original design's dwh.cfg gives the cluster that it describes, without its password."""
     made = planned(
         DWH_DWH_CLUSTER_TYPE="multi-node",
         DWH_DWH_NUM_NODES="4",
@@ -239,7 +244,7 @@ def test_keys_of_the_original_dwh_cfg_are_honoured(planned: Planned) -> None:
 
 
 def test_serverless_is_the_default(planned: Planned) -> None:
-    """Nothing named is Serverless of 4 RPU; any of the original's cluster keys is a cluster."""
+    """The default is Serverless with 4 RPU; any of the original's cluster keys makes it a cluster."""
     assert planned().kind == SERVERLESS
     assert planned().parameters["BaseCapacity"] == "4"
     assert planned(DWH_DWH_NODE_TYPE="ra3.xlplus").kind == PROVISIONED
@@ -248,13 +253,13 @@ def test_serverless_is_the_default(planned: Planned) -> None:
 
 
 @pytest.mark.parametrize("capacity", ["4", "8", "504", "512", "544", "1024"])
-def test_every_capacity_that_aws_offers_can_be_had(planned: Planned, capacity: str) -> None:
-    """Up to 512 RPU in steps of 8, and up to 1,024 in steps of 32, though not in every region: AWS then says so."""
+def test_every_capacity_that_aws_offers_is_valid(planned: Planned, capacity: str) -> None:
+    """A capacity is a multiple of 8 RPU up to 512, and of 32 RPU up to 1,024."""
     assert planned(DWH_BASE_CAPACITY=capacity).parameters["BaseCapacity"] == capacity
 
 
 def test_planned_region_is_the_one_that_is_used(planned: Planned, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is shown and priced before set-up is the region that boto3 will take."""
+    """The region that a plan shows is the one that boto3 uses."""
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
     assert planned().region == Account(config.load()).region == "us-west-2"
@@ -262,8 +267,8 @@ def test_planned_region_is_the_one_that_is_used(planned: Planned, monkeypatch: p
 
 
 @pytest.mark.parametrize("node_type", ["dc2.large", "dc2.8xlarge", "DC1.large", "ds2.xlarge"])
-def test_retired_nodes_are_told_with_what_there_is_today(planned: Planned, node_type: str) -> None:
-    """The node types of the original's tutorials cannot be had any more; the error names those that can."""
+def test_retired_node_types_are_reported_with_current_ones(planned: Planned, node_type: str) -> None:
+    """A retired node type is wrong usage, and the message names the current ones."""
     with pytest.raises(ConfigError, match=r"is retired.*Choose one of ra3\.large, ra3\.xlplus.*Serverless"):
         planned(DWH_DWH_NODE_TYPE=node_type)
 
@@ -308,21 +313,21 @@ def test_retired_nodes_are_told_with_what_there_is_today(planned: Planned, node_
     ],
     ids=str,
 )
-def test_what_cannot_be_had_is_refused_before_aws_is_asked(planned: Planned, keys: Settings, message: str) -> None:
-    """A wrong key is told by its name, with what to write instead."""
+def test_impossible_value_is_wrong_usage(planned: Planned, keys: Settings, message: str) -> None:
+    """A wrong value is reported by its key, before any call of AWS."""
     with pytest.raises(ConfigError) as caught:
         planned(**keys)
     assert str(caught.value).startswith(message)
 
 
-# What it costs
+# Costs
 
 
 def test_serverless_costs_what_its_prices_say(planned: Planned) -> None:
-    """An hour of 4 RPU, a day without a query, a month up to the limit: computed by hand from the shipped prices."""
+    """The costs of Serverless follow from the shipped prices."""
     made = planned()
     secret = 0.40 / 730
-    assert made.rpu_hours == 106  # of 0.375 dollars: 39.75 of the 40
+    assert made.rpu_hours == 106  # at 0.375 dollars each: 39.75 of 40
     assert made.cost.hour == pytest.approx(4 * 0.375 + secret)
     assert made.cost.day_idle == pytest.approx(24 * secret)
     assert made.cost.month == pytest.approx(106 * 0.375 + 0.40)
@@ -332,7 +337,7 @@ def test_serverless_costs_what_its_prices_say(planned: Planned) -> None:
 
 
 def test_cluster_costs_by_the_hour_whether_it_works_or_not(planned: Planned) -> None:
-    """Two nodes cost twice their price, day and night."""
+    """A cluster costs the price of its nodes every hour, whether it works or not."""
     cost = planned(DWH_DWH_NODE_TYPE="ra3.large", DWH_DWH_NUM_NODES="2").cost
     assert cost.hour == pytest.approx(2 * 0.543 + 0.40 / 730)
     assert cost.day_idle == pytest.approx(24 * cost.hour)
@@ -340,7 +345,7 @@ def test_cluster_costs_by_the_hour_whether_it_works_or_not(planned: Planned) -> 
 
 
 def test_prices_can_be_updated_by_the_user(planned: Planned, tmp_path: Path) -> None:
-    """A corrected copy of prices.toml, with a region of its own, is what the cost is reckoned from."""
+    """The user's own copy of prices.toml takes the place of the shipped one."""
     mine = tmp_path / "mine.toml"
     shipped = (files("sparkify.aws.cluster") / "prices.toml").read_text("utf-8")
     mine.write_text(
@@ -354,21 +359,21 @@ def test_prices_can_be_updated_by_the_user(planned: Planned, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "text", ["", "as_of = 1", "[regions]", "as_of = 2026-01-01\nsource = ''\n[regions.us-east-1]\na = 'b'", "="]
 )
-def test_file_of_another_form_is_no_prices(tmp_path: Path, text: str) -> None:
-    """A file that is not of the form is refused, not half read."""
+def test_prices_of_another_form_are_wrong_usage(tmp_path: Path, text: str) -> None:
+    """A prices file of another form is wrong usage."""
     (tmp_path / "prices.toml").write_text(text)
     with pytest.raises(ConfigError, match="does not have the form"):
         prices.load("us-east-1", str(tmp_path / "prices.toml"))
 
 
-def test_missing_price_is_asked_for(planned: Planned) -> None:
-    """A node type that the prices do not know is neither planned nor shown as free."""
+def test_missing_price_is_reported(planned: Planned) -> None:
+    """A node type without a price is neither planned nor free."""
     with pytest.raises(ConfigError, match=r"rg\.large has no price"):
         planned(DWH_DWH_NODE_TYPE="rg.large")
 
 
 def test_nodes_are_offered_once_they_have_a_price(planned: Planned, tmp_path: Path) -> None:
-    """A type that only the user's prices know is offered and planned with these, and not named without them."""
+    """A node type is offered once the user's prices contain it."""
     mine = tmp_path / "mine.toml"
     shipped = (files("sparkify.aws.cluster") / "prices.toml").read_text("utf-8")
     mine.write_text(f'{shipped}\n"rg.large" = 1\n')
@@ -384,7 +389,7 @@ def test_nodes_are_offered_once_they_have_a_price(planned: Planned, tmp_path: Pa
     [("ra3.large", 1, 16), ("ra3.xlplus", 1, 16), ("ra3.4xlarge", 2, 32), ("ra3.16xlarge", 2, 100)],
 )
 def test_each_type_has_its_range_of_nodes(planned: Planned, node_type: str, fewest: int, most: int) -> None:
-    """Without a number the fewest are planned; the most can be had, and one more or one less is told with the range."""
+    """Each node type has a range of node numbers, and the smallest one is the default."""
     assert planned(DWH_DWH_NODE_TYPE=node_type).nodes == fewest
     assert planned(DWH_DWH_NODE_TYPE=node_type, DWH_DWH_NUM_NODES=str(most)).nodes == most
     for nodes in {most + 1, fewest - 1} - {0}:
@@ -398,7 +403,7 @@ def test_each_type_has_its_range_of_nodes(planned: Planned, node_type: str, fewe
 def test_dry_run_without_a_price_shows_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What it costs is known before the first line is shown: there is no half a plan."""
+    """A dry run without a price shows nothing."""
     monkeypatch.setenv("SPARKIFY_DWH_DWH_NODE_TYPE", "rg.large")
     assert main(["cluster", "setup", "--dry-run"]) == 2
     assert capsys.readouterr().out == ""
@@ -409,11 +414,11 @@ def test_dry_run_without_a_price_shows_nothing(
 
 @pytest.fixture
 def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in an empty folder, without AWS's variables, on a machine whose network is not there."""
+    """Work in an empty folder, without AWS's variables and without a network."""
     import os
 
     def refuse(*_: Any, **__: Any) -> NoReturn:
-        raise AssertionError("somebody asked the network")
+        raise AssertionError("the network was used")
 
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith(("AWS_", "SPARKIFY_"))]:
@@ -426,7 +431,7 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_dry_run_shows_resources_policy_and_cost_without_an_account(
     offline: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: str
 ) -> None:
-    """Every resource, the policy in words, the cost an hour, a day and a month, and the prices' date and source."""
+    """A dry run shows every resource, the policy, the costs, and date and source of the prices."""
     monkeypatch.setenv("SPARKIFY_DWH_KIND", kind)
     monkeypatch.setenv("SPARKIFY_DWH_ALLOW_FROM", "198.51.100.0/24")
     assert main(["cluster", "setup", "--dry-run"]) == 0
@@ -453,24 +458,24 @@ def test_dry_run_shows_resources_policy_and_cost_without_an_account(
 def test_dry_run_says_that_a_password_is_not_used(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The original's password key is read by nobody, and who has set it is told."""
+    """The original's password is not used, and a dry run says so."""
     monkeypatch.setenv("SPARKIFY_DWH_DWH_DB_PASSWORD", "hunter2")
     assert main(["cluster", "setup", "--dry-run"]) == 0
-    said = capsys.readouterr()
-    assert "DWH_DB_PASSWORD is not used" in said.out
-    assert "hunter2" not in said.out + said.err
+    ended = capsys.readouterr()
+    assert "DWH_DB_PASSWORD is not used" in ended.out
+    assert "hunter2" not in ended.out + ended.err
 
 
 @pytest.mark.parametrize("command", ["setup", "status", "pause", "resume", "teardown"])
 def test_help_of_a_command_ends_with_an_example_that_parses(cluster: Cluster, command: str) -> None:
-    """Every command of the cluster says what it does, and shows a call that it would take."""
-    said = cluster(command, "--help")
-    assert said.code == 0
-    example = " ".join(said.out.split()).rpartition("example: sparkify ")[2]
+    """The help of every cluster command ends with a valid example."""
+    ended = cluster(command, "--help")
+    assert ended.code == 0
+    example = " ".join(ended.out.split()).rpartition("example: sparkify ")[2]
     assert parser().parse_args(example.split()).command
 
 
-def test_dry_run_asks_nothing_of_an_account(cluster: Cluster) -> None:
-    """Even where an account is at hand, a dry run makes no call."""
+def test_dry_run_calls_no_account(cluster: Cluster) -> None:
+    """A dry run makes no call, even with an account."""
     assert cluster("setup", "--dry-run").code == 0
     assert cluster.cloud.calls == []

@@ -1,4 +1,4 @@
-"""What AWS refuses: the missing action and the policy line that grants it; credentials, regions, networks."""
+"""Errors of AWS are reported with their remedy: permissions, credentials, regions, networks."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from sparkify.aws.account import missing_permission
 from sparkify.aws.cluster.outputs import outputs
 from sparkify.warehouse.redshift import login
 
-# What AWS's services answer to a login that has ended, and to keys of nobody ("Common Error Types" of their APIs).
+# Codes for an expired login and for unknown keys ("Common Error Types" of the services' API references).
 EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 UNKNOWN = ("InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure", "SignatureDoesNotMatch")
 
-# The calls of each command, in the order in which they are made; each is denied once.
+# The calls of each command, in order; each is denied once.
 CALLS = [
     ("setup", "cloudformation:DescribeStacks"),
     ("setup", "ec2:DescribeAvailabilityZones"),
@@ -42,36 +42,36 @@ CALLS = [
 
 @pytest.mark.parametrize(("command", "action"), CALLS)
 def test_missing_permission_is_named_with_the_line_that_grants_it(cluster: Cluster, command: str, action: str) -> None:
-    """Whatever call is denied, the message has the action and a policy line; with it granted, all goes on."""
+    """The message about a denied call has the action and a policy that allows it."""
     if command == "teardown":
         cluster.setup()
     cluster.cloud.denied[action] = "on resource: arn:aws:any:::thing because no identity-based policy allows it"
-    said = cluster(command, "--yes")
-    assert said.code == 1
-    assert f"You lack the permission {action}." in said.err
-    assert f'{{"Effect": "Allow", "Action": "{action}", "Resource": "arn:aws:any:::thing"}}' in said.err
-    assert "Traceback" not in said.err
+    ended = cluster(command, "--yes")
+    assert ended.code == 1
+    assert f"You lack the permission {action}." in ended.err
+    assert f'{{"Effect": "Allow", "Action": "{action}", "Resource": "arn:aws:any:::thing"}}' in ended.err
+    assert "Traceback" not in ended.err
     cluster.cloud.denied.clear()
     assert cluster(command, "--yes").code == 0
 
 
 def test_missing_permission_inside_the_stack_is_named_too(cluster: Cluster) -> None:
-    """CloudFormation acts with the user's permissions: a resource that fails for one says which."""
+    """A missing permission inside CloudFormation is named too."""
     words = (
         "Resource handler returned message: User: arn:aws:iam::123456789012:user/ada is not authorized to perform:"
         " redshift-serverless:CreateNamespace on resource: arn:aws:redshift-serverless:us-east-1:123456789012:*"
         " because no identity-based policy allows the redshift-serverless:CreateNamespace action"
     )
     cluster.cloud.formation.fails["create", "Namespace"] = words
-    said = cluster("setup", "--yes")
-    assert said.code == 1
-    assert words in said.err
-    assert "You lack the permission redshift-serverless:CreateNamespace." in said.err
-    assert '"Resource": "arn:aws:redshift-serverless:us-east-1:123456789012:*"}' in said.err
+    ended = cluster("setup", "--yes")
+    assert ended.code == 1
+    assert words in ended.err
+    assert "You lack the permission redshift-serverless:CreateNamespace." in ended.err
+    assert '"Resource": "arn:aws:redshift-serverless:us-east-1:123456789012:*"}' in ended.err
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         ("User: x is not authorized to perform: s3:PutObject", '"Action": "s3:PutObject", "Resource": "*"}'),
         (
@@ -85,14 +85,14 @@ def test_missing_permission_inside_the_stack_is_named_too(cluster: Cluster) -> N
         ("The service is busy", ""),
     ],
 )
-def test_aws_words_are_understood(words: str, told: str) -> None:
-    """With and without a resource, denied outright or not granted, or something else altogether."""
-    assert told in missing_permission(words)
-    assert bool(missing_permission(words)) == bool(told)
+def test_permission_is_found_in_the_words_of_aws(words: str, expected: str) -> None:
+    """The missing permission is found with or without a resource, and an explicit denial is not."""
+    assert expected in missing_permission(words)
+    assert bool(missing_permission(words)) == bool(expected)
 
 
 def test_documented_policy_covers_every_call(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The policy in docs/aws.md allows each call that any command makes, the first create-tables among them."""
+    """The policy in docs/aws.md allows every call that any command makes."""
     text = (REPOSITORY / "docs" / "aws.md").read_text("utf-8")
     (policy,) = (json.loads(found) for found in re.findall(r"```json\n(.*?)```", text, re.DOTALL))
     granted = {action for statement in policy["Statement"] for action in statement["Action"]}
@@ -110,7 +110,7 @@ def test_documented_policy_covers_every_call(cluster: Cluster, monkeypatch: pyte
         "s3:ListObjectVersions": {"s3:ListBucketVersions"},
         "s3:DeleteObjects": {"s3:DeleteObject", "s3:DeleteObjectVersion"},
         "tagging:GetResources": {"tag:GetResources"},
-        "sts:GetCallerIdentity": set(),  # needs no permission
+        "sts:GetCallerIdentity": set(),  # This call needs no permission.
     }
     asked = {action for call in cluster.cloud.calls for action in names.get(call, {call})}
     assert asked - granted == set()
@@ -120,28 +120,28 @@ def test_documented_policy_covers_every_call(cluster: Cluster, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("command", ["setup", "status", "pause", "teardown"])
-def test_missing_credentials_are_told_with_how_to_get_some(
+def test_missing_credentials_are_reported_with_the_remedy(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    """Without credentials every command says where they come from; none shows a traceback."""
+    """Without credentials, every command says how to provide them."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    said = cluster(command, *(["--yes"] if command in ("setup", "teardown") else []))
-    assert said.code == 1
-    assert "no credentials were found" in said.err
+    ended = cluster(command, *(["--yes"] if command in ("setup", "teardown") else []))
+    assert ended.code == 1
+    assert "no credentials were found" in ended.err
 
 
 def test_keys_of_dwh_cfg_are_used_and_never_shown(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """[AWS] KEY and SECRET serve where the environment has none, and appear nowhere in what is said."""
+    """[AWS] KEY and SECRET are used, and never shown."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     Path("dwh.cfg").write_text("[AWS]\nKEY = AKIAMINE\nSECRET = hunter2\n[DWH]\nDWH_DB_PASSWORD = hunter3\n")
-    said = cluster.setup("--write-config")
+    ended = cluster.setup("--write-config")
     cluster.cloud.denied["cloudformation:DeleteStack"] = ""
     failed = cluster("teardown", "--yes")
     assert failed.code == 1
     for secret in ("AKIAMINE", "hunter2", "hunter3"):
-        assert secret not in said.out + said.err + failed.out + failed.err
+        assert secret not in ended.out + ended.err + failed.out + failed.err
 
 
 @pytest.mark.parametrize(
@@ -151,41 +151,41 @@ def test_keys_of_dwh_cfg_are_used_and_never_shown(cluster: Cluster, monkeypatch:
         *((code, "these credentials are not valid. Check AWS_PROFILE, or [AWS] KEY and SECRET.") for code in UNKNOWN),
     ],
 )
-def test_login_that_aws_does_not_take_is_told_at_once(cluster: Cluster, code: str, words: str) -> None:
-    """Whatever AWS calls an expired login and keys that it does not know: one line says so, and what to do."""
+def test_login_that_aws_rejects_is_reported_at_once(cluster: Cluster, code: str, words: str) -> None:
+    """An expired login or unknown keys are reported in one line with the remedy."""
     cluster.cloud.refused["cloudformation:DescribeStacks"] = Refused(code, "The request was not accepted.")
-    said = cluster("status")
-    assert (said.code, said.out) == (1, "")
-    assert said.err.startswith(f"sparkify: AWS: {words}")
+    ended = cluster("status")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith(f"sparkify: AWS: {words}")
     assert cluster.cloud.calls == ["cloudformation:DescribeStacks"]
 
 
-def test_missing_region_is_asked_for(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither dwh.cfg nor a profile names a region: wrong usage, with the key to write."""
+def test_missing_region_is_wrong_usage(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a region, the message names the key to set."""
     monkeypatch.delenv("AWS_DEFAULT_REGION")
-    said = cluster("setup", "--yes")
-    assert said.code == 2
-    assert "[DWH] REGION is empty" in said.err
+    ended = cluster("setup", "--yes")
+    assert ended.code == 2
+    assert "[DWH] REGION is empty" in ended.err
 
 
-def test_unknown_profile_is_told(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A profile that does not exist is a sentence, not a traceback."""
+def test_unknown_profile_is_reported(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unknown profile is reported by its name."""
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    said = cluster("status")
-    assert said.code == 1
-    assert "nobody" in said.err
+    ended = cluster("status")
+    assert ended.code == 1
+    assert "nobody" in ended.err
 
 
 @pytest.mark.parametrize("endpoint", ["http://{}", "http://user:s3cret@{}", "user:s3cret@{}"])
-def test_unreachable_aws_is_told(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
-    """Without a network, or a URL to ask at, AWS cannot be asked: that is said, and where, but no password."""
+def test_unreachable_aws_is_reported(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+    """If AWS cannot be reached, the message has its host, and no password."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         place = f"127.0.0.1:{unused.getsockname()[1]}"
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint.format(place))
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-        said = cluster("status")
-    assert said.code == 1
-    assert said.err.startswith("sparkify: AWS: the request failed (")
-    assert place in said.err
-    assert "s3cret" not in said.err
+        ended = cluster("status")
+    assert ended.code == 1
+    assert ended.err.startswith("sparkify: AWS: the request failed (")
+    assert place in ended.err
+    assert "s3cret" not in ended.err

@@ -1,4 +1,4 @@
-"""Setting up: from nothing, twice, changed, failing at each resource, interrupted; unchanged boto3 against a server."""
+"""`sparkify cluster setup`: from nothing, twice, with changes, with failures, and interrupted."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ REASON = "Resource handler returned message: The service is busy (Service: Any, 
 RESOURCES = [(kind, name) for kind in ("serverless", "provisioned") for name in template.parse(kind)["Resources"]]
 
 
-def asked(cluster: Cluster, what: str) -> int:
-    """Return how often something was asked of AWS."""
+def count(cluster: Cluster, what: str) -> int:
+    """Return how often AWS received a call."""
     return cluster.cloud.calls.count(what)
 
 
-def test_zone_that_serverless_is_not_in_is_passed_over(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No subnet is made in an outdated zone, whatever the account calls it: names of zones are each account's own."""
+def test_zone_without_serverless_is_skipped(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No subnet is created in an outdated zone, whatever name the account has for it."""
     monkeypatch.setattr(RegionsAndZonesBackend.zones["us-east-1"][0], "zone_id", "use1-az3")
     cluster.setup()
     (stack,) = cluster.cloud.formation.stacks.values()
@@ -37,20 +37,20 @@ def test_zone_that_serverless_is_not_in_is_passed_over(cluster: Cluster, monkeyp
 
 
 @pytest.mark.usefixtures("kind")
-def test_setup_makes_every_resource_and_carries_the_tag(cluster: Cluster) -> None:
-    """All of the template stands afterwards, tagged with the project; every resource was named while it was made."""
-    said = cluster.setup("--allow-from", "198.51.100.7")
+def test_setup_creates_and_tags_every_resource(cluster: Cluster) -> None:
+    """Setup creates every resource of the template, names each one, and tags the stack with the project."""
+    ended = cluster.setup("--allow-from", "198.51.100.7")
     (stack,) = cluster.cloud.formation.stacks.values()
     assert stack.status == "CREATE_COMPLETE"
     assert {"Key": "sparkify:project", "Value": "sparkify"} in stack.tags
     for name in stack.template["Resources"]:
-        assert f"  creating  {name}\n" in said.err
-        assert f"  created   {name}\n" in said.err
-    assert said.out.startswith("The warehouse sparkify is ready.")
+        assert f"  creating  {name}\n" in ended.err
+        assert f"  created   {name}\n" in ended.err
+    assert ended.out.startswith("The warehouse sparkify is ready.")
 
 
-def test_serverless_is_limited_in_what_it_may_spend(cluster: Cluster) -> None:
-    """When setup has ended there is a limit for the month, at which queries are refused."""
+def test_setup_limits_the_cost_of_serverless(cluster: Cluster) -> None:
+    """After setup, Serverless has a monthly limit at which queries are rejected."""
     cluster.setup()
     (limit,) = cluster.cloud.serverless.limits.values()
     assert (limit["amount"], limit["period"], limit["breachAction"]) == (106, "monthly", "deactivate")
@@ -58,47 +58,47 @@ def test_serverless_is_limited_in_what_it_may_spend(cluster: Cluster) -> None:
 
 
 def test_changed_limit_is_changed_in_aws(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new MONTHLY_LIMIT replaces the old one: there is never a second."""
+    """A new MONTHLY_LIMIT replaces the old limit."""
     cluster.setup()
     monkeypatch.setenv("SPARKIFY_DWH_MONTHLY_LIMIT", "80")
     assert "The limit is now 213 RPU-hours a month; it was 106." in cluster.setup().err
     assert [limit["amount"] for limit in cluster.cloud.serverless.limits.values()] == [213]
 
 
-def test_limit_that_somebody_took_away_is_set_again(cluster: Cluster) -> None:
-    """A stack without its limit, as an interruption leaves it, has it after the next setup."""
+def test_missing_limit_is_set_again(cluster: Cluster) -> None:
+    """Setup sets a missing limit again."""
     cluster.setup()
     cluster.cloud.serverless.limits.clear()
     cluster.setup()
     assert len(cluster.cloud.serverless.limits) == 1
 
 
-def test_missing_limit_is_told_loudly(cluster: Cluster) -> None:
-    """A warehouse that stands without a limit of its spend is a failure, and says so."""
+def test_limit_that_cannot_be_set_is_an_error(cluster: Cluster) -> None:
+    """A warehouse without a limit is an error."""
     cluster.cloud.denied["redshift-serverless:CreateUsageLimit"] = ""
-    said = cluster("setup", "--yes")
-    assert said.code == 1
-    assert "sparkify: the warehouse exists, but nothing limits its cost." in said.err
+    ended = cluster("setup", "--yes")
+    assert ended.code == 1
+    assert "sparkify: the warehouse exists, but nothing limits its cost." in ended.err
     cluster.cloud.denied.clear()
     cluster.setup()
     assert len(cluster.cloud.serverless.limits) == 1
 
 
 def test_changed_limit_is_asked_for(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What may be spent is shown and asked about like any other change: the answer no leaves the limit as it was."""
+    """A change of the limit is shown before the question, and "no" leaves the limit unchanged."""
     cluster.setup()
     monkeypatch.setenv("SPARKIFY_DWH_MONTHLY_LIMIT", "100000")
     for answer, amount in (("n\n", 106), ("y\n", 266_666)):
-        said = cluster("setup", answer=answer)
-        assert said.code == 0
-        shown, _, _ = said.err.partition("Make these changes? [y/N]")
+        ended = cluster("setup", answer=answer)
+        assert ended.code == 0
+        shown, _, _ = ended.err.partition("Make these changes? [y/N]")
         assert "  change  UsageLimit (266,666 RPU-hours a month; now 106)" in shown
         assert [limit["amount"] for limit in cluster.cloud.serverless.limits.values()] == [amount]
 
 
 @pytest.mark.parametrize("action", ["log", "emit-metric"])
-def test_limit_that_stops_nothing_is_none(cluster: Cluster, action: str) -> None:
-    """A limit that only tells of its breach does not limit the spend: setup makes it one that does."""
+def test_limit_without_effect_is_replaced(cluster: Cluster, action: str) -> None:
+    """Setup replaces a limit that only logs by one that stops queries."""
     cluster.setup()
     (limit,) = cluster.cloud.serverless.limits.values()
     limit |= {"breachAction": action, "amount": 50}
@@ -107,8 +107,8 @@ def test_limit_that_stops_nothing_is_none(cluster: Cluster, action: str) -> None
 
 
 @pytest.mark.parametrize("action", ["log", "deactivate"])
-def test_limit_of_the_users_own_stays(cluster: Cluster, action: str) -> None:
-    """Beside the limit that dwh.cfg calls for there may be one that warns, or stops, before: setup leaves it as is."""
+def test_other_limit_stays(cluster: Cluster, action: str) -> None:
+    """Setup does not change an additional limit of the user."""
     cluster.setup()
     (limit,) = cluster.cloud.serverless.limits.values()
     theirs = {**limit, "usageLimitId": "theirs", "breachAction": action, "amount": 80}
@@ -119,38 +119,38 @@ def test_limit_of_the_users_own_stays(cluster: Cluster, action: str) -> None:
 
 @pytest.mark.usefixtures("kind")
 def test_second_setup_changes_nothing(cluster: Cluster) -> None:
-    """Set up twice, the account is the same after the second time, and no update was begun."""
+    """A second setup changes nothing and begins no update."""
     cluster.setup("--allow-from", "198.51.100.7")
     before = cluster.cloud.everything()
-    said = cluster.setup("--allow-from", "198.51.100.7")
-    assert said.out.startswith("Nothing to change")
+    ended = cluster.setup("--allow-from", "198.51.100.7")
+    assert ended.out.startswith("Nothing to change")
     assert cluster.cloud.everything() == before
-    assert asked(cluster, "cloudformation:ExecuteChangeSet") == 0
+    assert count(cluster, "cloudformation:ExecuteChangeSet") == 0
     assert not next(iter(cluster.cloud.formation.stacks.values())).change_sets
 
 
 def test_changed_dwh_cfg_shows_its_changes_first(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What an update will do is shown before the question; the answer no leaves everything as it is."""
+    """An update is shown before the question, and "no" leaves everything unchanged."""
     cluster.setup()
     before = cluster.cloud.everything()
     monkeypatch.setenv("SPARKIFY_DWH_BASE_CAPACITY", "8")
-    said = cluster("setup", "--allow-from", "198.51.100.7", answer="n\n")
-    assert said.code == 0
-    shown, _, rest = said.err.partition("Make these changes? [y/N]")
+    ended = cluster("setup", "--allow-from", "198.51.100.7", answer="n\n")
+    assert ended.code == 0
+    shown, _, rest = ended.err.partition("Make these changes? [y/N]")
     assert "  add     AllowedAddresses" in shown
     assert "  change  Workgroup (BaseCapacity, PubliclyAccessible)" in shown
     assert "Nothing was changed." in rest
     assert cluster.cloud.everything() == before
-    assert asked(cluster, "cloudformation:ExecuteChangeSet") == 0
+    assert count(cluster, "cloudformation:ExecuteChangeSet") == 0
 
 
 def test_agreed_change_is_made(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After yes, the warehouse is what dwh.cfg says, and the rest is the same as before."""
+    """After "yes", the warehouse is as in dwh.cfg, and everything else is unchanged."""
     cluster.setup()
     before = set(cluster.cloud.everything())
     monkeypatch.setenv("SPARKIFY_DWH_BASE_CAPACITY", "8")
-    said = cluster("setup", "--allow-from", "198.51.100.7", answer="y\n")
-    assert said.code == 0, said.err
+    ended = cluster("setup", "--allow-from", "198.51.100.7", answer="y\n")
+    assert ended.code == 0, ended.err
     workgroup = cluster.cloud.serverless.workgroups["sparkify"]
     assert (workgroup["baseCapacity"], workgroup["publiclyAccessible"]) == (8, True)
     added = set(cluster.cloud.everything()) - before
@@ -158,15 +158,15 @@ def test_agreed_change_is_made(cluster: Cluster, monkeypatch: pytest.MonkeyPatch
     assert next(iter(added)).startswith("sgr-")
 
 
-def test_setup_asks_before_it_makes_anything(cluster: Cluster) -> None:
-    """Without a yes nothing is made; without a terminal to ask at, that is wrong usage."""
+def test_setup_asks_before_it_creates_anything(cluster: Cluster) -> None:
+    """Without "yes" setup creates nothing, and without a terminal it needs --yes."""
     before = cluster.cloud.everything()
     assert cluster("setup", answer="n\n").code == 0
-    said = cluster("setup")
-    assert said.code == 2
-    assert "Set this up? Pass --yes to confirm." in said.err
+    ended = cluster("setup")
+    assert ended.code == 2
+    assert "Set this up? Pass --yes to confirm." in ended.err
     assert cluster.cloud.everything() == before
-    assert asked(cluster, "cloudformation:CreateStack") == 0
+    assert count(cluster, "cloudformation:CreateStack") == 0
 
 
 @pytest.mark.parametrize(
@@ -180,41 +180,41 @@ def test_setup_asks_before_it_makes_anything(cluster: Cluster) -> None:
 def test_change_that_would_lose_the_data_is_refused(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, kind: str, key: str, value: str
 ) -> None:
-    """An update for which CloudFormation would make a new cluster and delete the old one is not begun."""
+    """An update that would replace the cluster, and delete its data, is not begun."""
     monkeypatch.setenv("SPARKIFY_DWH_KIND", kind)
     cluster.setup()
     before = cluster.cloud.everything()
     monkeypatch.setenv(f"SPARKIFY_DWH_{key}", value)
-    said = cluster("setup", "--yes")
-    assert said.code == 1
+    ended = cluster("setup", "--yes")
+    assert ended.code == 1
     assert re.search(
-        "cannot be changed without a new (cluster|namespace), and the data would be deleted with the old", said.err
+        "cannot be changed without a new (cluster|namespace), and the data would be deleted with the old", ended.err
     )
     assert cluster.cloud.everything() == before
 
 
 def test_change_that_may_lose_the_data_is_refused(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where CloudFormation knows only on the way whether the cluster is made anew, the update is not begun either."""
+    """An update that might replace the cluster is not begun."""
     monkeypatch.setenv("SPARKIFY_DWH_KIND", "provisioned")
     cluster.setup()
     cluster.cloud.formation.undecided.add("Cluster")
     monkeypatch.setenv("SPARKIFY_DWH_DWH_NUM_NODES", "2")
-    said = cluster("setup", "--yes")
-    assert said.code == 1
-    assert "cannot be changed without a new cluster, and the data would be deleted with the old" in said.err
-    assert asked(cluster, "cloudformation:ExecuteChangeSet") == 0
+    ended = cluster("setup", "--yes")
+    assert ended.code == 1
+    assert "cannot be changed without a new cluster, and the data would be deleted with the old" in ended.err
+    assert count(cluster, "cloudformation:ExecuteChangeSet") == 0
 
 
-def test_other_kind_is_not_made_of_what_is_there(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Serverless warehouse does not become a cluster: that would be another warehouse, without the data."""
+def test_kind_of_an_existing_warehouse_is_not_changed(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Serverless warehouse is not replaced by a cluster without its data."""
     cluster.setup()
     monkeypatch.setenv("SPARKIFY_DWH_KIND", "provisioned")
-    said = cluster("setup", "--yes")
-    assert said.code == 1
-    assert "is serverless, but dwh.cfg now calls for provisioned" in said.err
+    ended = cluster("setup", "--yes")
+    assert ended.code == 1
+    assert "is serverless, but dwh.cfg now calls for provisioned" in ended.err
 
 
-def test_stack_of_somebody_else_is_left_alone(cluster: Cluster) -> None:
+def test_stack_without_the_tag_is_left_alone(cluster: Cluster) -> None:
     """A stack of the same name without the project's tag is neither changed nor deleted."""
     text = template.text("serverless")
     values = {"Name": "theirs", "Zones": "us-east-1a,us-east-1b,us-east-1c", "DatabaseName": "d", "AdminUser": "a"}
@@ -225,9 +225,9 @@ def test_stack_of_somebody_else_is_left_alone(cluster: Cluster) -> None:
     cluster.cloud.formation.finish()
     before = cluster.cloud.everything()
     for command in ("setup", "teardown"):
-        said = cluster(command, "--yes")
-        assert said.code == 1
-        assert "so sparkify did not create it" in said.err
+        ended = cluster(command, "--yes")
+        assert ended.code == 1
+        assert "so sparkify did not create it" in ended.err
     assert cluster.cloud.everything() == before
 
 
@@ -235,48 +235,48 @@ def test_stack_of_somebody_else_is_left_alone(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize(("kind", "resource"), RESOURCES, ids=str)
-def test_failure_at_any_resource_is_rolled_back_and_told(
+def test_failure_at_any_resource_is_rolled_back_and_reported(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, kind: str, resource: str
 ) -> None:
-    """Whatever cannot be made is named, with AWS's words; nothing is left, and the next setup goes through."""
+    """A resource that cannot be created is named, nothing is left, and the next setup succeeds."""
     monkeypatch.setenv("SPARKIFY_DWH_KIND", kind)
     cloud = cluster.cloud
     before = cloud.everything()
     cloud.formation.fails["create", resource] = REASON
-    said = cluster("setup", "--yes", "--allow-from", "198.51.100.7")
-    assert said.code == 1
-    assert f"{resource} (AWS::" in said.err
-    assert REASON in said.err
-    assert "was rolled back; nothing is left" in said.err
-    assert "cancelled" not in said.err
+    ended = cluster("setup", "--yes", "--allow-from", "198.51.100.7")
+    assert ended.code == 1
+    assert f"{resource} (AWS::" in ended.err
+    assert REASON in ended.err
+    assert "was rolled back; nothing is left" in ended.err
+    assert "cancelled" not in ended.err
     assert cloud.everything() == before
     cloud.formation.fails.clear()
     cluster.setup("--allow-from", "198.51.100.7")
 
 
 def test_rollback_that_fails_leads_to_teardown(cluster: Cluster) -> None:
-    """If even the rollback fails, the message says so; a second setup says the same, and teardown clears up."""
+    """If the rollback fails too, setup advises a teardown, which deletes everything."""
     before = cluster.cloud.everything()
     cluster.cloud.formation.fails |= {("create", "Workgroup"): REASON, ("delete", "Role"): REASON}
     assert "could not be rolled back (ROLLBACK_FAILED)" in cluster("setup", "--yes").err
     cluster.cloud.formation.fails.clear()
-    said = cluster("setup", "--yes")
-    assert said.code == 1
-    assert "Run `sparkify cluster teardown`" in said.err
+    ended = cluster("setup", "--yes")
+    assert ended.code == 1
+    assert "Run `sparkify cluster teardown`" in ended.err
     assert cluster("teardown", "--yes").code == 0
     assert cluster.cloud.everything() == before
 
 
 def test_update_that_fails_leaves_the_warehouse_as_it_was(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A change that AWS cannot make is undone, told with the resource and AWS's words, and can be tried again."""
+    """A failed update is rolled back and reported, and can be tried again."""
     cluster.setup()
     before = cluster.cloud.everything()
     cluster.cloud.formation.fails["update", "Workgroup"] = REASON
     monkeypatch.setenv("SPARKIFY_DWH_BASE_CAPACITY", "8")
-    said = cluster("setup", "--yes", "--allow-from", "198.51.100.7")
-    assert said.code == 1
-    assert "the stack could not be changed, and the change was rolled back" in said.err
-    assert f"Workgroup (AWS::RedshiftServerless::Workgroup): {REASON}" in said.err
+    ended = cluster("setup", "--yes", "--allow-from", "198.51.100.7")
+    assert ended.code == 1
+    assert "the stack could not be changed, and the change was rolled back" in ended.err
+    assert f"Workgroup (AWS::RedshiftServerless::Workgroup): {REASON}" in ended.err
     assert cluster.cloud.everything() == before
     assert cluster.cloud.serverless.workgroups["sparkify"]["baseCapacity"] == 4
     cluster.cloud.formation.fails.clear()
@@ -284,8 +284,8 @@ def test_update_that_fails_leaves_the_warehouse_as_it_was(cluster: Cluster, monk
     assert cluster.cloud.serverless.workgroups["sparkify"]["baseCapacity"] == 8
 
 
-def test_update_that_could_not_be_undone_is_picked_up(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stack stuck in UPDATE_ROLLBACK_FAILED is told of, and the next setup takes the rollback up again."""
+def test_failed_rollback_of_an_update_is_continued(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Setup continues the rollback of an update that could not be rolled back."""
     cluster.setup()
     cluster.cloud.formation.fails |= {("update", "Workgroup"): REASON, ("rollback", ""): REASON}
     monkeypatch.setenv("SPARKIFY_DWH_BASE_CAPACITY", "8")
@@ -295,8 +295,8 @@ def test_update_that_could_not_be_undone_is_picked_up(cluster: Cluster, monkeypa
     assert cluster.cloud.serverless.workgroups["sparkify"]["baseCapacity"] == 8
 
 
-def test_throttled_calls_are_made_again(cluster: Cluster) -> None:
-    """AWS asking for slower calls fails nothing."""
+def test_throttled_calls_are_retried(cluster: Cluster) -> None:
+    """Throttled calls are retried."""
     cluster.cloud.throttled["cloudformation:DescribeStackEvents"] = 2
     cluster.cloud.throttled["redshift-serverless:CreateUsageLimit"] = 1
     cluster.setup()
@@ -308,15 +308,15 @@ def test_throttled_calls_are_made_again(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize("after", [1, 2, 11, 22, 33])
 @pytest.mark.usefixtures("kind")
-def test_interrupted_setup_is_picked_up_by_the_next(cluster: Cluster, after: int) -> None:
-    """Ctrl-C leaves AWS at work and says so; the next setup waits for it and ends as if nothing had been."""
-    said = cluster.interrupted(after, "setup", "--yes")
-    assert said.code == 130
-    assert "AWS continues with the stack sparkify" in said.err
-    assert "cluster teardown" in said.err
-    said = cluster.setup()
-    assert "AWS is working on sparkify (CREATE_IN_PROGRESS)" in said.err
-    assert asked(cluster, "cloudformation:CreateStack") == 1
+def test_interrupted_setup_is_completed_by_the_next(cluster: Cluster, after: int) -> None:
+    """After Ctrl-C, AWS continues, and the next setup waits for it and completes the warehouse."""
+    ended = cluster.interrupted(after, "setup", "--yes")
+    assert ended.code == 130
+    assert "AWS continues with the stack sparkify" in ended.err
+    assert "cluster teardown" in ended.err
+    ended = cluster.setup()
+    assert "AWS is working on sparkify (CREATE_IN_PROGRESS)" in ended.err
+    assert count(cluster, "cloudformation:CreateStack") == 1
     before = cluster.cloud.everything()
     assert cluster.setup().out.startswith("Nothing to change")
     assert cluster.cloud.everything() == before
@@ -324,20 +324,20 @@ def test_interrupted_setup_is_picked_up_by_the_next(cluster: Cluster, after: int
 
 @pytest.mark.parametrize("after", [1, 2, 11, 22, 33])
 @pytest.mark.usefixtures("kind")
-def test_interrupted_setup_is_cleared_away_by_teardown(cluster: Cluster, after: int) -> None:
-    """Whenever it was interrupted, a teardown leaves nothing of it."""
+def test_interrupted_setup_is_deleted_by_teardown(cluster: Cluster, after: int) -> None:
+    """Whenever setup was interrupted, a teardown deletes everything."""
     before = cluster.cloud.everything()
     assert cluster.interrupted(after, "setup", "--yes").code == 130
-    said = cluster("teardown", "--yes", "--no-snapshot")
-    assert (said.code, said.out) == (0, "Nothing is left of sparkify.\n")
+    ended = cluster("teardown", "--yes", "--no-snapshot")
+    assert (ended.code, ended.out) == (0, "Nothing is left of sparkify.\n")
     assert cluster.cloud.everything() == before
 
 
 def test_interrupted_setup_says_that_nothing_limits_the_cost(cluster: Cluster) -> None:
-    """Serverless has its limit only when a setup has ended: who stops one earlier reads so, and again."""
+    """A setup of Serverless that is interrupted says that nothing limits the cost yet."""
     for _ in range(2):
-        said = cluster.interrupted(2, "setup", "--yes")
-        assert "Nothing limits its cost until a setup completes and sets the limit." in said.err
+        ended = cluster.interrupted(2, "setup", "--yes")
+        assert "Nothing limits its cost until a setup completes and sets the limit." in ended.err
     cluster.setup()
     assert len(cluster.cloud.serverless.limits) == 1
 
@@ -346,45 +346,45 @@ def test_interrupted_setup_says_that_nothing_limits_the_cost(cluster: Cluster) -
 def test_limit_is_set_even_if_a_change_is_declined_or_refused(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
-    """Whatever becomes of a change, a warehouse that stands without a limit has one after the next setup."""
+    """Setup sets a missing limit even if a change is declined or impossible."""
     cluster.interrupted(after, "setup", "--yes", "--allow-from", "198.51.100.7")
-    said = cluster("setup", answer="n\n")
-    assert said.code == 0
-    assert "Set the limit: 106 RPU-hours a month" in said.err
+    ended = cluster("setup", answer="n\n")
+    assert ended.code == 0
+    assert "Set the limit: 106 RPU-hours a month" in ended.err
     assert len(cluster.cloud.serverless.limits) == 1
     cluster.cloud.serverless.limits.clear()
     monkeypatch.setenv("SPARKIFY_DWH_DWH_DB", "another")
-    said = cluster("setup", "--yes", "--allow-from", "198.51.100.7")
-    assert said.code == 1
-    assert "the data would be deleted with the old one" in said.err
+    ended = cluster("setup", "--yes", "--allow-from", "198.51.100.7")
+    assert ended.code == 1
+    assert "the data would be deleted with the old one" in ended.err
     assert len(cluster.cloud.serverless.limits) == 1
 
 
-def test_warehouse_of_another_kind_without_a_limit_is_told(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where dwh.cfg calls for a cluster, setup has no limit to set on what stands, and says that there is none."""
+def test_missing_limit_of_another_kind_is_reported(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Setup reports a missing limit that it cannot set, because dwh.cfg asks for a cluster."""
     cluster.setup()
     cluster.cloud.serverless.limits.clear()
     monkeypatch.setenv("SPARKIFY_DWH_KIND", "provisioned")
     assert "Nothing limits the cost of sparkify." in cluster("setup", "--yes").err
 
 
-def test_what_to_run_after_ctrl_c_keeps_the_door_open(cluster: Cluster) -> None:
-    """The command that the message gives goes on with the same setup: who was let in on the command line stays in."""
+def test_command_to_continue_keeps_allowed_addresses(cluster: Cluster) -> None:
+    """The command that setup advises after Ctrl-C contains the allowed addresses."""
     for _ in range(2):
-        said = cluster.interrupted(2, "setup", "--yes", "--allow-from", "198.51.100.7")
-        assert "Run `sparkify cluster setup --allow-from 198.51.100.7/32` to continue" in said.err
+        ended = cluster.interrupted(2, "setup", "--yes", "--allow-from", "198.51.100.7")
+        assert "Run `sparkify cluster setup --allow-from 198.51.100.7/32` to continue" in ended.err
     assert cluster.setup("--allow-from", "198.51.100.7/32").out.startswith("The warehouse sparkify is ready.")
-    assert asked(cluster, "cloudformation:ExecuteChangeSet") == 0
+    assert count(cluster, "cloudformation:ExecuteChangeSet") == 0
 
 
-def test_interrupted_setup_of_a_cluster_speaks_of_no_limit(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cluster never has a limit, and nothing is said of one."""
+def test_interrupted_setup_of_a_cluster_mentions_no_limit(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster has no limit, and an interrupted setup does not mention one."""
     monkeypatch.setenv("SPARKIFY_DWH_KIND", "provisioned")
     assert "limits" not in cluster.interrupted(2, "setup", "--yes").err
 
 
-def test_failure_that_nobody_watched_is_told_by_the_next_setup(cluster: Cluster) -> None:
-    """Interrupted, then failed in AWS: the next setup says what failed if it sees it, and can always be repeated."""
+def test_failure_after_an_interruption_is_reported_by_the_next_setup(cluster: Cluster) -> None:
+    """The next setup reports what failed after an interruption, and can be repeated."""
     cluster.cloud.formation.fails["create", "Workgroup"] = REASON
     cluster.interrupted(4, "setup", "--yes")
     assert REASON in cluster("setup", "--yes").err
@@ -394,8 +394,8 @@ def test_failure_that_nobody_watched_is_told_by_the_next_setup(cluster: Cluster)
     assert "An earlier setup of sparkify failed and was rolled back. Starting again." in cluster.setup().err
 
 
-def test_interrupted_change_is_picked_up(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C in the middle of an update: the next setup waits for its end, and finds nothing more to change."""
+def test_interrupted_update_is_awaited_by_the_next(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an interrupted update, the next setup waits for it and finds nothing to change."""
     cluster.setup()
     monkeypatch.setenv("SPARKIFY_DWH_BASE_CAPACITY", "8")
     assert cluster.interrupted(1, "setup", "--yes").code == 130
@@ -404,7 +404,7 @@ def test_interrupted_change_is_picked_up(cluster: Cluster, monkeypatch: pytest.M
 
 
 def test_ctrl_c_on_a_real_process_says_what_to_run(cloud: Cloud, tmp_path: Path) -> None:
-    """A signal ends the process with 130 and a sentence, not with a traceback."""
+    """Ctrl-C ends the process with exit code 130 and the command to continue."""
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
     command = [sys.executable, "-m", "sparkify", "cluster", "setup", "--yes"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment) as process:
@@ -421,13 +421,13 @@ def test_ctrl_c_on_a_real_process_says_what_to_run(cloud: Cloud, tmp_path: Path)
     assert "Traceback" not in rest
 
 
-def test_doors_of_the_original_set_up_and_tear_down(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`python redshift_cluster_setup.py`, then `python redshift_cluster_teardown.py`, as the original's README says."""
+def test_scripts_of_the_original_set_up_and_tear_down(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scripts of the original design set a warehouse up and tear it down."""
     before = cluster.cloud.everything()
-    for door, result in (("setup", 1), ("teardown", 0)):
-        monkeypatch.setattr(sys, "argv", [f"redshift_cluster_{door}.py", "--yes"])
+    for action, result in (("setup", 1), ("teardown", 0)):
+        monkeypatch.setattr(sys, "argv", [f"redshift_cluster_{action}.py", "--yes"])
         with pytest.raises(SystemExit) as ended:
-            runpy.run_path(str(REPOSITORY / f"redshift_cluster_{door}.py"), run_name="__main__")
+            runpy.run_path(str(REPOSITORY / f"redshift_cluster_{action}.py"), run_name="__main__")
         assert ended.value.code == 0
         assert len(cluster.cloud.serverless.workgroups) == result
     assert cluster.cloud.everything() == before

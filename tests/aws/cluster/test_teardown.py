@@ -1,4 +1,4 @@
-"""Tearing down: nothing is left, or a list of what is; twice, interrupted, failing at each resource."""
+"""`sparkify cluster teardown` deletes everything, or lists what is left."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ RESOURCES = [(kind, name) for kind in ("serverless", "provisioned") for name in 
 
 @pytest.mark.usefixtures("kind")
 def test_teardown_leaves_nothing(cluster: Cluster) -> None:
-    """Afterwards the account holds what it held before the setup, asked service by service, and exit code is 0."""
+    """After a teardown, the account holds what it held before the setup."""
     before = cluster.cloud.everything()
     cluster.setup("--allow-from", "198.51.100.7")
     cluster.cloud.fill_stage(1_500)
-    said = cluster("teardown", "--yes", "--no-snapshot")
-    assert (said.code, said.out) == (0, NOTHING)
+    ended = cluster("teardown", "--yes", "--no-snapshot")
+    assert (ended.code, ended.out) == (0, NOTHING)
     assert cluster.cloud.everything() == before
 
 
 @pytest.mark.usefixtures("kind")
-def test_teardown_twice_is_fine(cluster: Cluster) -> None:
-    """The second teardown finds nothing to do, asks nothing, and ends as well as the first."""
+def test_second_teardown_finds_nothing(cluster: Cluster) -> None:
+    """A second teardown finds nothing to delete, and asks nothing."""
     cluster.setup()
     cluster("teardown", "--yes", "--no-snapshot")
-    said = cluster("teardown")
-    assert (said.code, said.out) == (0, NOTHING)
+    ended = cluster("teardown")
+    assert (ended.code, ended.out) == (0, NOTHING)
 
 
-def test_teardown_of_what_never_was_is_fine(cluster: Cluster) -> None:
-    """Without a stack there is nothing to delete, and nothing is left."""
+def test_teardown_without_a_stack_succeeds(cluster: Cluster) -> None:
+    """A teardown without a stack succeeds."""
     assert cluster("teardown", "--yes")[:2] == (0, NOTHING)
 
 
-def test_teardown_shows_what_goes_before_it_asks(cluster: Cluster) -> None:
-    """Every resource, the database, the staged objects and the snapshot are named; the answer no deletes nothing."""
+def test_teardown_shows_what_it_would_delete(cluster: Cluster) -> None:
+    """A teardown lists resources, database, objects and snapshot before the question, and "no" deletes nothing."""
     cluster.setup()
     cluster.cloud.fill_stage(3)
     before = cluster.cloud.everything()
-    said = cluster("teardown", answer="n\n")
-    assert said.code == 0
-    shown, _, rest = said.err.partition("Delete all of this? [y/N]")
+    ended = cluster("teardown", answer="n\n")
+    assert ended.code == 0
+    shown, _, rest = ended.err.partition("Delete all of this? [y/N]")
     for name in template.parse("serverless")["Resources"]:
         assert f"  {name} " in shown or name == "AllowedAddresses"
     assert "the database sparkifydb, with every table" in shown
@@ -58,8 +58,8 @@ def test_teardown_shows_what_goes_before_it_asks(cluster: Cluster) -> None:
     assert cluster("teardown").code == 2
 
 
-def test_stage_of_the_users_own_is_not_emptied(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bucket that setup did not make is neither emptied nor deleted."""
+def test_stage_of_the_user_is_not_emptied(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bucket that setup did not create is neither emptied nor deleted."""
     s3, bucket = cluster.cloud.client("s3"), f"ours-{cluster.cloud.account}"
     s3.create_bucket(Bucket=bucket)
     s3.put_object(Bucket=bucket, Key="stage/theirs", Body=b"x")
@@ -69,8 +69,8 @@ def test_stage_of_the_users_own_is_not_emptied(cluster: Cluster, monkeypatch: py
     assert s3.get_object(Bucket=bucket, Key="stage/theirs")["Body"].read() == b"x"
 
 
-def test_only_what_setup_made_is_deleted(cluster: Cluster) -> None:
-    """Another warehouse, another stack, another role beside it stand afterwards as they did before."""
+def test_only_resources_of_setup_are_deleted(cluster: Cluster) -> None:
+    """Other warehouses, stacks and roles are left alone."""
     cluster.cloud.client("iam").create_role(RoleName="theirs", AssumeRolePolicyDocument="{}")
     redshift = cluster.cloud.client("redshift")
     redshift.create_cluster(ClusterIdentifier="theirs", NodeType="ra3.large", MasterUsername="a")
@@ -84,18 +84,16 @@ def test_only_what_setup_made_is_deleted(cluster: Cluster) -> None:
 # The final snapshot
 
 
-def test_cluster_leaves_a_final_snapshot_unless_told_otherwise(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of a provisioned cluster a snapshot is kept by default; it is named as kept on purpose, and no reason to fail."""
+def test_cluster_leaves_a_final_snapshot_by_default(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By default a snapshot of a cluster is kept and named, which is not a failure."""
     monkeypatch.setenv("SPARKIFY_DWH_KIND", "provisioned")
     before = set(cluster.cloud.everything())
     cluster.setup()
     for _ in range(2):
-        said = cluster("teardown", "--yes")
-        assert said.code == 0
-        assert said.out.startswith("Kept on purpose: arn:aws:redshift:us-east-1:")
-        assert said.out.endswith(NOTHING)
+        ended = cluster("teardown", "--yes")
+        assert ended.code == 0
+        assert ended.out.startswith("Kept on purpose: arn:aws:redshift:us-east-1:")
+        assert ended.out.endswith(NOTHING)
         (kept,) = set(cluster.cloud.everything()) - before
         assert kept.startswith("snapshot sparkify-")
 
@@ -112,7 +110,7 @@ def test_cluster_leaves_a_final_snapshot_unless_told_otherwise(
 def test_snapshot_is_the_users_choice(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, kind: str, option: list[str], kept: int
 ) -> None:
-    """A snapshot by default for a cluster, none for Serverless; either can be had otherwise."""
+    """A cluster leaves a snapshot by default and Serverless does not; both have options."""
     monkeypatch.setenv("SPARKIFY_DWH_KIND", kind)
     cluster.setup()
     assert cluster("teardown", "--yes", *option).code == 0
@@ -120,7 +118,7 @@ def test_snapshot_is_the_users_choice(
 
 
 def test_cluster_whose_change_failed_leaves_its_snapshot_too(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cluster that is stuck in a change which could not be undone still has its data: a snapshot is kept of it."""
+    """A cluster whose update could not be rolled back leaves a snapshot too."""
     monkeypatch.setenv("SPARKIFY_DWH_KIND", "provisioned")
     cluster.setup()
     cluster.cloud.formation.fails |= {("update", "Cluster"): REASON, ("rollback", ""): REASON}
@@ -131,13 +129,13 @@ def test_cluster_whose_change_failed_leaves_its_snapshot_too(cluster: Cluster, m
 
 
 def test_nothing_is_deleted_when_the_snapshot_fails(cluster: Cluster) -> None:
-    """Who wants a snapshot and cannot have it keeps the warehouse."""
+    """If the snapshot fails, nothing is deleted."""
     cluster.setup()
     before = [thing for thing in cluster.cloud.everything() if not thing.startswith("snapshot")]
     cluster.cloud.serverless.snapshot_ends = "FAILED"
-    said = cluster("teardown", "--yes", "--snapshot")
-    assert said.code == 1
-    assert "the snapshot could not be taken (failed).\nNothing was deleted." in said.err
+    ended = cluster("teardown", "--yes", "--snapshot")
+    assert ended.code == 1
+    assert "the snapshot could not be taken (failed).\nNothing was deleted." in ended.err
     assert [thing for thing in cluster.cloud.everything() if not thing.startswith("snapshot")] == before
 
 
@@ -145,30 +143,30 @@ def test_nothing_is_deleted_when_the_snapshot_fails(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize(("kind", "resource"), RESOURCES, ids=str)
-def test_failure_at_any_resource_is_listed_and_the_rest_goes(
+def test_failure_at_any_resource_is_listed_and_the_rest_is_deleted(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, kind: str, resource: str
 ) -> None:
-    """What cannot be deleted is told in AWS's words and listed, with exit code 1; a second teardown has the rest."""
+    """A resource that cannot be deleted is listed, and a second teardown deletes the rest."""
     monkeypatch.setenv("SPARKIFY_DWH_KIND", kind)
     before = cluster.cloud.everything()
     cluster.setup("--allow-from", "198.51.100.7")
     cluster.cloud.formation.fails["delete", resource] = REASON
-    said = cluster("teardown", "--yes", "--no-snapshot")
-    assert said.code == 1
-    assert f"{resource} (AWS::" in said.err
-    assert REASON in said.err
+    ended = cluster("teardown", "--yes", "--no-snapshot")
+    assert ended.code == 1
+    assert f"{resource} (AWS::" in ended.err
+    assert REASON in ended.err
     (stack,) = cluster.cloud.formation.stacks.values()
     assert resource in stack.live
     for live in stack.live.values():
-        assert live.physical in said.out
+        assert live.physical in ended.out
     assert len(stack.live) < len(stack.gone) + len(stack.live)
     cluster.cloud.formation.fails.clear()
     assert cluster("teardown", "--yes", "--no-snapshot")[:2] == (0, NOTHING)
     assert cluster.cloud.everything() == before
 
 
-def test_passing_failure_is_tried_again(cluster: Cluster) -> None:
-    """A network interface that is freed late costs a second attempt, not the user's attention."""
+def test_transient_failure_is_retried(cluster: Cluster) -> None:
+    """A transient failure is retried."""
     cluster.setup()
     cluster.cloud.formation.fails["delete", "Firewall"] = REASON
     cluster.cloud.formation.fails_once.add(("delete", "Firewall"))
@@ -176,68 +174,68 @@ def test_passing_failure_is_tried_again(cluster: Cluster) -> None:
 
 
 def test_bucket_that_cannot_be_emptied_does_not_keep_the_warehouse(cluster: Cluster) -> None:
-    """The permission to empty the stage is missing: all that costs more goes nevertheless, and the bucket is listed."""
+    """A bucket that cannot be emptied is listed, and everything else is deleted."""
     cluster.setup()
     cluster.cloud.fill_stage()
     bucket = cluster.cloud.stage_bucket()
     cluster.cloud.denied["s3:DeleteObjects"] = f"on resource: arn:aws:s3:::{bucket}/stage/0.json"
-    said = cluster("teardown", "--yes")
-    assert said.code == 1
-    assert bucket in said.out
+    ended = cluster("teardown", "--yes")
+    assert ended.code == 1
+    assert bucket in ended.out
     assert cluster.cloud.serverless.workgroups == {}
-    assert "AWS::S3::Bucket" in said.out
+    assert "AWS::S3::Bucket" in ended.out
     cluster.cloud.denied.clear()
     assert cluster("teardown", "--yes")[:2] == (0, NOTHING)
 
 
-def test_what_may_not_be_asked_hides_nothing_else(cluster: Cluster) -> None:
-    """Without the permission to list roles and to list the stage, all else is deleted, told and listed."""
+def test_missing_list_permission_hides_nothing_else(cluster: Cluster) -> None:
+    """Without the permission to list some resources, all others are deleted or listed."""
     cluster.setup()
     cluster.cloud.denied |= {"iam:ListRoles": "", "s3:ListObjectVersions": ""}
     cluster.cloud.formation.fails["delete", "Network"] = REASON
-    said = cluster("teardown", "--yes")
-    assert said.code == 1
-    assert "the content of the stage, which you lack the permission to list" in said.err
+    ended = cluster("teardown", "--yes")
+    assert ended.code == 1
+    assert "the content of the stage, which you lack the permission to list" in ended.err
     for words in (
         "the permission iam:ListRoles",
         "the permission s3:ListObjectVersions",
         f"Network (AWS::EC2::VPC): {REASON}",
     ):
-        assert words in said.err
-    assert "AWS::EC2::VPC vpc-" in said.out
+        assert words in ended.err
+    assert "AWS::EC2::VPC vpc-" in ended.out
     cluster.cloud.formation.fails.clear()
-    said = cluster("teardown", "--yes")
-    assert (said.code, said.out) == (
+    ended = cluster("teardown", "--yes")
+    assert (ended.code, ended.out) == (
         1,
         "Nothing is known to be left of sparkify, but not everything could be checked.\n",
     )
 
 
-# What is left
+# Leftovers
 
 
 def test_lagging_tags_are_no_false_alarm(cluster: Cluster) -> None:
-    """The Tagging API lists what is gone for minutes; what CloudFormation has deleted is not listed for that."""
+    """Deleted resources that the Tagging API still lists are not reported."""
     cluster.cloud.tagging.lag = 10_000
     cluster.setup()
     assert cluster("teardown", "--yes")[:2] == (0, NOTHING)
 
 
 @pytest.mark.usefixtures("kind")
-def test_forgotten_secret_is_found(cluster: Cluster) -> None:
-    """The administrator's secret is not the stack's: it is asked for by its ARN, and listed if it stands."""
+def test_remaining_secret_is_listed(cluster: Cluster) -> None:
+    """The administrator's secret, which is not part of the stack, is listed if it remains."""
     cluster.setup()
     secrets = cluster.cloud.client("secretsmanager")
     (arn,) = [secret["ARN"] for secret in secrets.list_secrets()["SecretList"]]
     cluster.cloud.formation.kept_secrets.add(arn)
-    said = cluster("teardown", "--yes", "--no-snapshot")
-    assert said.code == 1
-    assert f"Left of sparkify:\n  {arn}\n" in said.out
+    ended = cluster("teardown", "--yes", "--no-snapshot")
+    assert ended.code == 1
+    assert f"Left of sparkify:\n  {arn}\n" in ended.out
 
 
 @pytest.mark.parametrize("what", ["workgroup", "cluster", "role", "bucket"])
-def test_whatever_still_carries_the_tag_is_listed(cluster: Cluster, what: str) -> None:
-    """A resource with the project's tag that no stack knows of is found, with exit code 1."""
+def test_resource_with_the_tag_is_listed(cluster: Cluster, what: str) -> None:
+    """A resource with the project's tag outside any stack is listed, with exit code 1."""
     cloud, tags = cluster.cloud, [{"Key": "sparkify:project", "Value": "sparkify"}]
     if what == "workgroup":
         properties = {"BaseCapacity": 4, "PubliclyAccessible": False, "Port": 5439}
@@ -250,10 +248,10 @@ def test_whatever_still_carries_the_tag_is_listed(cluster: Cluster, what: str) -
     else:
         cloud.tagging.lag = 10_000
         cloud.tagging.forget("arn:aws:s3:::lost", tags)
-    said = cluster("teardown", "--yes")
-    assert said.code == 1
-    assert said.out.startswith("Left of sparkify:\n")
-    assert "lost" in said.out
+    ended = cluster("teardown", "--yes")
+    assert ended.code == 1
+    assert ended.out.startswith("Left of sparkify:\n")
+    assert "lost" in ended.out
 
 
 # Interrupted
@@ -261,32 +259,32 @@ def test_whatever_still_carries_the_tag_is_listed(cluster: Cluster, what: str) -
 
 @pytest.mark.parametrize("after", [1, 2, 11, 22, 33])
 @pytest.mark.usefixtures("kind")
-def test_interrupted_teardown_is_gone_on_with(cluster: Cluster, after: int) -> None:
-    """Ctrl-C says that what is not deleted costs on; the next teardown asks nothing again, and leaves nothing."""
+def test_interrupted_teardown_is_completed_by_the_next(cluster: Cluster, after: int) -> None:
+    """An interrupted teardown says that the rest costs money, and the next one completes it without a question."""
     before = cluster.cloud.everything()
     cluster.setup()
-    said = cluster.interrupted(after, "teardown", "--yes", "--no-snapshot")
-    assert said.code == 130
-    assert "the rest still costs money. Run `sparkify cluster teardown` again" in said.err
+    ended = cluster.interrupted(after, "teardown", "--yes", "--no-snapshot")
+    assert ended.code == 130
+    assert "the rest still costs money. Run `sparkify cluster teardown` again" in ended.err
     assert cluster("teardown", "--no-snapshot")[:2] == (0, NOTHING)
     assert cluster.cloud.everything() == before
 
 
 @pytest.mark.usefixtures("kind")
-def test_config_is_emptied_also_of_what_aws_deleted_alone(cluster: Cluster) -> None:
-    """After Ctrl-C AWS may end the teardown by itself: the next one still takes out of dwh.cfg what is gone."""
+def test_config_is_emptied_after_an_interrupted_teardown(cluster: Cluster) -> None:
+    """A teardown removes a warehouse from dwh.cfg that AWS deleted after an interruption."""
     cluster.setup("--write-config")
     cluster.interrupted(1, "teardown", "--yes", "--no-snapshot")
     cluster.cloud.formation.finish()
-    said = cluster("teardown", "--yes")
-    assert (said.code, said.out) == (0, NOTHING)
-    assert "Removed the deleted warehouse from dwh.cfg." in said.err
+    ended = cluster("teardown", "--yes")
+    assert (ended.code, ended.out) == (0, NOTHING)
+    assert "Removed the deleted warehouse from dwh.cfg." in ended.err
     loaded = config.load()
     assert (loaded.cluster.host, loaded.iam_role_arn, loaded.stage) == ("", "", "")
 
 
-def test_config_keeps_what_setup_did_not_make(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stage of the user's own, and a warehouse of another account, stand in dwh.cfg after a teardown as before."""
+def test_config_keeps_other_settings(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage of the user, and a warehouse of another account, stay in dwh.cfg."""
     bucket = f"ours-{cluster.cloud.account}"
     cluster.cloud.client("s3").create_bucket(Bucket=bucket)
     monkeypatch.setenv("SPARKIFY_S3_STAGE", f"s3://{bucket}/stage")
@@ -301,7 +299,7 @@ def test_config_keeps_what_setup_did_not_make(cluster: Cluster, monkeypatch: pyt
 
 
 def test_interrupted_teardown_takes_its_snapshot_once(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A teardown that goes on with another's deletion does not ask a half-deleted cluster for a second snapshot."""
+    """An interrupted teardown takes its snapshot only once."""
     monkeypatch.setenv("SPARKIFY_DWH_KIND", "provisioned")
     cluster.setup()
     assert cluster.interrupted(1, "teardown", "--yes").code == 130
@@ -309,10 +307,10 @@ def test_interrupted_teardown_takes_its_snapshot_once(cluster: Cluster, monkeypa
     assert len([thing for thing in cluster.cloud.everything() if thing.startswith("snapshot")]) == 1
 
 
-def test_setup_after_an_interrupted_teardown_begins_anew(cluster: Cluster) -> None:
-    """A setup waits for what is being deleted, and makes it new."""
+def test_setup_after_an_interrupted_teardown_starts_again(cluster: Cluster) -> None:
+    """A setup waits for a running deletion, and then creates the warehouse."""
     cluster.setup()
     cluster.interrupted(5, "teardown", "--yes")
-    said = cluster.setup()
-    assert "AWS is working on sparkify (DELETE_IN_PROGRESS)" in said.err
+    ended = cluster.setup()
+    assert "AWS is working on sparkify (DELETE_IN_PROGRESS)" in ended.err
     assert len(cluster.cloud.serverless.workgroups) == 1

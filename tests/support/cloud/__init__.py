@@ -1,14 +1,14 @@
-"""An AWS account of the tests' own, on the loopback: unchanged boto3 talks to it.
+"""An AWS account on the loopback, for unchanged boto3.
 
-CloudFormation, Redshift Serverless and the Tagging API are played here, since no free stand-in plays them well enough
-to judge a teardown by; whatever the fake CloudFormation makes of the other services, it really makes in moto, by the
-same calls that AWS would see.
+This package implements CloudFormation, Redshift Serverless and the Tagging API, since no free stand-in is complete
+enough to judge a teardown. The fake CloudFormation creates resources of other services in moto, by the calls that AWS
+would make.
 
-    server         takes the requests, and hands each to whom it is for
-    formation      CloudFormation: stacks that advance one event with every look, and fail where they are told to
-    stacks         what it keeps of a stack, and reads out of a template
+    server         receives the requests, and passes each to its service
+    formation      CloudFormation: stacks that advance a few events with every look, and fail on request
+    stacks         the state of a stack, and functions of a template
     intrinsics     Ref, Fn::Sub and the other functions of a template
-    resources      how a resource of each type is made, changed and deleted
+    resources      how a resource of each type is created, changed and deleted
     serverless     Redshift Serverless: namespaces, workgroups, usage limits, snapshots
 """
 

@@ -1,4 +1,4 @@
-"""CloudFormation: stacks that advance one event with every look, and fail where they are told to."""
+"""CloudFormation: stacks that advance a few events with every look, and fail on request."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tests.support.cloud.stacks import Live, Stack, Thing, change, in_order, val
 if TYPE_CHECKING:
     from tests.support.cloud.server import Cloud
 
+EVENTS_PER_LOOK = 3
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
 
 
@@ -28,27 +29,27 @@ class Formation:
         self.cloud = cloud
         self.stacks: dict[str, Stack] = {}  # by id
         self.fails: dict[tuple[str, str], str] = {}  # (create, update or delete; resource) → the reason AWS gives
-        self.fails_once: set[tuple[str, str]] = set()  # those of them that go well the second time
-        self.undecided: set[str] = set()  # resources of which it knows only on the way whether they are made anew
-        self.kept_secrets: set[str] = set()  # that Redshift forgets to delete
+        self.fails_once: set[tuple[str, str]] = set()  # failures that do not occur a second time
+        self.undecided: set[str] = set()  # resources whose replacement is decided only during the update
+        self.kept_secrets: set[str] = set()  # secrets that Redshift forgets to delete
 
     def named(self, name: str) -> Stack | None:
-        """Return the stack of a name that has not been deleted, or any by its id."""
+        """Return the stack of a name that has not been deleted, or any stack by its id."""
         if name in self.stacks:
             return self.stacks[name]
         return next((s for s in self.stacks.values() if s.name == name and s.status != "DELETE_COMPLETE"), None)
 
-    def standing(self) -> list[str]:
-        """Return every resource that stands, of any stack, as "Type id"."""
+    def existing(self) -> list[str]:
+        """Return every existing resource of any stack, as "Type id"."""
         return [f"{live.type} {live.physical}" for stack in self.stacks.values() for live in stack.live.values()]
 
     def tagged(self) -> Iterator[tuple[str, list[dict[str, str]]]]:
-        """Return the ARNs and tags of what stands and can be tagged."""
+        """Yield the ARNs and tags of the existing resources that can be tagged."""
         for stack in self.stacks.values():
             yield from ((live.arn, stack.tags) for live in stack.live.values() if live.arn)
 
     def finish(self) -> None:
-        """Let everything that is under way come to its end, as AWS does when nobody looks."""
+        """Complete every running operation, as AWS does when nobody looks."""
         for stack in self.stacks.values():
             for _ in stack.under_way:
                 pass
@@ -56,7 +57,7 @@ class Formation:
     # The API's own names
 
     def CreateStack(self, StackName: str, TemplateBody: str, Parameters: list[Thing], Tags: Any, **_: Any) -> Thing:  # noqa: N802, N803
-        """Begin to make a stack."""
+        """Begin to create a stack."""
         if self.named(StackName):
             raise Refused("AlreadyExistsException", f"Stack [{StackName}] already exists")
         stack = Stack(
@@ -75,7 +76,7 @@ class Formation:
     def DescribeStacks(self, StackName: str, **_: Any) -> Thing:  # noqa: N802, N803
         """Describe a stack, and let it advance."""
         stack = self._stack(StackName)
-        next(stack.under_way, None)
+        _advance(stack)
         return {
             "Stacks": [
                 {
@@ -96,14 +97,14 @@ class Formation:
         """List the events of a stack, newest first, 40 a page, and let it advance."""
         stack = self._stack(StackName)
         if not NextToken:
-            next(stack.under_way, None)
+            _advance(stack)
         begin = int(NextToken or 0)
         page = stack.events[::-1][begin : begin + 40]
         more = {"NextToken": str(begin + 40)} if begin + 40 < len(stack.events) else {}
         return {"StackEvents": page, **more}
 
     def ListStackResources(self, StackName: str, **_: Any) -> Thing:  # noqa: N802, N803
-        """List the resources of a stack, of a deleted one too."""
+        """List the resources of a stack, including a deleted one."""
         stack = self._stack(StackName)
         return {
             "StackResourceSummaries": [
@@ -119,7 +120,7 @@ class Formation:
         }
 
     def ListStacks(self, StackStatusFilter: list[str], **_: Any) -> Thing:  # noqa: N802, N803
-        """List the stacks of some statuses, the newest first."""
+        """List the stacks with some statuses, newest first."""
         found = [stack for stack in self.stacks.values() if stack.status in StackStatusFilter]
         return {
             "StackSummaries": [
@@ -144,7 +145,7 @@ class Formation:
         Parameters: list[Thing],  # noqa: N803
         **_: Any,
     ) -> Thing:
-        """Work out what an update would change."""
+        """Compute the changes of an update."""
         stack = self._stack(StackName)
         if not stack.status.endswith("_COMPLETE") or stack.status == "ROLLBACK_COMPLETE":
             text = f"Stack:{stack.id} is in {stack.status} state and can not be updated."
@@ -167,7 +168,7 @@ class Formation:
         NextToken: str = "",  # noqa: N803
         **_: Any,
     ) -> Thing:
-        """Describe a change set: done at the second look, one change a page."""
+        """Describe a change set: complete at the second look, one change a page."""
         stack = self._stack(StackName)
         found = stack.change_sets[ChangeSetName]
         found["looks"] += not NextToken
@@ -181,25 +182,25 @@ class Formation:
         return {"Status": "CREATE_COMPLETE", "Changes": page, **more}
 
     def DeleteChangeSet(self, ChangeSetName: str, StackName: str) -> Thing:  # noqa: N802, N803
-        """Forget a change set."""
+        """Delete a change set."""
         del self._stack(StackName).change_sets[ChangeSetName]
         return {}
 
     def ExecuteChangeSet(self, ChangeSetName: str, StackName: str, **_: Any) -> Thing:  # noqa: N802, N803
-        """Begin an update; as in AWS, the stack seems untouched for a moment longer."""
+        """Begin an update; as in AWS, the stack shows no change at first."""
         stack = self._stack(StackName)
         stack.under_way = self._update(stack, stack.change_sets.pop(ChangeSetName))
         return {}
 
     def ContinueUpdateRollback(self, StackName: str, **_: Any) -> Thing:  # noqa: N802, N803
-        """Begin again to undo an update."""
+        """Begin to roll an update back replaces."""
         stack = self._stack(StackName)
         stack.status = "UPDATE_ROLLBACK_IN_PROGRESS"
         self._event(stack, stack, stack.status, "User Initiated")
         stack.under_way = self._end(stack, "UPDATE_ROLLBACK_COMPLETE")
         return {}
 
-    # What is under way
+    # Operations
 
     def _stack(self, name: str) -> Stack:
         stack = self.named(name)
@@ -224,7 +225,7 @@ class Formation:
             }
         )
 
-    def _told_to_fail(self, action: str, name: str) -> str:
+    def _failure(self, action: str, name: str) -> str:
         reason = self.fails.get((action, name), "")
         if (action, name) in self.fails_once:
             self.fails.pop((action, name), None)
@@ -240,8 +241,8 @@ class Formation:
         return Scope(template, parameters | pseudo, stack.live)
 
     def _make(self, stack: Stack, live: Live) -> str:
-        """Make a resource; return why not, or ""."""
-        if reason := self._told_to_fail("create", live.name):
+        """Create a resource; return the reason of a failure, or ""."""
+        if reason := self._failure("create", live.name):
             return reason
         try:
             live.became(MAKERS[live.type].create(self.cloud, live.properties, stack.tags))
@@ -262,7 +263,7 @@ class Formation:
             yield
             if reason := self._make(stack, live):
                 self._event(stack, live, "CREATE_FAILED", reason)
-                for other in names[place + 1 : place + 2]:  # what was under way beside it
+                for other in names[place + 1 : place + 2]:  # Another resource is being created at the same time.
                     type_of = stack.template["Resources"][other]["Type"]
                     stack.live[other] = Live(other, type_of, {})
                     self._event(stack, stack.live[other], "CREATE_FAILED", "Resource creation cancelled")
@@ -288,8 +289,8 @@ class Formation:
         yield
 
     def _remove(self, stack: Stack, live: Live, reason: str = "") -> bool:
-        """Delete a resource; tell whether it went."""
-        reason = reason or self._told_to_fail("delete", live.name)
+        """Delete a resource; return whether it was deleted."""
+        reason = reason or self._failure("delete", live.name)
         if not reason and live.physical:
             try:
                 MAKERS[live.type].delete(self.cloud, live.physical, live.properties)
@@ -307,7 +308,7 @@ class Formation:
         return True
 
     def _remove_all(self, stack: Stack) -> Iterator[None]:
-        """Delete every resource, the last first; what another stands on stays with it."""
+        """Delete every resource, the last first; a resource that another one needs is kept with it."""
         needed: set[str] = set()
         for live in list(stack.live.values())[::-1]:
             declared = stack.template["Resources"][live.name]
@@ -326,12 +327,14 @@ class Formation:
         yield from self._end(stack, "DELETE_FAILED" if stack.live else "DELETE_COMPLETE")
 
     def _changes(self, stack: Stack, template: Thing, parameters: dict[str, str]) -> list[Thing]:
-        """Compare what stands with what a template says now."""
+        """Compare the existing resources with those of a template."""
         scope = self._scope(stack, template, parameters)
-        wanted = in_order(template, scope)
-        changes = [change("Remove", live.name, live.type) for live in stack.live.values() if live.name not in wanted]
+        declared_names = in_order(template, scope)
+        changes = [
+            change("Remove", live.name, live.type) for live in stack.live.values() if live.name not in declared_names
+        ]
         replaced: set[str] = set()
-        for name in wanted:
+        for name in declared_names:
             declared = template["Resources"][name]
             if name not in stack.live:
                 changes.append(change("Add", name, declared["Type"]))
@@ -346,15 +349,15 @@ class Formation:
                 else {"Policies"}
             )
             if differing:
-                again = bool(differing & MAKERS[declared["Type"]].replaced_by)
-                changes.append(change("Modify", name, declared["Type"], differing, again=again))
+                replaces = bool(differing & MAKERS[declared["Type"]].replaced_by)
+                changes.append(change("Modify", name, declared["Type"], differing, replaces=replaces))
                 if name in self.undecided:
                     changes[-1]["Replacement"] = "Conditional"
         return changes
 
     def _update(self, stack: Stack, change_set: Thing) -> Iterator[None]:
         before = {name: (live.properties, live.status) for name, live in stack.live.items()}
-        yield  # the status is still the one from before
+        yield  # The status has not changed yet.
         self._event(stack, stack, "UPDATE_IN_PROGRESS", "User Initiated")
         yield
         scope = self._scope(stack, change_set["template"], change_set["parameters"])
@@ -372,7 +375,7 @@ class Formation:
             verb = "CREATE" if step["Action"] == "Add" else "UPDATE"
             self._event(stack, live, f"{verb}_IN_PROGRESS")
             yield
-            reason = self._told_to_fail("update", name)
+            reason = self._failure("update", name)
             if not reason and adds:
                 reason = self._make(stack, live)
             elif not reason:
@@ -395,10 +398,10 @@ class Formation:
         self._event(stack, stack, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
         yield
         for live in doomed:
-            standing = stack.live.get(live.name)
+            existing = stack.live.get(live.name)
             self._remove(stack, live)
-            if standing is not None and standing is not live:
-                stack.live[live.name] = standing
+            if existing is not None and existing is not live:
+                stack.live[live.name] = existing
         self._set_outputs(stack)
         yield from self._end(stack, "UPDATE_COMPLETE")
 
@@ -412,10 +415,16 @@ class Formation:
             live.properties = properties
         for live in added:
             self._remove(stack, live)
-        if self._told_to_fail("rollback", ""):
+        if self._failure("rollback", ""):
             yield from self._end(stack, "UPDATE_ROLLBACK_FAILED")
             return
         for name, (_, status) in before.items():
             if name in stack.live:
                 stack.live[name].status = status
         yield from self._end(stack, "UPDATE_ROLLBACK_COMPLETE")
+
+
+def _advance(stack: Stack) -> None:
+    """Advance a stack by a few events, but show the beginning of an operation before its progress."""
+    for _ in range(EVENTS_PER_LOOK if stack.status.endswith("_IN_PROGRESS") else 1):
+        next(stack.under_way, None)

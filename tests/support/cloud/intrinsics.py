@@ -1,4 +1,4 @@
-"""The functions of a template, resolved as CloudFormation does."""
+"""The functions of a template, evaluated as CloudFormation does."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NOTHING = object()  # AWS::NoValue
 
 
 class Scope:
-    """What a template's functions refer to."""
+    """The names that a template's functions refer to."""
 
     def __init__(self, template: Mapping[str, Any], values: Mapping[str, Any], made: Mapping[str, Any]) -> None:
         self.template = template
@@ -18,7 +18,7 @@ class Scope:
         self.made = made  # logical name → something with `physical` and `attributes`
 
     def holds(self, condition: Any) -> bool:
-        """Evaluate a condition, by its name or as it is written."""
+        """Evaluate a condition, given by its name or in full."""
         if isinstance(condition, str):
             return self.holds(self.template["Conditions"][condition])
         ((function, arguments),) = condition.items()

@@ -1,4 +1,4 @@
-"""What the account answers where it does not do as it is asked."""
+"""The errors that the account answers on request."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from moto.core.exceptions import ServiceException
 
 
 class Refused(ServiceException):  # type: ignore[misc]
-    """A refusal, by AWS's code and words."""
+    """An error with AWS's code and message."""

@@ -1,4 +1,4 @@
-"""How a resource of each type is made, changed and deleted: by the calls that AWS would see, to moto or the fake."""
+"""How a resource of each type is created, changed and deleted: by the calls of AWS, in moto or the fake."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Properties = dict[str, Any]
 
 
 class Made(NamedTuple):
-    """What became of a resource: its id, and the attributes that a template may ask for."""
+    """A created resource: its id, and the attributes that a template may read."""
 
     physical: str
     attributes: dict[str, Any]
-    arn: str = ""  # of what can be tagged
+    arn: str = ""  # empty for a resource that cannot be tagged
 
 
 class Maker(NamedTuple):
@@ -28,7 +28,7 @@ class Maker(NamedTuple):
     create: Callable[[Cloud, Properties, Tags], Made]
     delete: Callable[[Cloud, str, Properties], Any]
     update: Callable[[Cloud, str, Properties, Properties], Any] = lambda *_: None
-    replaced_by: frozenset[str] = frozenset()  # the properties whose change makes a new one
+    replaced_by: frozenset[str] = frozenset()  # the properties whose change replaces the resource
 
 
 def _ec2(call: str, key: str, kind: str, *asked: str) -> Callable[[Cloud, Properties, Tags], Made]:
@@ -122,7 +122,7 @@ def _bucket(cloud: Cloud, properties: Properties, tags: Tags) -> Made:
 
 
 def _bucket_policy(_: Cloud, properties: Properties, __: Tags) -> Made:
-    """Make none: moto weighs a policy without its conditions, and this one would let nobody in."""
+    """Create no policy: moto ignores a policy's conditions, and would deny every access."""
     return Made(properties["Bucket"], {})
 
 

@@ -1,4 +1,4 @@
-"""The server: one per test, on a free port of the loopback, with an account number of its own."""
+"""The server of an account: one per test, on a free port of the loopback, with an account number of its own."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from werkzeug.wrappers import Request, Response
 NUMBERS = itertools.count(os.getpid() * 1_000)
 REGION = "us-east-1"
 
-# By the name that a request is signed for; the others are moto's.
+# Services of the fake, by the name in the signature of a request; all others are moto's.
 PLAYED = {
     "cloudformation": "cloudformation",
     "redshift-serverless": "redshift-serverless",
@@ -40,7 +40,7 @@ PLAYED = {
 SIGNED_AS = re.compile(r"Credential=[^/]+/\d+/[\w-]+/([\w-]+)/aws4_request")
 
 
-# Machine images are none of the warehouse's business; moto would load some thousand of them for every account.
+# No test needs machine images, of which moto would load thousands for every account.
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 
 _read = JSONFileLoader.load_file
@@ -52,28 +52,28 @@ def _content(path: str) -> Any:
 
 
 def read_once(_: JSONFileLoader, path: str) -> Any:
-    """Read a file of botocore's once a process; it would do so for every session, and that is most of its work."""
+    """Read a data file of botocore once per process, not once per session."""
     return _content(path)
 
 
 class Quiet(WSGIRequestHandler):
-    """Writes no line for every request."""
+    """Logs no request."""
 
     protocol_version = "HTTP/1.1"
 
     def log_request(self, *_: Any) -> None:
-        """Write nothing."""
+        """Log nothing."""
 
 
 class Cloud:
-    """An account: what stands in it, who asked it for what, and where it is told to refuse."""
+    """An account: its resources, the calls that it received, and the errors that it answers on request."""
 
     def __init__(self) -> None:
         self.account = f"{next(NUMBERS) % 10**12:012d}"
-        self.calls: list[str] = []  # such as "cloudformation:CreateStack", in order
-        self.denied: dict[str, str] = {}  # action → the words after "is not authorized to perform"
-        self.refused: dict[str, Refused] = {}  # action → another error than that
-        self.throttled: Counter[str] = Counter()  # action → how many calls are still to be turned away
+        self.calls: list[str] = []  # in order, such as "cloudformation:CreateStack"
+        self.denied: dict[str, str] = {}  # action → the text after "is not authorized to perform"
+        self.refused: dict[str, Refused] = {}  # action → another error
+        self.throttled: Counter[str] = Counter()  # action → how many more calls are throttled
         self.formation = Formation(self)
         self.serverless: Serverless = Serverless(self)
         self.tagging = Tagging(self)
@@ -96,7 +96,7 @@ class Cloud:
         self._server.server_close()
 
     def environment(self) -> dict[str, str]:
-        """Return the variables with which boto3 finds this account, and nothing else."""
+        """Return the environment variables that lead boto3 to this account."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
@@ -108,31 +108,31 @@ class Cloud:
         }
 
     def client(self, service: str) -> Any:
-        """Return a client of the tests' own, whose calls are not noted."""
+        """Return a client whose calls are not recorded."""
         if service not in self._clients:
             session: Any = boto3.Session("of-the-tests", "secret", region_name=REGION)
             self._clients[service] = session.client(service, endpoint_url=self.url)
         return self._clients[service]
 
     def stage_bucket(self) -> str:
-        """Return the bucket that a stack made."""
+        """Return the bucket that a stack created."""
         (found,) = self.client("s3").list_buckets()["Buckets"]
         return str(found["Name"])
 
     def fill_stage(self, objects: int = 3) -> None:
-        """Put objects of 1 kB into the stack's bucket, behind the back of its door: some hundred requests are slow."""
+        """Put objects of 1 kB into the stack's bucket, without requests, of which hundreds would be slow."""
         backend, bucket = s3_backends[self.account]["aws"], self.stage_bucket()
         for number in range(objects):
             backend.put_object(bucket, f"stage/{number}.json", b"x" * 1000)
 
     def make_password(self, warehouse: str, user: str) -> str:
-        """Make the secret that Redshift makes for the administrator of a warehouse; return its ARN."""
+        """Create the secret of a warehouse's administrator, as Redshift does; return its ARN."""
         kept = json.dumps({"username": user, "password": "of-the-secret"})
         made = self.client("secretsmanager").create_secret(Name=f"redshift!{warehouse}-admin", SecretString=kept)
         return str(made["ARN"])
 
     def everything(self) -> list[str]:
-        """Return whatever stands in the account, as each service itself lists it."""
+        """Return every resource in the account, as each service lists it."""
         ec2, redshift = self.client("ec2"), self.client("redshift")
         return sorted(
             [
@@ -222,7 +222,7 @@ def _prefix(signed_for: str) -> str:
 
 
 def _operation(request: Request) -> str:
-    """Return what is asked for: in the form, in a header, in the path, or (in S3) in method and query."""
+    """Return the operation of a request: from its form, header, path, or (in S3) method and query."""
     if target := request.headers.get("X-Amz-Target"):
         return str(target.rpartition(".")[2])
     if "/operation/" in request.path:
@@ -240,6 +240,6 @@ def _serialized(signed_for: str, operation: str, request: Request, result: Any) 
         operation_model=service.operation_model(operation)
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of codes that AWS answers and botocore's models do not list
+        warnings.simplefilter("ignore")  # AWS answers some codes that botocore's models do not list.
         made = serializer.serialize(result)
     return Response(made["body"], made["status_code"], dict(made["headers"]))

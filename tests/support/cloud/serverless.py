@@ -1,4 +1,4 @@
-"""Redshift Serverless and the Tagging API, as far as the cluster's commands ask them."""
+"""Redshift Serverless and the Tagging API, as far as the cluster's commands use them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Serverless:
         return f"arn:aws:redshift-serverless:us-east-1:{self.cloud.account}:{kind}/{key}"
 
     def make_namespace(self, properties: Thing, tags: list[dict[str, str]]) -> Thing:
-        """Make a namespace, as CloudFormation asks for it."""
+        """Create a namespace, as CloudFormation would."""
         name = properties["NamespaceName"]
         if name in self.namespaces:
             raise Refused("ConflictException", f"There's already a namespace with name {name}.")
@@ -47,7 +47,7 @@ class Serverless:
         return made
 
     def make_workgroup(self, properties: Thing, tags: list[dict[str, str]]) -> Thing:
-        """Make a workgroup, as CloudFormation asks for it."""
+        """Create a workgroup, as CloudFormation would."""
         name = properties["WorkgroupName"]
         made = {
             "workgroupName": name,
@@ -96,11 +96,11 @@ class Serverless:
         return {"namespaces": list(self.namespaces.values())}
 
     def ListTagsForResource(self, resourceArn: str) -> Thing:  # noqa: N802, N803
-        """List the tags of something."""
+        """List the tags of a resource."""
         return {"tags": [{"key": tag["Key"], "value": tag["Value"]} for tag in self.tags[resourceArn]]}
 
     def CreateUsageLimit(self, **limit: Any) -> Thing:  # noqa: N802
-        """Make a limit."""
+        """Create a limit."""
         made = {"usageLimitId": str(uuid.uuid4()), "period": "monthly", "breachAction": "log", **limit}
         self.limits[made["usageLimitId"]] = made
         return {"usageLimit": made}
@@ -115,7 +115,7 @@ class Serverless:
         return {"usageLimits": [limit for limit in self.limits.values() if limit["resourceArn"] == resourceArn]}
 
     def CreateSnapshot(self, namespaceName: str, snapshotName: str, tags: list[dict[str, str]]) -> Thing:  # noqa: N802, N803
-        """Begin a snapshot: complete at the third look."""
+        """Begin a snapshot, which is complete at the third look."""
         _found(self.namespaces, namespaceName, "Namespace")
         made: Thing = {
             "snapshotName": snapshotName,
@@ -148,19 +148,19 @@ def _found(things: dict[str, Thing], key: str, what: str) -> Thing:
 
 
 class Tagging:
-    """The Resource Groups Tagging API: it lists what is deleted for a while longer, and never an IAM role."""
+    """The Resource Groups Tagging API: it lists deleted resources for a while longer, and never an IAM role."""
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
-        self.lag = 2  # calls during which what is gone is still listed
+        self.lag = 2  # calls during which a deleted resource is still listed
         self._lagging: dict[str, tuple[int, list[dict[str, str]]]] = {}  # ARN → calls left, tags
 
     def forget(self, arn: str, tags: list[dict[str, str]]) -> None:
-        """Note that something is gone."""
+        """Record that a resource has been deleted."""
         self._lagging[arn] = (self.lag, tags)
 
     def GetResources(self, TagFilters: list[Thing], **_: Any) -> Thing:  # noqa: N802, N803
-        """List what carries a tag."""
+        """List the resources with a tag."""
         listed = dict(self.cloud.formation.tagged())
         for arn, (calls, tags) in list(self._lagging.items()):
             listed.setdefault(arn, tags)

@@ -1,8 +1,8 @@
-"""A stack and its resources as the fake CloudFormation keeps them, and what can be said of a template alone."""
+"""Stacks and resources of the fake CloudFormation, and the functions that need only a template."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +17,7 @@ Thing = dict[str, Any]
 
 @dataclass
 class Live:
-    """A resource of a stack, and how it stands."""
+    """A resource of a stack, and its state."""
 
     name: str
     type: str
@@ -28,13 +28,13 @@ class Live:
     arn: str = ""
 
     def became(self, made: Made) -> None:
-        """Take over what was made."""
+        """Take over the id and attributes of the created resource."""
         self.physical, self.attributes, self.arn = made
 
 
 @dataclass
 class Stack:
-    """A stack, and what is under way with it."""
+    """A stack, and its running operation."""
 
     id: str
     name: str
@@ -52,7 +52,7 @@ class Stack:
 
 
 def values(template: str, given: list[Thing]) -> dict[str, str]:
-    """Return the values of a template's parameters, the defaults among them."""
+    """Return the values of a template's parameters, including defaults."""
     declared = yaml.safe_load(template)["Parameters"]
     values = {name: str(of["Default"]) for name, of in declared.items() if "Default" in of}
     values |= {parameter["ParameterKey"]: parameter.get("ParameterValue", "") for parameter in given}
@@ -80,10 +80,10 @@ def in_order(template: Thing, scope: Scope) -> list[str]:
     return order
 
 
-def change(action: str, name: str, type_of: str, properties: set[str] = frozenset(), *, again: bool = False) -> Thing:  # type: ignore[assignment]
+def change(action: str, name: str, type_of: str, properties: Iterable[str] = (), *, replaces: bool = False) -> Thing:
     """Return a change as a change set describes it."""
     details = [{"Target": {"Attribute": "Properties", "Name": key}} for key in sorted(properties)]
     change: Thing = {"Action": action, "LogicalResourceId": name, "ResourceType": type_of, "Details": details}
     if action == "Modify":
-        change["Replacement"] = str(again)
+        change["Replacement"] = str(replaces)
     return change
