@@ -61,9 +61,11 @@ LONGEST_DURATION = 1e15  # seconds
 
 BOM = b"\xef\xbb\xbf"
 WHITESPACE = " \t\r\n"
-BLANK = re.compile(r"[ \t\r\n]*")
+BLANK = re.compile("[ \t\r\n\ufeff]*")  # a byte order mark too: files are concatenated
 NUMERIC = re.compile(r"\s*-?([0-9]+\.?|[0-9]*\.[0-9]+)([eE][+-]?[0-9]+)?\s*", re.ASCII)
-STRING_OR_BRACE = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[{}"]')
+STRING_OR_BRACKET = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[][{}"]')
+SEVERAL = re.compile("}[\\s\ufeff]*{")
+SCALAR = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[^\s,\[\]{}"]+')
 NOT_UTF8 = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8, as the error handler "surrogateescape" reads them
 
 
@@ -217,18 +219,36 @@ def elements(text: str, start: int) -> Iterator[tuple[int | None, Pairs | None, 
                 yield at, None, at + 1
             end, before = at + 1, ","
             continue
-        begins_its_line = not text[text.rfind("\n", 0, at) + 1 : at].strip(WHITESPACE)
+        begins_its_line = not text[text.rfind("\n", 0, at) + 1 : at].strip(WHITESPACE + "\ufeff")
         if before == "element" and mark == "{" and begins_its_line:
             break
         pairs, stop = (None, None) if before == "element" else element(text, at)
         if stop is None:
             is_faulty, end, before = True, min(find(text, "\n{", at) + 1, len(text)), "fault"
+            yield from ((place, found, end) for place, found in faulty(text, at, end))
         else:
             end, before = stop, "element"
-        yield at, pairs, end
+            yield at, pairs, end
     if not is_faulty:
         yield start, None, at
     yield None, None, at
+
+
+def faulty(text: str, start: int, stop: int) -> Iterator[tuple[int, Pairs | None]]:
+    """Yield the lines of a faulty text that look like a whole object, and None for each stretch between them."""
+    is_open = False
+    for line in re.findall(r"[^\n]*\n|[^\n]+", text[start:stop]):
+        whole = line.strip(WHITESPACE)
+        if whole.startswith("{") and whole.endswith("}") and not SEVERAL.search(whole):
+            try:
+                yield start, JSON.decode(whole)
+            except (ValueError, RecursionError):
+                yield start, None
+            is_open = False
+        elif whole and not is_open:
+            yield start, None
+            is_open = True
+        start += len(line)
 
 
 def element(text: str, start: int) -> tuple[Pairs | None, int | None]:
@@ -251,15 +271,15 @@ def element(text: str, start: int) -> tuple[Pairs | None, int | None]:
 def next_piece(text: str, start: int) -> tuple[Pairs | None, int]:
     """Read the object at `start`, or find the end of the broken piece there.
 
-    A piece that does not begin with a brace ends with its line. A broken object ends at its closing brace, else with its line if that ends with a brace,
-    else at the next line that begins with a brace.
+    A piece that does not begin with a brace ends with its line. A broken object ends at its closing brace, else with
+    its line if that ends with a brace, else at the next line that begins with a brace.
     """
     line_end = find(text, "\n", start)
     line = text[start:line_end].rstrip(WHITESPACE)
     next_object = find(text, "\n{", start)
     if text[start] != "{":
         return None, line_end
-    begins_its_line = not text[text.rfind("\n", 0, start) + 1 : start].strip(WHITESPACE)
+    begins_its_line = not text[text.rfind("\n", 0, start) + 1 : start].strip(WHITESPACE + "\ufeff")
     try:
         pairs, end = JSON.raw_decode(text, start)
     except (ValueError, RecursionError):
@@ -267,7 +287,7 @@ def next_piece(text: str, start: int) -> tuple[Pairs | None, int]:
         if closed is None:
             return None, line_end if line.endswith("}") else next_object
         pairs, end = None, closed
-    rest = text[end:line_end].strip(WHITESPACE)
+    rest = text[end:line_end].strip(WHITESPACE + "\ufeff")
     if rest and line.endswith("}") and begins_its_line and not rest.startswith("{"):
         return None, line_end  # The line is one piece, and not an object, such as {"page": "Home"}}.
     record = text[start:end]
@@ -279,7 +299,7 @@ def next_piece(text: str, start: int) -> tuple[Pairs | None, int]:
 def closing_bracket(text: str, start: int, stop: int) -> int | None:
     """Return where the object or array at `start` ends, counting brackets outside strings; else None."""
     depth = 0
-    for token in STRING_OR_BRACE.finditer(text, start, stop):
+    for token in STRING_OR_BRACKET.finditer(text, start, stop):
         if token[0] == '"':
             return None  # The line ends inside a string.
         depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token[0], 0)

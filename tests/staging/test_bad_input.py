@@ -173,18 +173,6 @@ def test_truncated_last_line_costs_that_line(warehouse: Sandbox) -> None:
     assert loaded(warehouse, "events") == keys("events", 1, 2)
 
 
-@pytest.mark.parametrize("indent", [None, 2])
-@pytest.mark.parametrize("kind", KINDS)
-def test_file_that_is_one_array_is_one_rejected_record(warehouse: Sandbox, kind: Kind, indent: int | None) -> None:
-    """A JSON array is rejected as one record, whatever it holds."""
-    array = json.dumps([json.loads(text) for text in GOOD[kind]], indent=indent)
-    (folder(warehouse, kind) / "array.json").write_text(array)
-    (folder(warehouse, kind) / "other.json").write_text(record(kind))
-    warehouse.etl()
-    assert [row[2:] for row in warehouse.query(REJECTED)] == [(1, NOT_OBJECT, array)]
-    assert loaded(warehouse, kind) == keys(kind, 0)
-
-
 def test_garbage_after_a_record_costs_only_the_garbage(warehouse: Sandbox) -> None:
     """A record is loaded even if its line goes on with something else."""
     garbage = {" xx": "xx", ",": ",", "\0": r"\x00", " 42": "42", " {": "{"}

@@ -1,4 +1,8 @@
-"""Split the bytes of a file into JSON records."""
+"""Split the bytes of a file into JSON records.
+
+A file holds JSON objects: one a line, pretty-printed, one after the other, or in top-level arrays. Splitting finds
+where each record begins and ends; the reader decides whether it is valid. The work is linear in the size of the file.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,20 @@ MAX_RECORD = 4 * 1024 * 1024
 """The maximum size of a record in bytes: Redshift's limit for one JSON row (its documentation of COPY from JSON)."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+NOT_AN_OBJECT = "not a JSON object"
+NOT_JSON = "not valid JSON"
 
-_MAX_BUFFERED = 16 * MAX_RECORD  # bytes kept of one line or one malformed record; a longer line is read in parts
-_TOKEN = re.compile(rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[{}\[\]"]')
-_STRING = re.compile(rb'"[^"\\\r\n]*(?:\\.[^"\\\r\n]*)*"')
+_MAX_BUFFERED = 16 * MAX_RECORD  # bytes kept of one malformed record
+_BLOCK = 1 << 20  # bytes read at a time, at least
+# The quantifiers are possessive: a pattern that fails has read each byte once.
+_STRING = rb'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"'
+_TOKEN = re.compile(_STRING + rb'|\n\{|[{}\[\]"]')
+_FLAT_OBJECT = re.compile(rb'\{[^{}\[\]"]*+(?:' + _STRING + rb'[^{}\[\]"]*+)*+\}')
+_SCALAR = re.compile(_STRING + rb'|[^\s,\[\]{}"]++')
+_BLANKS = re.compile(rb"(?:[ \t\r\n\v\f]|" + BYTE_ORDER_MARK + rb")*")
+_ADJACENT_OBJECTS = re.compile(rb"\}(?:\s|" + BYTE_ORDER_MARK + rb")*\{")
+_STRING_WITHOUT_RETURN = re.compile(rb'"[^"\\\r\n]*(?:\\.[^"\\\r\n]*)*"')
 _LINE = re.compile(rb".*\n|.+$")
-_ADJACENT_OBJECTS = re.compile(rb"\}\s*\{")
 _TOO_LONG = f"longer than {MAX_RECORD} bytes"
 
 
@@ -34,32 +46,12 @@ def split_records(stream: BinaryIO) -> Iterator[RawRecord]:
     A line that begins with ``{`` and ends with ``}`` is a record. Otherwise brackets are matched: an object can span
     several lines, and a line can hold several objects. An object that is never closed ends before the next line that
     begins with ``{``: a malformed record never hides a valid one.
+
+    The elements of a top-level array are records of their own; those that are not objects are malformed records. After
+    a fault in an array, the elements continue at the next line that begins with ``{``. An array that is never closed
+    gives one more malformed record, unless another fault was found in it.
     """
-    pending: _PendingRecord | None = None
-    for number, raw, continued in _lines(stream):
-        if pending and (continued or not raw.startswith(b"{")):
-            pending.append(raw)
-        else:
-            if pending:
-                yield from pending.recover()
-            text = raw.strip()
-            if _looks_complete(text):
-                yield _record(number, text)
-                pending = None
-                continue
-            pending = _PendingRecord(number, raw.lstrip()) if text else None
-        while pending:
-            if not pending.text.startswith((b"{", b"[")):
-                yield RawRecord(pending.line, bytes(pending.text).strip(), "not a JSON object")
-                pending = None
-            elif end := pending.end():
-                yield _record(pending.line, bytes(pending.text[:end]))
-                rest = bytes(pending.text[end:]).lstrip()
-                pending = _PendingRecord(number, rest) if rest else None
-            else:
-                break
-    if pending:
-        yield from pending.recover()
+    return _Splitter(stream).records()
 
 
 def split_small(content: bytes) -> Iterable[RawRecord]:
@@ -70,63 +62,176 @@ def split_small(content: bytes) -> Iterable[RawRecord]:
     return split_records(io.BytesIO(content))
 
 
-class _PendingRecord:
-    """A record whose brackets are not all closed yet."""
+class _Splitter:
+    """Reads a stream through a buffer whose start is the first byte that has not been split."""
 
-    def __init__(self, line: int, text: bytes) -> None:
-        self.line = line
-        self.text = bytearray(text)
-        self._depth = 0
-        self._position = 0  # brackets are matched up to here
-        self._stuck = False  # at a string that its line does not close
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._has_ended = False
+        self._buffer = b""
+        self._start = 0
+        self._line = 1  # of the start
+        self._begins_line = True  # only blanks are before the start on its line
 
-    def append(self, raw: bytes) -> None:
-        """Append a line, unless the text is already too long to be a record."""
-        if len(self.text) < _MAX_BUFFERED:
-            self.text += raw
-        else:
-            self._stuck = True
+    def records(self) -> Iterator[RawRecord]:
+        while first := self._next():
+            if first == b"{":
+                complete = self._complete_line() if self._begins_line else 0
+                yield from self._take(complete) if complete else self._bracketed()
+            elif first == b"[":
+                yield from self._elements()
+            else:
+                yield self._rest_of_line()
 
-    def end(self) -> int | None:
-        """Return the position after the record, or None while it is open."""
-        while not self._stuck and (token := _TOKEN.search(self.text, self._position)):
-            mark = token[0]
-            if mark == b'"':
-                self._stuck = self.text.find(b"\n", token.start()) >= 0
-                return None
-            self._position = token.end()
-            if mark in (b"{", b"["):
-                self._depth += 1
-            elif mark in (b"}", b"]"):
-                self._depth -= 1
-                if self._depth == 0:
-                    return self._position
-        return None
+    def _elements(self) -> Iterator[RawRecord]:
+        """Yield the elements of the array at the start."""
+        opened, is_faulty = self._line, False
+        self._advance(1)
+        state = "begun"  # then "element" or "comma", by what was read last; "fault" behind a malformed stretch
+        while first := self._next():
+            if first == b"]":
+                if state == "comma":
+                    yield RawRecord(self._line, b",", NOT_JSON)
+                self._advance(1)
+                return
+            if first == b",":
+                if state != "element":
+                    yield RawRecord(self._line, b",", NOT_JSON)
+                    is_faulty = True
+                self._advance(1)
+                state = "comma"
+            elif state == "element" and first == b"{" and self._begins_line:
+                break  # records follow that are not in the array
+            elif state == "element" or not (length := self._element_length(first)):
+                yield from self._malformed_rest()
+                is_faulty, state = True, "fault"
+            else:
+                yield from self._take(length)
+                state = "element"
+        if not is_faulty:
+            yield RawRecord(opened, b"[", NOT_JSON)
 
-    def recover(self) -> Iterator[RawRecord]:
-        """Yield the text as malformed records, except for the lines in it that look like complete ones."""
-        first, malformed = self.line, b""
-        for number, raw in enumerate(_LINE.findall(bytes(self.text)), start=self.line):
-            if not _looks_complete(raw.strip()):
-                first, malformed = first if malformed else number, malformed + raw
-                continue
-            if malformed.strip():
-                yield _malformed(first, malformed)
-            yield _record(number, raw.strip())
-            malformed = b""
-        if malformed.strip():
-            yield _malformed(first, malformed)
+    def _element_length(self, first: bytes) -> int:
+        return self._bracketed_length() if first in (b"{", b"[") else self._scalar_length()
 
+    def _bracketed(self) -> Iterator[RawRecord]:
+        length = self._bracketed_length()
+        return self._take(length) if length else self._malformed_rest()
 
-def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes, bool]]:
-    """Yield the number and bytes of each line of a stream, and whether the bytes continue an overlong line."""
-    number, continued = 1, False
-    raw = stream.readline(_MAX_BUFFERED).removeprefix(BYTE_ORDER_MARK)
-    while raw:
-        yield number, raw, continued
-        continued = not raw.endswith(b"\n")
-        number += not continued
-        raw = stream.readline(_MAX_BUFFERED)
+    def _complete_line(self) -> int:
+        """Return the length of the rest of the line without blanks at its end, if it looks like one record; else 0."""
+        end = self._find(b"\n", 0, MAX_RECORD)
+        if end < 0 and not self._has_ended:
+            return 0
+        line = self._buffer[self._start : self._start + end if end >= 0 else len(self._buffer)].rstrip()
+        return len(line) if _looks_complete(line) else 0
+
+    def _bracketed_length(self) -> int:
+        """Return the length up to the bracket that closes the one at the start; 0 if there is none.
+
+        A string that does not end on its line, and a line that begins with a bracket, leave it open.
+        """
+        if flat := _FLAT_OBJECT.match(self._buffer, self._start):
+            return flat.end() - self._start
+        depth, position = 0, 0  # of the brackets up to the position
+        while True:
+            for token in _TOKEN.finditer(self._buffer, self._start + position):
+                mark = token[0]
+                if mark == b'"':
+                    position = token.start() - self._start
+                    if self._buffer.find(b"\n", token.start()) >= 0:
+                        return 0
+                    break  # the buffer may end within a string
+                if mark == b"\n{":
+                    return 0
+                depth += (mark in b"{[") - (mark in b"}]")
+                position = token.end() - self._start
+                if not depth:
+                    return position
+            else:
+                position = len(self._buffer) - self._start - self._buffer.endswith(b"\n")
+            if position > _MAX_BUFFERED or not self._read_more():
+                return 0
+
+    def _scalar_length(self) -> int:
+        """Return the length of the string, number or word at the start; 0 for a string that does not end."""
+        while True:
+            scalar = _SCALAR.match(self._buffer, self._start)
+            may_go_on = scalar.end() == len(self._buffer) if scalar else b"\n" not in self._buffer[self._start :]
+            if not may_go_on or len(self._buffer) - self._start > MAX_RECORD or not self._read_more():
+                return len(scalar[0]) if scalar else 0
+
+    def _malformed_rest(self) -> Iterator[RawRecord]:
+        """Yield the text up to the next line that begins with a bracket, as malformed records.
+
+        Of a text that is far too long, only the beginning is kept.
+        """
+        end = self._find(b"\n{", 1, _MAX_BUFFERED)
+        text = self._buffer[self._start : self._start + end + 1 if end >= 0 else len(self._buffer)]
+        yield from _recover(self._line, text)
+        self._advance(len(text))
+        if end < 0:
+            self._skip_to(b"\n{", 1)
+        self._begins_line = True
+
+    def _rest_of_line(self) -> RawRecord:
+        line = self._line
+        end = self._find(b"\n", 0, _MAX_BUFFERED)
+        text = self._buffer[self._start : self._start + end if end >= 0 else len(self._buffer)]
+        self._advance(len(text))
+        if end < 0:
+            self._skip_to(b"\n", 0)
+        return RawRecord(line, text.rstrip(), NOT_AN_OBJECT)
+
+    def _skip_to(self, mark: bytes, kept: int) -> None:
+        """Advance to a mark, behind its first `kept` bytes, or to the end."""
+        while (end := self._find(mark, 0, 0)) < 0:
+            self._advance(len(self._buffer) - self._start - (len(mark) - 1) * (not self._has_ended))
+            if not self._read_more():
+                self._advance(len(self._buffer) - self._start)
+                return
+        self._advance(end + kept)
+
+    def _take(self, length: int) -> Iterator[RawRecord]:
+        record = _record(self._line, self._buffer[self._start : self._start + length])
+        self._advance(length)
+        yield record
+
+    def _advance(self, length: int) -> None:
+        end = self._start + length
+        self._line += self._buffer.count(b"\n", self._start, end)
+        self._start = end
+        self._begins_line = False
+
+    def _next(self) -> bytes:
+        """Advance to the next byte that is not blank, and return it; b"" at the end.
+
+        A byte order mark is blank: files are concatenated.
+        """
+        while True:
+            end = _BLANKS.match(self._buffer, self._start).end()  # type: ignore[union-attr]  # it matches anything
+            lines = self._buffer.count(b"\n", self._start, end)
+            self._line += lines
+            self._begins_line |= lines > 0
+            self._start = end
+            if len(self._buffer) - end >= len(BYTE_ORDER_MARK) or not self._read_more():
+                return self._buffer[self._start : self._start + 1]
+
+    def _find(self, mark: bytes, offset: int, limit: int) -> int:
+        """Return where a mark is, from the start; -1 if it is not found before the end or a limit of bytes."""
+        while (found := self._buffer.find(mark, self._start + offset)) < 0:
+            offset = max(offset, len(self._buffer) - self._start - len(mark) + 1)
+            if offset > limit or not self._read_more():
+                return -1
+        return found - self._start
+
+    def _read_more(self) -> bool:
+        """Append to the buffer as much as it still holds, so that the total work stays linear; False at the end."""
+        if not self._has_ended:
+            rest = self._buffer[self._start :]
+            block = self._stream.read(max(_BLOCK, len(rest)))
+            self._buffer, self._start, self._has_ended = rest + block, 0, not block
+        return not self._has_ended
 
 
 def _looks_complete(line: bytes) -> bool:
@@ -134,14 +239,19 @@ def _looks_complete(line: bytes) -> bool:
 
 
 def _record(line: int, text: bytes) -> RawRecord:
-    """Return a record, with the problem that its bytes alone reveal."""
+    """Return a record, with the problem that its bytes alone show."""
     problem = None
     if text[:1] != b"{":
-        problem = "not a JSON object"
+        problem = NOT_AN_OBJECT
     elif len(text) > MAX_RECORD:
         problem = _TOO_LONG
-    elif b"\x00" in text or b"\x1e" in text or b"\x1f" in text or (b"\r" in text and b'"' in _STRING.sub(b"", text)):
-        problem = "not valid JSON"  # a raw control character in a string (RFC 8259, section 7)
+    elif (
+        b"\x00" in text
+        or b"\x1e" in text
+        or b"\x1f" in text
+        or (b"\r" in text and b'"' in _STRING_WITHOUT_RETURN.sub(b"", text))
+    ):
+        problem = NOT_JSON  # a string contains a raw control character (RFC 8259, section 7)
     elif not is_utf8(text):
         problem = "not valid UTF-8"
     return RawRecord(line, text, problem)
@@ -157,5 +267,20 @@ def is_utf8(text: bytes) -> bool:
     return True
 
 
-def _malformed(line: int, text: bytes) -> RawRecord:
-    return RawRecord(line, text.strip(), _TOO_LONG if len(text) > MAX_RECORD else "not valid JSON")
+def _recover(line: int, text: bytes) -> Iterator[RawRecord]:
+    """Yield a malformed text as malformed records, except for the lines in it that look like complete ones."""
+    first, malformed = line, bytearray()
+    for number, raw in enumerate(_LINE.findall(text), start=line):
+        if not _looks_complete(raw.strip()):
+            first = first if malformed else number
+            malformed += raw
+            continue
+        yield from _malformed(first, malformed)
+        yield _record(number, raw.strip())
+        malformed.clear()
+    yield from _malformed(first, malformed)
+
+
+def _malformed(line: int, text: bytearray) -> Iterator[RawRecord]:
+    if stripped := bytes(text.strip()):
+        yield RawRecord(line, stripped, _TOO_LONG if len(text) > MAX_RECORD else NOT_JSON)

@@ -95,6 +95,10 @@ def _stage(
         for number, line in session.rows(f"select file_id, {FALLBACK} from staging_events where {FALLBACK} <> ''"):
             if number in staged:
                 staged[number].append(line.encode())
+        # The lines of an array that does not end on its first line do not hold a record each.
+        for number in [number for number, lines in staged.items() if any(map(_opens_array, lines))]:
+            session.delete_events({number})
+            del staged[number]
         session.run(f"delete from staging_events where {FALLBACK} is not null")
     finally:
         session.run(f"alter table staging_events drop column {FALLBACK}")
@@ -132,6 +136,10 @@ def _insert_lines(
     for path in paths:
         Path(path).unlink()
     return {number: lines for number, (_, lines) in copies.items() if is_read[number]}
+
+
+def _opens_array(line: bytes) -> bool:
+    return line.lstrip().startswith(b"[") and not line.rstrip().endswith(b"]")
 
 
 def _sample(file: SourceFile, cache: FileCache) -> Iterator[str]:

@@ -144,15 +144,15 @@ def records_on_lines(file: SourceFile, cache: FileCache, lines: FallbackLines) -
     Each block of adjacent lines is split on its own, with the same result as in the whole file. The line after a
     block begins with a bracket, so no record of the block continues there.
     """
+    lines = [line for line in lines if line.strip()]
     wanted = {line + end for line in lines for end in (b"\n", b"\r\n", b"", b"\r")}
     found = 0
     block: list[bytes] = []
     before = 0  # number of lines before the block
 
     def split_block() -> Iterator[RawRecord]:
-        offset = bool(before)  # An empty line in front keeps a byte order mark that is not the file's.
-        for record in split_records(io.BytesIO(b"\n" * offset + b"".join(block))):
-            yield record._replace(line=before + record.line - offset)
+        for record in split_records(io.BytesIO(b"".join(block))):
+            yield record._replace(line=before + record.line)
         block.clear()
 
     with translate_errors(file.path), cache.open(file) as stream:
