@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from sparkify.errors import WarehouseError
+from sparkify.errors import ConfigError, WarehouseError
 
 
 @contextmanager
 def scratch_folder() -> Iterator[str]:
-    """Yield a temporary folder; delete those left behind by killed processes, whose PIDs are in the names."""
-    for folder in Path(tempfile.gettempdir()).glob("sparkify-run-*-*"):
+    """Yield a temporary folder; delete those left behind by killed processes, whose PIDs are in the names.
+
+    Raise ConfigError if the system has no writable temporary folder.
+    """
+    try:
+        parent = Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        raise ConfigError("TMPDIR: there is no writable temporary folder. Set TMPDIR to a folder on disk.") from None
+    for folder in parent.glob("sparkify-run-*-*"):
         pid = folder.name.split("-")[2]
         if pid.isdecimal() and not _is_running(int(pid)):
             shutil.rmtree(folder, ignore_errors=True)
@@ -25,23 +34,60 @@ def scratch_folder() -> Iterator[str]:
 
 @contextmanager
 def write_whole(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the same folder; on success, rename the file written there to `path`.
+    """Yield a temporary file in the same folder; on success, rename it to `path`.
 
     Raise WarehouseError if `path` is a folder or a device, or cannot be written.
     """
-    temporary = path.parent / f".{path.name}.{os.getpid()}"
-    try:
-        if path.exists() and not path.is_file():
-            raise WarehouseError(f"{path}: this is a folder or device, not a file. Name another file with --out.")
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        raise WarehouseError(
-            f"{path}: the file cannot be written ({error.strerror}). Name another file with --out."
-        ) from error
-    finally:
-        with suppress(OSError):  # A name that is too long raises here again.
-            temporary.unlink(missing_ok=True)
+    with ExitStack() as cleanup:
+        try:
+            if path.exists() and not path.is_file():
+                raise WarehouseError(f"{path}: this is a folder or device, not a file. Name another file with --out.")
+            prefix = f".{path.name}.sparkify-"
+            _remove_abandoned(path.parent, prefix)
+            temporary = cleanup.enter_context(_locked_file(path.parent, prefix))
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+        except OSError as error:
+            raise WarehouseError(
+                f"{path}: the file cannot be written ({error.strerror}). Name another file with --out."
+            ) from error
+
+
+@contextmanager
+def _locked_file(folder: Path, prefix: str) -> Iterator[Path]:
+    """Yield a new file with a random name, which no link can anticipate; hold a lock on it, and delete it in the end.
+
+    The system releases the lock when the process ends, so that `_remove_abandoned` knows the files of killed ones.
+    """
+    while True:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=prefix, delete=False) as file:
+            path = Path(file.name)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if os.fstat(file.fileno()).st_nlink:  # otherwise, another process deleted it before it was locked
+                    yield path
+                    return
+            finally:
+                path.unlink(missing_ok=True)
+
+
+def _remove_abandoned(folder: Path, prefix: str) -> None:
+    """Delete the files of killed processes of this user, which nobody holds a lock on."""
+    for path in folder.glob(f"{glob.escape(prefix)}*"):
+        with suppress(OSError):  # such as a link, or a file in use
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with os.fdopen(descriptor) as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.fstat(descriptor).st_uid == os.geteuid():
+                    path.unlink()
+
+
+def _umask() -> int:
+    """Return the umask, which can only be read by setting it."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
 
 
 def _is_running(pid: int) -> bool:

@@ -146,7 +146,7 @@ def test_file_that_cannot_be_written_is_named(warehouse: Sandbox, tmp_path: Path
     """An error while writing names the file."""
     deliver(warehouse)
     path = tmp_path / "gone" / "users.csv"
-    with warehouse.reading() as engine, pytest.raises(WarehouseError, match=f"{path}: cannot be written"):
+    with warehouse.reading() as engine, pytest.raises(WarehouseError, match=f"{path}: the file cannot be written"):
         engine.write_files({"users": path}, "csv")
 
 

@@ -121,7 +121,7 @@ class DuckDB(Warehouse):
 
     def write_files(self, files: Mapping[str, Path], form: str) -> None:
         """Write tables or views to files, on a second connection, since a read-only one cannot write files."""
-        with translate_errors(self._path), duckdb.connect() as second:
+        with translate_errors(self._path), embedded.in_memory(self._config) as second:
             second.execute(f"attach {literal(str(self._path))} as {_EXPORTED} (read_only)")
             second.execute(f"use {_EXPORTED}")
             for name, path in files.items():

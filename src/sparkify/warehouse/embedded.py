@@ -10,18 +10,21 @@ import duckdb
 
 from sparkify.config import Config
 from sparkify.errors import SparkifyError, WarehouseError
-from sparkify.filesystem import write_whole
+from sparkify.filesystem import scratch_folder, write_whole
 from sparkify.sql import dictionary
 from sparkify.sql.quoting import literal, quoted
 
 _UTF8_MARK = "\ufeff"  # the first character of a CSV file by which Excel recognises UTF-8
 
 
-def in_memory(config: Config) -> duckdb.DuckDBPyConnection:
-    """Return an empty in-memory database in which a batch for a server is staged."""
-    connection = duckdb.connect(config={"memory_limit": f"{config.memory}B"})
-    connection.execute("set preserve_insertion_order = false")
-    return connection
+@contextmanager
+def in_memory(config: Config) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield an empty in-memory database, which spills to a temporary folder that nobody else can read."""
+    with (
+        scratch_folder() as folder,
+        duckdb.connect(config={"memory_limit": f"{config.memory}B", "temp_directory": folder}) as connection,
+    ):
+        yield connection
 
 
 @contextmanager
@@ -48,9 +51,9 @@ def copy_out(connection: duckdb.DuckDBPyConnection, relation: str, path: Path, f
         columns = [column for column, *_ in connection.execute(f"describe select * from {relation}").fetchall()]
         named = [quoted(column) for column in columns]
         named[0] += f" as {quoted(_UTF8_MARK + columns[0])}"
-        select, options = f"select {', '.join(named)} from {relation}", "format csv, header"
+        select, options = f"select {', '.join(named)} from {relation}", "format csv, header, use_tmp_file false"
     else:
-        select, options = f"select * from {relation}", "format parquet, compression zstd"
+        select, options = f"select * from {relation}", "format parquet, compression zstd, use_tmp_file false"
     with write_whole(path) as beside:
         try:
             connection.execute(f"copy ({select}) to {literal(str(beside))} ({options})")

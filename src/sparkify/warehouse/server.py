@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Iterable
+from contextlib import ExitStack
 from datetime import datetime
 from typing import ClassVar
 
@@ -51,7 +52,9 @@ class Server(Warehouse):
         self._config = config
         self._schema = schema
         self._read_only = read_only
-        self.embedded = embedded.in_memory(config)
+        self._opened = ExitStack()
+        self.embedded = self._opened.enter_context(embedded.in_memory(config))
+        self.embedded.execute("set preserve_insertion_order = false")
         self.reconnect()
 
     @property
@@ -169,5 +172,5 @@ class Server(Warehouse):
         """Do nothing, since the staging tables on a server last until the next batch."""
 
     def close(self) -> None:
-        """Close the embedded database."""
-        self.embedded.close()
+        """Close the embedded database, and delete what it spilled."""
+        self._opened.close()

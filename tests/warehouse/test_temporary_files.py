@@ -1,0 +1,132 @@
+"""Temporary files follow no link, are readable by their owner only, and are gone in the end."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.listening import deliver
+from tests.support.sandbox import Sandbox
+
+from sparkify import filesystem
+from sparkify.config import Config
+from sparkify.warehouse import embedded, export
+from sparkify.warehouse.export import FORMATS, Format
+
+WRITER = """
+import os, sys
+from pathlib import Path
+from sparkify.filesystem import write_whole
+with write_whole(Path(sys.argv[1])) as beside:
+    print(beside, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def usual_umask() -> Iterator[None]:
+    """Set the umask of most systems."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def mode(path: Path) -> int:
+    """Return the permissions of a file."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_names_of_temporary_files_cannot_be_anticipated(tmp_path: Path) -> None:
+    """A link with a name that could be that of a temporary file keeps its target unchanged."""
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / f".report.html.{os.getpid()}").symlink_to(precious)
+    (out / ".report.html.sparkify-").symlink_to(precious)
+    names = set()
+    for _ in range(2):
+        with filesystem.write_whole(out / "report.html") as beside:
+            names.add(beside.name)
+            beside.write_text("new")
+    assert precious.read_text() == "mine"
+    assert (out / "report.html").read_text() == "new"
+    assert len(names) == 2
+
+
+@pytest.mark.usefixtures("usual_umask")
+@pytest.mark.parametrize("form", FORMATS)
+def test_exported_file_has_usual_permissions_only_when_complete(
+    form: Format, warehouse: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file being exported is readable by its owner only, and a complete one as the umask says."""
+    deliver(warehouse)
+    chmod, seen = Path.chmod, list[tuple[str, int]]()
+
+    def watched(self: Path, mode_: int) -> None:
+        seen.extend((path.name, mode(path)) for path in self.parent.iterdir())
+        chmod(self, mode_)
+
+    monkeypatch.setattr(Path, "chmod", watched)
+    (tmp_path / "out").mkdir()
+    with warehouse.reading() as engine:
+        [path] = export.export_tables(engine, tmp_path / "out", form, ["users"]).values()
+    [(name, before)] = seen
+    assert name.startswith(f".users.{form}.")
+    assert (before, mode(path)) == (0o600, 0o644)
+
+
+def test_file_of_a_killed_process_is_removed_by_the_next(tmp_path: Path) -> None:
+    """A new file removes what a killed process left beside it, and leaves what a running one is writing."""
+    path = tmp_path / "songs.csv"
+    command = [sys.executable, "-c", WRITER, str(path)]
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as killed,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running,
+    ):
+        assert killed.stdout
+        assert running.stdout
+        left, used = Path(killed.stdout.readline().strip()), Path(running.stdout.readline().strip())
+        killed.kill()
+        killed.wait()
+        assert left.exists()
+        with filesystem.write_whole(path) as beside:
+            beside.write_text("new")
+        assert set(tmp_path.iterdir()) == {path, used}
+        running.communicate("")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_embedded_database_spills_to_a_private_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What does not fit into memory goes to the temporary folder, readable by its owner only, and not to ./.tmp."""
+    here, scratch = tmp_path / "here", tmp_path / "scratch"
+    here.mkdir()
+    scratch.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    with embedded.in_memory(Config(memory=60_000_000)) as connection:
+        connection.execute("create table big as select md5(cast(range as varchar)) as text from range(3_000_000)")
+        [folder] = scratch.iterdir()
+        assert list(folder.iterdir())
+        assert mode(folder) == 0o700
+        assert list(here.iterdir()) == []
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("make_warehouse", ["postgresql", "redshift"], indirect=True)
+def test_server_leaves_no_temporary_folder(warehouse: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The embedded database of a server has its temporary folder while the warehouse is open."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = set(tmp_path.iterdir())
+    with warehouse.reading() as engine:
+        [(folder,)] = engine.embedded.execute("select current_setting('temp_directory')").fetchall()
+        assert Path(folder).parent == tmp_path
+    assert set(tmp_path.iterdir()) == before
