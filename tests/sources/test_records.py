@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,9 +13,9 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from sparkify.config import Aws
-from sparkify.sources import cache
+from sparkify.sources import cache, records
 from sparkify.sources.listing import SourceFile
-from sparkify.sources.records import RawRecord, split_records, split_small
+from sparkify.sources.records import RawRecord, leaves_array_open, split_records, split_small
 from sparkify.staging import spool
 
 TEXTS = st.text(st.sampled_from('{}[]":,\\/ \n\r\tab\x00\x1e\x1fé\u2028\U0001f600'), max_size=6)
@@ -95,7 +95,7 @@ def test_lines_left_are_cut_as_in_their_file(
     path.write_bytes(content)
     lines = [line.removesuffix(b"\r") for line in content.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
     left = [line for line in lines if line and line != b'{"whole": 1}']
-    assume(not any(line.lstrip().startswith(b"[") for line in left))  # such a file takes the exact path as a whole
+    assume(not any(map(leaves_array_open, left)))  # Such a file takes the exact path as a whole.
     file = SourceFile("events", str(path), "", len(content))
     found = list(spool.records_on_lines(file, cache.FileCache(path.parent, Aws()), left))
     assert found == [piece for piece in pieces_of(content) if piece != RawRecord(piece.line, b'{"whole": 1}')]
@@ -113,56 +113,77 @@ def test_small_file_is_split_like_any_other(inside: bytes, end: bytes) -> None:
         assert pieces_of(content) == [RawRecord(1, content.rstrip())]
 
 
-class Counted(io.BytesIO):
-    """A stream that counts the bytes handed out, and the bytes that were kept and copied with them."""
+class Counted:
+    """A compiled pattern that counts the bytes that it scans."""
 
-    work = 0
+    scanned = 0
 
-    def read(self, size: int | None = -1) -> bytes:
-        """Read, and count a buffer of up to that size that the reader will copy."""
-        block = super().read(size)
-        self.work += len(block) + (size or 0)
-        return block
+    def __init__(self, pattern: re.Pattern[bytes], as_far_as: re.Pattern[bytes] | None = None) -> None:
+        """`as_far_as` matches as far as the pattern scans where it does not match; by default to the end."""
+        self._pattern = pattern
+        self._as_far_as = as_far_as
+
+    def match(self, content: bytes, start: int = 0) -> re.Match[bytes] | None:
+        """Match, and count up to the end of the match."""
+        found = self._pattern.match(content, start)
+        reach = found or (self._as_far_as.match(content, start) if self._as_far_as else None)
+        Counted.scanned += (reach.end() if reach else len(content)) - start
+        return found
+
+    def search(self, content: bytes) -> re.Match[bytes] | None:
+        """Search, and count up to the end of what is found."""
+        found = self._pattern.search(content)
+        Counted.scanned += found.end() if found else len(content)
+        return found
+
+    def finditer(self, content: bytes, start: int) -> Iterator[re.Match[bytes]]:
+        """Yield matches, and count up to the end of each, or of the content."""
+        for found in self._pattern.finditer(content, start):
+            Counted.scanned += found.end() - start
+            start = found.end()
+            yield found
+        Counted.scanned += len(content) - start
 
 
 EVENT = b'{"song": "a \\" }{", "items": [1, {"b": null}], "n": 5}'
 SHAPES = {
-    "one a line": EVENT + b"\n",
-    "no line endings": EVENT,
-    "bare carriage returns": EVENT + b"\r",
-    "pretty-printed": b'{\n "a": [\n  1,\n  2\n ],\n "b": "c"\n}\n',
-    "text behind a bracket": b"text without a mark\n",
-    "text behind a bracket on one line": b"text without a mark ",
-    "numbers of a long list": b"  12345,\n",
-    "open brackets": b"{",
-    "lines with an open bracket": b"{\n",
-    "quotes": b'"a',
-    "commas": b",",
+    "one a line": (b"", EVENT + b"\n"),
+    "no line endings": (b"", EVENT),
+    "bare carriage returns": (b"", EVENT + b"\r"),
+    "pretty-printed": (b"", b'{\n "a": [\n  1,\n  2\n ],\n "b": "c"\n}\n'),
+    "an array on one line": (b"[", EVENT + b","),
+    "text behind a bracket": (b"{", b"text without a mark\n"),
+    "text behind a bracket on one line": (b"{", b"text without a mark "),
+    "a long list": (b'{"list": [\n', b"  12345,\n"),
+    "open brackets": (b"", b"{"),
+    "lines with an open bracket": (b"", b"{\n"),
+    "quotes": (b"", b'"a'),
+    "commas": (b"[", b","),
 }
-BEGINNINGS = {"text behind a bracket": b"{", "text behind a bracket on one line": b"{", "commas": b"["}
-BEGINNINGS["numbers of a long list"] = b'{"list": [\n'
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_work_is_linear_in_the_size_of_a_file(shape: str) -> None:
-    """Four times as much of any shape takes at most five times as many executed lines and bytes read."""
+def test_work_is_linear_in_the_size_of_a_file(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four times as much of any shape takes at most five times as many scanned and copied bytes."""
+    begin, unit = SHAPES[shape]
+    as_far_as = re.compile(records._FLAT_OBJECT.pattern.removesuffix(rb"\}"))
+    for name in ("_TOKEN", "_SCALAR", "_BLANKS", "_ADJACENT_OBJECTS"):
+        monkeypatch.setattr(records, name, Counted(getattr(records, name)))
+    monkeypatch.setattr(records, "_FLAT_OBJECT", Counted(records._FLAT_OBJECT, as_far_as))
+    monkeypatch.setattr(records, "_BLOCK", 100)
 
     def work(size: int) -> int:
-        unit = SHAPES[shape]
-        stream = Counted(BEGINNINGS.get(shape, b"") + unit * (size // len(unit)))
-        executed = 0
+        Counted.scanned = 0
+        splitter = records._Splitter(io.BytesIO(begin + unit * (size // len(unit))))
+        read_more = splitter._read_more
 
-        def trace(*_: object) -> object:
-            nonlocal executed
-            executed += 1
-            return trace
+        def copying() -> bool:
+            Counted.scanned += len(splitter._buffer) - splitter._start
+            return read_more()
 
-        sys.settrace(trace)  # type: ignore[arg-type]
-        try:
-            for _ in split_records(stream):
-                pass
-        finally:
-            sys.settrace(None)
-        return 100 * executed + stream.work
+        monkeypatch.setattr(splitter, "_read_more", copying)
+        for _ in splitter.records():
+            pass
+        return Counted.scanned
 
-    assert work(400_000) <= 5 * work(100_000)
+    assert work(40_000) <= 5 * work(10_000)

@@ -62,6 +62,16 @@ def split_small(content: bytes) -> Iterable[RawRecord]:
     return split_records(io.BytesIO(content))
 
 
+def leaves_array_open(line: bytes) -> bool:
+    """Return whether a line opens a top-level array that it does not close."""
+    if b"[" not in line:
+        return False
+    splitter = _Splitter(io.BytesIO(line))
+    for _ in splitter.records():
+        pass
+    return splitter.array_is_open
+
+
 class _Splitter:
     """Reads a stream through a buffer whose start is the first byte that has not been split."""
 
@@ -72,6 +82,7 @@ class _Splitter:
         self._start = 0
         self._line = 1  # of the start
         self._begins_line = True  # only blanks are before the start on its line
+        self.array_is_open = False  # at the end of the stream
 
     def records(self) -> Iterator[RawRecord]:
         while first := self._next():
@@ -101,13 +112,14 @@ class _Splitter:
                 self._advance(1)
                 state = "comma"
             elif state == "element" and first == b"{" and self._begins_line:
-                break  # records follow that are not in the array
+                break  # The records that follow are not in the array.
             elif state == "element" or not (length := self._element_length(first)):
                 yield from self._malformed_rest()
                 is_faulty, state = True, "fault"
             else:
                 yield from self._take(length)
                 state = "element"
+        self.array_is_open = not self._next()
         if not is_faulty:
             yield RawRecord(opened, b"[", NOT_JSON)
 

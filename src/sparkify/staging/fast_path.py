@@ -13,7 +13,7 @@ from sparkify.errors import SourceError
 from sparkify.sources.cache import FileCache, NumberedFile
 from sparkify.sources.listing import SourceFile
 from sparkify.sources.opening import is_compressed
-from sparkify.sources.records import BYTE_ORDER_MARK
+from sparkify.sources.records import BYTE_ORDER_MARK, leaves_array_open
 from sparkify.sql.quoting import quoted
 from sparkify.staging import fast_path_sql, mojibake
 from sparkify.staging.contract import EVENTS
@@ -95,8 +95,8 @@ def _stage(
         for number, line in session.rows(f"select file_id, {FALLBACK} from staging_events where {FALLBACK} <> ''"):
             if number in staged:
                 staged[number].append(line.encode())
-        # The lines of an array that does not end on its first line do not hold a record each.
-        for number in [number for number, lines in staged.items() if any(map(_opens_array, lines))]:
+        # In an array over several lines, a line does not always hold a record.
+        for number in [number for number, lines in staged.items() if any(map(leaves_array_open, lines))]:
             session.delete_events({number})
             del staged[number]
         session.run(f"delete from staging_events where {FALLBACK} is not null")
@@ -136,10 +136,6 @@ def _insert_lines(
     for path in paths:
         Path(path).unlink()
     return {number: lines for number, (_, lines) in copies.items() if is_read[number]}
-
-
-def _opens_array(line: bytes) -> bool:
-    return line.lstrip().startswith(b"[") and not line.rstrip().endswith(b"]")
 
 
 def _sample(file: SourceFile, cache: FileCache) -> Iterator[str]:
