@@ -86,7 +86,7 @@ def with_boto3() -> int:
 
 def with_ours() -> int:
     """Read in the way of a run."""
-    files = listing.list_files("songs", "s3://bucket/")
+    files = listing.list_files("songs", "s3://bucket/").files
     size = 0
     with tempfile.TemporaryDirectory(prefix="sparkify-bench-") as folder:
         cache = FileCache(Path(folder), Aws())

@@ -218,7 +218,7 @@ def test_prefix_that_holds_nothing_is_an_error(server: S3, told: Told, warehouse
     assert told.by(log_data="s3://bucket/log_dat") == f"s3://bucket/log_dat: {message}"
     server.put("s3://bucket/notes/a.txt", "")
     assert warehouse.etl("s3://bucket/notes", SONGS).files_listed == 1
-    assert warehouse.narration == ["s3://bucket/notes: contains no .json or .json.gz file."]
+    assert warehouse.narration == ["s3://bucket/notes: contains no .json, .jsonl or .ndjson file."]
 
 
 def test_bucket_in_any_region_is_found(s3: S3, warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

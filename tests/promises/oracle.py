@@ -174,7 +174,7 @@ def replace(events: dict[tuple[str, str], Event], changed: dict[tuple[str, str],
 def is_skipped(path: str) -> bool:
     """Return whether a file is not read: by its suffix, or because a name in its path begins with . or _."""
     hidden = any(name.startswith((".", "_")) for name in path.split("/"))
-    return hidden or not path.endswith((".json", ".json.gz"))
+    return hidden or not path.removesuffix(".gz").endswith((".json", ".jsonl", ".ndjson"))
 
 
 def records(file: Delivered) -> Iterator[tuple[int, Pairs | None]]:

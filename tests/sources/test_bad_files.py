@@ -21,8 +21,8 @@ from sparkify.cli.main import main
 from sparkify.config import Config
 from sparkify.errors import SourceError
 from sparkify.pipeline import run as pipeline_run
-from sparkify.pipeline.progress import Limit, Narrator
-from sparkify.sources.listing import Kind, SourceFile
+from sparkify.pipeline.progress import Limit, Narrator, Options
+from sparkify.sources.listing import Kind, Listing
 from sparkify.staging import fast_path
 
 MEND = "Repair it, or pass --skip-bad-files."
@@ -51,6 +51,7 @@ NO_SUCH_BLOCK = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x07"  # the fourth type of block,
 CUT_SHORT = "the file cannot be read (Compressed file ended before the end-of-stream marker was reached). " + MEND
 GONE = "the file was deleted after it was listed. Run again, or pass --skip-bad-files."
 NO_TARGET = "the target of this link does not exist. Remove the link, or pass --skip-bad-files."
+LEADS_OUT = "this link leads out of the source folder. Pass --follow-links to read it, or pass --skip-bad-files."
 NO_FILE = "the file cannot be read (not a regular file). " + MEND
 
 Make = Callable[[Path], object]
@@ -72,7 +73,7 @@ UNREADABLE: dict[str, tuple[str, Make, str]] = {
         f"the file cannot be read (Not a gzipped file (b'{{\"')). {MEND}",
     ),
     "link to nothing": ("b.json", lambda path: path.symlink_to("nowhere.json"), NO_TARGET),
-    "device": ("b.json", lambda path: path.symlink_to("/dev/zero"), NO_FILE),
+    "link that leads out": ("b.json", lambda path: path.symlink_to("/dev/zero"), LEADS_OUT),
     "pipe": ("b.json", os.mkfifo, NO_FILE),
     "pipe that is called packed": ("b.json.gz", os.mkfifo, NO_FILE),
 }
@@ -110,8 +111,8 @@ def test_file_that_vanishes_after_it_was_listed_fails_the_run(
 ) -> None:
     """A file deleted after it was listed fails the run by name, and nothing changes."""
 
-    def list_sources(config: Config, narrator: Narrator) -> list[SourceFile]:
-        files = listed(config, narrator)
+    def list_sources(config: Config, options: Options, narrator: Narrator) -> Listing:
+        files = listed(config, options, narrator)
         (warehouse.log_data / "b.json").unlink()
         return files
 

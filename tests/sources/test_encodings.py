@@ -28,7 +28,7 @@ def encoded(kind: Kind, encoding: str) -> bytes:
 
 
 @pytest.mark.parametrize("fast_path_size", [0, 1 << 40])
-@pytest.mark.parametrize(("encoding", "is_packed"), zip(ENCODINGS, (False, True, True, False), strict=True))
+@pytest.mark.parametrize(("encoding", "is_packed"), [*zip(ENCODINGS, (False, True, True, False), strict=True)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_other_encoding_makes_a_bad_file(
     warehouse: Sandbox,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import os
+import json
 
 import pytest
 from tests.promises.records import event, joined, keys, loaded, play
 from tests.support.sandbox import Sandbox
 
-from sparkify.errors import SourceError
+from sparkify.cli.main import main
 
 
 def test_many_tiny_files_are_several_batches(warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,7 +44,7 @@ def test_folder_without_json_is_reported(warehouse: Sandbox) -> None:
     (warehouse.log_data / "notes.txt").write_text(play())
     assert warehouse.etl().files_listed == 0
     folders = (warehouse.song_data, warehouse.log_data)
-    assert warehouse.narration == [f"{name}: contains no .json or .json.gz file." for name in folders]
+    assert warehouse.narration == [f"{name}: contains no .json, .jsonl or .ndjson file." for name in folders]
 
 
 @pytest.fixture
@@ -75,9 +75,12 @@ def odd_names() -> list[str]:
     ]
 
 
-@pytest.mark.usefixtures("either_way")
-def test_name_may_hold_any_character(warehouse: Sandbox, odd_names: list[str]) -> None:
+@pytest.mark.parametrize("fast_path_size", [0, 1 << 40])
+def test_name_may_hold_any_character(
+    warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch, odd_names: list[str], fast_path_size: int
+) -> None:
     """Files and folders of any name are read once each, and the ledger and rejected records name them."""
+    monkeypatch.setattr("sparkify.staging.fast_path.MIN_SIZE", fast_path_size)
     for number, name in enumerate(odd_names):
         for path in (warehouse.log_data / name, warehouse.log_data / f"{name} folder" / "some.json"):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,20 +96,49 @@ def test_name_may_hold_any_character(warehouse: Sandbox, odd_names: list[str]) -
     assert rejected == {str(warehouse.log_data / name) for name in odd_names}
 
 
-def test_hidden_files_and_folders_are_skipped(warehouse: Sandbox) -> None:
-    """Names that begin with a dot or an underscore, and names with another suffix, are skipped."""
-    listed = ["a.json", "B.JSON", "c.json.gz", "D.Json.GZ", "e/f_.json", "g.json/h.json"]
-    hidden = [".a.json", "_a.json", ".b/a.json", "_b/a.json", "e/_b/c/a.json", "e/.a.json.gz", "_SUCCESS"]
-    for number, name in enumerate([*listed, *hidden, "a.jsonl", "a.txt", "a.json.bak", "json"]):
+def test_files_are_chosen_by_suffix_and_counted_otherwise(warehouse: Sandbox) -> None:
+    """JSON files of any suffix are read, hidden names are left out, and files with another suffix are counted."""
+    read = ["a.json", "B.JSON", "c.json.gz", "D.Json.GZ", "e/f_.json", "g.json/h.json"]
+    read += ["a.jsonl", "b.NDJSON", "c.jsonl.gz", "d.ndjson.gz"]
+    hidden = [".a.json", "_a.json", ".b/a.json", "_b/a.json", "e/_b/c/a.json", "e/.a.json.gz", "_SUCCESS", ".a.txt"]
+    others = ["a.txt", "e/b.TXT", "a.json.bak", "json", "part-0000", "a.gz", "a.json~"]
+    for number, name in enumerate([*read, *hidden, *others]):
         path = warehouse.log_data / name
         path.parent.mkdir(parents=True, exist_ok=True)
         content = play(itemInSession=number).encode()
         path.write_bytes(gzip.compress(content) if name.lower().endswith(".gz") else content)
-    warehouse.etl()
+    counted = {".txt": 2, ".bak": 1, "": 2, ".gz": 1, ".json~": 1}
+    assert warehouse.etl().not_read == counted
     assert sorted(path for (path,) in warehouse.query("select path from etl_files")) == sorted(
-        str(warehouse.log_data / name) for name in listed
+        str(warehouse.log_data / name) for name in read
     )
-    assert loaded(warehouse, "events") == keys("events", *range(len(listed)))
+    assert loaded(warehouse, "events") == sorted(keys("events", *range(len(read))))
+    assert warehouse.etl(song_data=warehouse.log_data).not_read == counted
+
+
+def test_files_that_are_not_read_are_one_line_of_the_summary(
+    warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The summary, the dry run and the JSON count the files that are not read, by suffix."""
+    monkeypatch.chdir(warehouse.folder)
+    for name in ("a.txt", "b.txt", "c.csv", "part-0000", "README", "d.a\x1bc"):
+        (warehouse.log_data / name).touch()
+    folders = ["--log-data", str(warehouse.log_data), "--song-data", str(warehouse.song_data)]
+    command = ["etl", *folders, "--warehouse", warehouse.url]
+    line = "Not read: 2 .txt, 2 without a suffix, 1 .a\\x1bc, 1 .csv\n"
+    assert main([*command, "--dry-run", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert (line in printed.err, json.loads(printed.out)) == (True, [])
+    assert main(command) == 0
+    assert capsys.readouterr().out.count(line) == 1
+    assert main([*command, "--json"]) == 0
+    counted = json.loads(capsys.readouterr().out)["files"]["not_read"]
+    assert counted == {"": 2, ".txt": 2, ".a\x1bc": 1, ".csv": 1}
+    for number in range(1000):
+        (warehouse.log_data / f"a.json.{number}").touch()
+    assert main(command) == 0
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Not read:")]
+    assert (len(line) <= 80, line.endswith(" with other suffixes")) == (True, True)
 
 
 def test_folder_linked_into_itself_is_listed_once(warehouse: Sandbox) -> None:
@@ -119,7 +151,7 @@ def test_folder_linked_into_itself_is_listed_once(warehouse: Sandbox) -> None:
     elsewhere.mkdir()
     (elsewhere / "c.json").write_text(play(sessionId=2))
     (warehouse.log_data / "linked").symlink_to(elsewhere)
-    warehouse.etl()
+    warehouse.etl(follow_links=True)
     listed = [path for (path,) in warehouse.query("select path from etl_files order by path")]
     assert listed == [str(warehouse.log_data / name) for name in ("a.json", "deep/b.json", "linked/c.json")]
 
@@ -131,15 +163,3 @@ def test_link_to_itself_is_skipped_like_any_unreadable_file(warehouse: Sandbox) 
     (warehouse.log_data / "a.json").write_text(play())
     assert list(warehouse.etl(skip_bad_files=True).skipped) == [str(bad)]
     assert loaded(warehouse, "events") == keys("events", 0)
-
-
-@pytest.mark.parametrize("name", [b"\xff.json", b"\xff/a.json"])
-def test_name_that_is_not_utf8_fails_the_run(warehouse: Sandbox, name: bytes) -> None:
-    """A name that is not UTF-8, which no database can store, fails the run with that name."""
-    path = os.path.join(os.fsencode(warehouse.log_data), name)  # noqa: PTH118 - a Path holds no bytes
-    os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
-    os.close(os.open(path, os.O_CREAT))
-    odd = os.path.join(os.fsencode(warehouse.log_data), name.partition(b"/")[0])  # noqa: PTH118
-    with pytest.raises(SourceError) as caught:
-        warehouse.etl()
-    assert str(caught.value) == f"{odd!r}: the name is not valid UTF-8. Rename the file or folder."

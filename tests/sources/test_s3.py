@@ -138,7 +138,7 @@ def test_rejected_record_names_its_object_and_line(s3: S3, from_s3: Sandbox, mon
 
 def listed(root: str) -> list[str]:
     """Return the paths that are listed under a root."""
-    return [file.path for file in listing.list_files("events", root)]
+    return [file.path for file in listing.list_files("events", root).files]
 
 
 ODD = ["a b", "a+b", "100%", "%41", "Zoë", "Zoe\u0308", "🎵", "a*b?[x]", "{a,b}", "it's", 'say "hi"', "back\\slash"]
@@ -174,20 +174,22 @@ def test_prefix_is_a_folder(s3: S3) -> None:
 
 
 def test_hidden_and_other_objects_are_skipped(s3: S3) -> None:
-    """Hidden objects, objects with another suffix and folder markers are skipped."""
+    """Hidden objects and folder markers are left out, and objects with another suffix are counted."""
     ours = ["B.JSON", "a.json", "c.json.gz", "e/f_.json", "g.json/h.json"]
-    hidden = [".a.json", "_a.json", ".b/a.json", "e/_b/c/a.json", "e/.a.json.gz", "_SUCCESS", "a.jsonl", "a.txt"]
-    for key in [*ours, *hidden]:
+    hidden = [".a.json", "_a.json", ".b/a.json", "e/_b/c/a.json", "e/.a.json.gz", "_SUCCESS"]
+    others = ["a.TXT", "e/b.txt", "part-0000"]
+    for key in [*ours, *hidden, *others]:
         s3.put(f"s3://bucket/_top/{key}", play())
     for folder in ("", "e/", "e/empty/"):
         s3.put(f"s3://bucket/_top/{folder}", b"")
     assert listed("s3://bucket/_top") == [f"s3://bucket/_top/{key}" for key in ours]
+    assert listing.list_files("events", "s3://bucket/_top").not_read == {".txt": 2, "": 1}
 
 
 def test_version_is_the_etag(s3: S3) -> None:
     """The ledger's version of an object is its ETag without quotes."""
     s3.put(f"{LOGS}/a.json", play(), etag="0123456789abcdef0123456789abcdef-17")
-    [file] = listing.list_files("events", LOGS)
+    [file] = listing.list_files("events", LOGS).files
     assert (file.version, file.size) == ("0123456789abcdef0123456789abcdef-17", len(play().encode()))
 
 
@@ -228,7 +230,7 @@ def test_hundred_thousand_keys_are_listed_in_bounded_memory(s3: S3) -> None:
     listed("s3://bucket/log_data/000000.json")  # Load every module before memory is measured.
     tracemalloc.start()
     try:
-        files = listing.list_files("events", LOGS)
+        files = listing.list_files("events", LOGS).files
         held, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -242,7 +244,7 @@ def test_objects_come_in_order_within_a_window(s3: S3, tmp_path: Path, monkeypat
     monkeypatch.setattr(cache, "_GROUPS_AHEAD", 2)
     for number in range(40):
         s3.put(f"{LOGS}/{number:02}.json", f"{number:020}")
-    files = list(enumerate(listing.list_files("events", LOGS)))
+    files = list(enumerate(listing.list_files("events", LOGS).files))
     given = FileCache(tmp_path, Aws())
     ahead = given.prefetch(files)
     for number, file in ahead:
@@ -259,7 +261,7 @@ def test_copy_is_deleted_when_it_has_been_read(s3: S3, tmp_path: Path, monkeypat
         s3.put(f"{LOGS}/{number}.json", f"{number:010}")
     given = FileCache(tmp_path / "copies", Aws())
     (tmp_path / "copies").mkdir()
-    for number, file in given.prefetch(list(enumerate(listing.list_files("events", LOGS)))):
+    for number, file in given.prefetch(list(enumerate(listing.list_files("events", LOGS).files))):
         assert len(list((tmp_path / "copies").iterdir())) == 4 - number
         with given.open(file) as stream:
             assert int(stream.read()) == number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sparkify import formatting
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from sparkify.config import Config
     from sparkify.pipeline.ledger import Counts
     from sparkify.pipeline.progress import Summary
+
+_SUFFIXES_SHOWN = 5
 
 
 def create_tables(options: argparse.Namespace) -> None:
@@ -54,6 +57,7 @@ def etl(options: argparse.Namespace) -> None:
         full_refresh=options.full_refresh,
         max_rejected=options.max_rejected,
         skip_bad_files=options.skip_bad_files,
+        follow_links=options.follow_links,
         batch_size=options.batch_size,
         keep_staging=options.keep_staging,
     )
@@ -77,14 +81,19 @@ def _dry_run(options: argparse.Namespace, config: Config) -> None:
     from sparkify.pipeline.progress import Options
     from sparkify.pipeline.run import plan
 
-    files = plan(config, Options(full_refresh=options.full_refresh), Narrator())
+    chosen = Options(
+        full_refresh=options.full_refresh, skip_bad_files=options.skip_bad_files, follow_links=options.follow_links
+    )
+    listed = plan(config, chosen, Narrator())
+    if listed.not_read:
+        say(_not_read(listed.not_read))
     if options.json:
-        print_json([file._asdict() for file in files])
+        print_json([file._asdict() for file in listed.files])
         return
-    for file in files:
+    for file in listed.files:
         print(f"{formatting.size(file.size):>9}  {file.kind:6}  {output.printable(file.path)}")
-    total = formatting.size(sum(file.size for file in files))
-    say(f"Would load {formatting.files(len(files))}, {total}. Nothing was changed.")
+    total = formatting.size(sum(file.size for file in listed.files))
+    say(f"Would load {formatting.files(len(listed.files))}, {total}. Nothing was changed.")
 
 
 def _summary_as_json(summary: Summary) -> dict[str, Any]:
@@ -99,6 +108,7 @@ def _summary_as_json(summary: Summary) -> dict[str, Any]:
             "loaded": counts.files,
             "bytes": counts.bytes,
             "skipped": summary.skipped,
+            "not_read": summary.not_read,
         },
         "batches": summary.batches,
         "events": {
@@ -139,12 +149,23 @@ def _print_summary(summary: Summary) -> None:
         print()
         rows = [[table, summary.rows[table], summary.changed.get(table, 0)] for table in summary.star]
         print_table(["table", "rows", "added or changed"], rows)
-    if summary.unknown_keys:
+    if summary.unknown_keys or summary.not_read:
         print()
     for kind, keys in summary.unknown_keys.items():
         shown = ", ".join(output.printable(key) for key in keys[:20])
         more = f" and {len(keys) - 20:,} more" if len(keys) > 20 else ""
         print(f"Ignored unknown keys in {kind}: {shown}{more}")
+    if summary.not_read:
+        print(output.printable(_not_read(summary.not_read)))
+
+
+def _not_read(counts: Mapping[str, int]) -> str:
+    """Return the line that counts the files with other suffixes, the most frequent ones first."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], not item[0], item[0]))
+    shown = [f"{number:,} {suffix or 'without a suffix'}" for suffix, number in ordered[:_SUFFIXES_SHOWN]]
+    if rest := sum(number for _, number in ordered[_SUFFIXES_SHOWN:]):
+        shown.append(f"{rest:,} with other suffixes")
+    return f"Not read: {', '.join(shown)}"
 
 
 def _print_balance(counts: Counts) -> None:
@@ -172,7 +193,8 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--max-rejected", type=limit, metavar="N|N%", help="fail if more records are rejected (default: no limit)"
     )
-    parser.add_argument("--skip-bad-files", action="store_true", help="skip files that cannot be read")
+    parser.add_argument("--skip-bad-files", action="store_true", help="skip files and folders that cannot be read")
+    parser.add_argument("--follow-links", action="store_true", help="read links that lead out of a source folder")
     parser.add_argument(
         "--batch-size",
         type=number_of_bytes,

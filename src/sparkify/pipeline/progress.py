@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -34,6 +35,7 @@ class Options:
     full_refresh: bool = False
     max_rejected: Limit | None = None
     skip_bad_files: bool = False
+    follow_links: bool = False  # out of the source folders
     batch_size: int = BATCH_SIZE  # bytes of files per transaction
     keep_staging: bool = False
 
@@ -48,7 +50,8 @@ class Summary:
     batches: int
     changed: dict[str, int]  # table → rows added or changed
     rows: dict[str, int]  # table → rows now
-    skipped: dict[str, str]  # path of an unreadable file → reason
+    skipped: dict[str, str]  # path of an unreadable file or folder → reason
+    not_read: dict[str, int]  # suffix → files with it, none of ours
     unknown_keys: dict[str, list[str]]  # kind of record → keys outside its contract
     seconds: float
     star: tuple[str, ...] = (*model.FACTS, *model.DIMENSIONS)
@@ -88,10 +91,14 @@ class Progress:
         for table, rows in changed.items():
             self.changed[table] = self.changed.get(table, 0) + rows
 
-    def add_findings(self, findings: Findings) -> None:
-        """Add the skipped files and unknown keys of a batch, and report the skipped files."""
-        for path, reason in findings.skipped.items():
+    def skip(self, skipped: Mapping[str, str]) -> None:
+        """Add and report files and folders that are skipped."""
+        for path, reason in skipped.items():
             self.narrator.say(f"Skipped: {reason}")
             self.skipped[path] = reason
+
+    def add_findings(self, findings: Findings) -> None:
+        """Add the skipped files and unknown keys of a batch, and report the skipped files."""
+        self.skip(findings.skipped)
         for kind, keys in findings.unknown_keys.items():
             self.unknown_keys.setdefault(kind, set()).update(keys)

@@ -10,7 +10,7 @@ from sparkify.pipeline import ledger
 from sparkify.pipeline.batch import load_with_retries
 from sparkify.pipeline.progress import Narrator, Options, Progress, Summary
 from sparkify.sources import listing
-from sparkify.sources.listing import Kind, SourceFile
+from sparkify.sources.listing import Kind, Listing, SourceFile
 from sparkify.sql import model
 from sparkify.staging import jsonpaths
 from sparkify.warehouse import install
@@ -18,47 +18,55 @@ from sparkify.warehouse.base import Warehouse, now
 from sparkify.warehouse.connect import may_exist, open_warehouse
 
 
-def list_sources(config: Config, narrator: Narrator) -> list[SourceFile]:
-    """Return the files of the catalogue and the logs, in loading order."""
-    files: list[SourceFile] = []
+def list_sources(config: Config, options: Options, narrator: Narrator) -> Listing:
+    """List the files of the catalogue and the logs, in loading order."""
+    listed, not_read = Listing(), {}
     roots: tuple[tuple[Kind, str], ...] = (("songs", config.song_data), ("events", config.log_data))
     for kind, root in roots:
-        found = listing.list_files(kind, root, config.aws)
-        if not found:
-            narrator.say(f"{root}: contains no .json or .json.gz file.")
-        files += found
-    return files
+        found = listing.list_files(
+            kind, root, config.aws, skip_bad_files=options.skip_bad_files, follow_links=options.follow_links
+        )
+        if not found.files:
+            narrator.say(f"{root}: contains no {listing.READ}.")
+        listed.files += found.files
+        listed.skipped |= found.skipped
+        not_read[root] = found.not_read  # once, if logs and songs are in one folder
+    for counts in not_read.values():
+        listed.not_read += counts
+    return listed
 
 
-def plan(config: Config, options: Options, narrator: Narrator) -> list[SourceFile]:
-    """Return the files that a run would load. Change nothing, and create no warehouse."""
+def plan(config: Config, options: Options, narrator: Narrator) -> Listing:
+    """List the files that a run would load. Change nothing, and create no warehouse."""
     jsonpaths.load(config)
-    files = list_sources(config, narrator)
-    if options.full_refresh or not may_exist(config.warehouse_url):
-        return files
-    with open_warehouse(config.warehouse_url, config, read_only=True) as warehouse:
-        return ledger.pending(files, ledger.loaded(warehouse))
+    listed = list_sources(config, options, narrator)
+    Progress(options, narrator).skip(listed.skipped)
+    if not options.full_refresh and may_exist(config.warehouse_url):
+        with open_warehouse(config.warehouse_url, config, read_only=True) as warehouse:
+            listed.files = ledger.pending(listed.files, ledger.loaded(warehouse))
+    return listed
 
 
 def etl(config: Config, options: Options, narrator: Narrator) -> Summary:
     """Load the pending files: stage, transform, check and publish them, together with their ledger."""
     may_exist(config.warehouse_url)  # raises for an invalid URL before any work
     progress = Progress(options, narrator, config.aws, jsonpaths.load(config))
-    files = list_sources(config, narrator)  # raises for a missing folder before a warehouse is created
+    listed = list_sources(config, options, narrator)  # raises for a missing folder before a warehouse is created
+    progress.skip(listed.skipped)
     with open_warehouse(config.warehouse_url, config) as warehouse:
         warehouse.require_stage()
         install.create_missing_tables(warehouse)
         if options.full_refresh:
-            _rebuild(warehouse, files, config, progress)
+            _rebuild(warehouse, listed.files, config, progress)
         else:
-            _load_all(warehouse, files, progress)
-        return _summary(warehouse, len(files), progress)
+            _load_all(warehouse, listed.files, progress)
+        return _summary(warehouse, listed, progress)
 
 
 def _rebuild(warehouse: Warehouse, files: Sequence[SourceFile], config: Config, progress: Progress) -> None:
     """Load all files into an empty warehouse, whose tables then replace those of this one."""
     before = ledger.kinds(warehouse)
-    _require_kinds(warehouse, before - {file.kind for file in files}, ".json or .json.gz file", config)
+    _require_kinds(warehouse, before - {file.kind for file in files}, listing.READ, config)
     with warehouse.rebuild() as fresh:
         fresh.add_tables(model.ALL)
         _load_all(fresh, files, progress)
@@ -88,15 +96,16 @@ def _load_all(warehouse: Warehouse, files: Sequence[SourceFile], progress: Progr
         warehouse.keep_staging()
 
 
-def _summary(warehouse: Warehouse, listed: int, progress: Progress) -> Summary:
+def _summary(warehouse: Warehouse, listed: Listing, progress: Progress) -> Summary:
     return Summary(
         run=progress.run,
         warehouse=warehouse.label,
-        files_listed=listed,
+        files_listed=len(listed.files) + len(listed.skipped),
         batches=progress.batches,
         changed=progress.changed,
         rows=install.count_rows(warehouse),
         skipped=progress.skipped,
+        not_read=dict(listed.not_read),
         unknown_keys={kind: sorted(keys) for kind, keys in progress.unknown_keys.items() if keys},
         seconds=(now() - progress.run.started_at).total_seconds(),
     )

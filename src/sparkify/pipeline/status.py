@@ -37,8 +37,8 @@ def status(warehouse: Warehouse, config: Config) -> Status:
     known = ledger.loaded(warehouse)
     try:
         files = [
-            *listing.list_files("songs", config.song_data, config.aws),
-            *listing.list_files("events", config.log_data, config.aws),
+            *listing.list_files("songs", config.song_data, config.aws, follow_links=True).files,
+            *listing.list_files("events", config.log_data, config.aws, follow_links=True).files,
         ]
     except SourceError as error:
         waiting, not_listed = None, str(error)

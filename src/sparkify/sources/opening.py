@@ -9,7 +9,6 @@ import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import BinaryIO
 
 from sparkify.errors import BadFile, SourceError
@@ -39,9 +38,11 @@ def is_compressed(file: SourceFile) -> bool:
 
 def open_file(path: str) -> BinaryIO:
     """Open a regular file on disk for reading its bytes."""
-    if not stat.S_ISREG(Path(path).stat().st_mode):
+    descriptor = os.open(_in_bytes(path), _OPEN_FLAGS)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
         raise OSError(0, "not a regular file")
-    return Path(path).open("rb", buffering=_BUFFER)
+    return os.fdopen(descriptor, "rb", _BUFFER)
 
 
 def is_gzip(stored: BinaryIO) -> bool:
@@ -80,7 +81,7 @@ def read_small(path: str, size: int) -> bytes:
 
     A read that asks for one byte more and returns the listed size has reached the end. Pipes and devices have size 0.
     """
-    descriptor = os.open(path, _OPEN_FLAGS)
+    descriptor = os.open(_in_bytes(path), _OPEN_FLAGS)
     try:
         content = os.read(descriptor, size + 1) if size else b""
         if content and len(content) == size:
@@ -132,9 +133,17 @@ def translate_errors(path: str) -> Iterator[None]:
 
 def bad_file(path: str, error: Exception) -> SourceError:
     """Return the SourceError for a file that raised one of READ_ERRORS."""
-    if isinstance(error, FileNotFoundError) and Path(path).is_symlink():
+    if isinstance(error, FileNotFoundError) and os.path.islink(_in_bytes(path)):  # noqa: PTH114 - a Path holds no bytes
         return BadFile(f"{path}: the target of this link does not exist", "Remove the link")
     if isinstance(error, FileNotFoundError):
         return BadFile(f"{path}: the file was deleted after it was listed", "Run again")
     reason = getattr(error, "strerror", None) or str(error)
     return BadFile(f"{path}: the file cannot be read ({reason})", "Repair it")
+
+
+def _in_bytes(path: str) -> bytes:
+    """Return a path as the bytes of its name. Paths of source files are UTF-8, whatever the locale."""
+    try:
+        return path.encode()
+    except UnicodeEncodeError:  # the scratch folder, whose name is from the environment
+        return os.fsencode(path)
