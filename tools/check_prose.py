@@ -78,10 +78,15 @@ def faults(path: Path) -> Iterator[tuple[int, str]]:
                 yield line, f"a docstring that begins with {word!r}. Write: Return, Raise, Write, Build, Set …"
 
 
+def _unhidden(folder: Path) -> list[Path]:
+    paths = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    return [found for path in paths for found in (_unhidden(path) if path.is_dir() else [path])]
+
+
 def main() -> int:
     """Print every fault, as file:line; return 1 if there is one."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
-    paths = [ROOT / name for name in listed.split("\0") if name] or [path for path in ROOT.rglob("*") if path.is_file()]
+    paths = [ROOT / name for name in listed.split("\0") if name] or _unhidden(ROOT)  # an archive has no index
     found = [
         f"{path.relative_to(ROOT)}:{line}: {fault}"
         for path in sorted(paths)

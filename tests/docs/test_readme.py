@@ -1,0 +1,69 @@
+"""The commands in README.md run as written, but for the placeholders of the reader's own names."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from tests.support.cloud.commands import Cluster
+from tests.support.postgres import Server
+from tests.support.realdata import REPOSITORY
+
+from sparkify.aws.cluster import addresses
+from sparkify.cli.main import main, parser
+
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
+
+
+def run(command: str) -> None:
+    """Run a `sparkify` command line in this process; fail unless it succeeds."""
+    assert main(shlex.split(command)[1:]) == 0, command
+
+
+@pytest.fixture
+def generated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty folder in which the README's first command has been run."""
+    monkeypatch.chdir(tmp_path)
+    run(next(command for command in COMMANDS if command.startswith("sparkify generate")))
+    return tmp_path
+
+
+def test_every_command_has_its_test() -> None:
+    """Each command of the README is run by .ci/run or by a test of this module."""
+    ci = (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8")
+    for command in COMMANDS:
+        if command.startswith("make "):
+            assert f"\n{command}\n" in ci, command
+        else:
+            assert command.startswith("sparkify ") or command == ". .venv/bin/activate", command
+
+
+def test_commands_on_duckdb_run(generated: Path) -> None:
+    """The commands that need no server run one after the other."""
+    (generated / "path").mkdir()
+    (generated / "path" / "to").symlink_to(generated / "data")
+    commands = [command for command in COMMANDS if command.startswith("sparkify ") and "://user@" not in command]
+    for command in [command for command in commands if "cluster" not in command and "redshift" not in command][1:]:
+        run(command)
+    assert (generated / "report.html").stat().st_size > 100_000
+    assert (generated / "my.duckdb").exists()
+
+
+def test_command_on_postgresql_runs(generated: Path, postgres: Server) -> None:
+    """The command for PostgreSQL loads a database, given its URL."""
+    assert generated == Path.cwd()
+    [command] = [command for command in COMMANDS if "postgresql://" in command]
+    with postgres.database() as url:
+        run(command.replace("postgresql://user@host:5432/dbname", url))
+
+
+def test_commands_of_the_cluster_run(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The README sets up a warehouse in AWS and tears it down; tests/warehouse/redshift/test_login.py loads it."""
+    monkeypatch.setattr(addresses, "mine", lambda: "198.51.100.7")
+    setup, load, teardown = (command for command in COMMANDS if "cluster" in command or "redshift" in command)
+    assert cluster(*shlex.split(setup)[2:], answer="y\n").code == 0
+    assert parser().parse_args(shlex.split(load)[1:]).warehouse == "redshift://"
+    assert cluster(*shlex.split(teardown)[2:], answer="y\ny\n").code == 0
