@@ -37,7 +37,7 @@ ON_REDSHIFT = {
 }
 """The settings that a run on Redshift needs."""
 
-MANY = 5  # People run every fourth case of a test with more cases, if it uses one of these fixtures.
+MANY = 3  # People run every fourth case of a test with more cases, if it uses one of these fixtures.
 EXPENSIVE = {"chromium", "client", "cluster", "make_warehouse", "planned", "reading", "filled", "redshift", "s3"}
 ON_EVERY_ENGINE = ("pipeline", "promises", "warehouse")
 """The folders whose tests people run on PostgreSQL too; the code of the others is the same for every engine."""
