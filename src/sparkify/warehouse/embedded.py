@@ -58,7 +58,9 @@ def copy_out(connection: duckdb.DuckDBPyConnection, relation: str, path: Path, f
         try:
             connection.execute(f"copy ({select}) to {literal(str(beside))} ({options})")
         except duckdb.Error as error:
-            raise WarehouseError(f"{path}: cannot be written ({error}). Name another folder with --out.") from error
+            raise WarehouseError(
+                f"{path}: the file cannot be written ({error}). Name another folder with --out."
+            ) from error
 
 
 def empty_relation(name: str) -> str:

@@ -78,10 +78,10 @@ class Server(Warehouse):
             raise
 
     def _find_schema(self) -> None:
-        found = self.rows(_SCHEMA, [self._schema])
-        if not found and not self._read_only:  # an existing schema needs no permission to create one
+        rows = self.rows(_SCHEMA, [self._schema])
+        if not rows and not self._read_only:  # "if not exists" requires permission even for an existing schema
             self._create_schema()
-        if found and not found[0][0]:
+        if rows and not rows[0][0]:
             advice = self._to_read if self._read_only else "Run as its owner, or name another in [WAREHOUSE] SCHEMA."
             raise Denied(f"{self.label}: {self._user} has no permission to use the schema. {advice}")
 

@@ -1,4 +1,4 @@
--- freshness: one row: the period of its events, and the time of the last load.
+-- freshness: one row: the period of all loaded events, and the time of the last load.
 -- oldest_event_at: The time of the first event, in UTC; null if there is none.
 -- newest_event_at: The time of the last event, in UTC; null if there is none. Later events are not loaded yet.
 -- newest_play_at: The time of the last play, in UTC; null if there is none.

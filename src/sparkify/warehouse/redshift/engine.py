@@ -120,7 +120,7 @@ class Redshift(Server):
             super()._create_schema()
 
     def _open(self, user: str = "", password: str = "") -> Connection:
-        """Return a connection, by default with the configured password, or else with a temporary login by IAM."""
+        """Return a connection; without a user, log in with the configured password, or by IAM if there is none."""
         try:
             import redshift_connector
         except ModuleNotFoundError as error:
