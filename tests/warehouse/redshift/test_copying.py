@@ -180,7 +180,7 @@ def test_longest_stage_still_tells_staged_files_apart(warehouse: Sandbox, monkey
     url = f"s3://stage/{'é' * 40}/"
     url += "a" * (LONGEST_STAGE - len(url.encode()))
     warehouse.environ = {**warehouse.environ, "SPARKIFY_S3_STAGE": f"{url}a"}
-    with pytest.raises(ConfigError, match=r"\[S3\] STAGE: is of 151 bytes, .* at most 150 bytes"):
+    with pytest.raises(ConfigError, match=r"\[S3\] STAGE: 151 bytes are too long, .* at most 150 bytes"):
         warehouse.etl()
     warehouse.environ = {**warehouse.environ, "SPARKIFY_S3_STAGE": url}
     counts = warehouse.etl().run.counts
