@@ -6,6 +6,7 @@ file, the last page is shown with a notice; for a selection without one, a page 
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -17,11 +18,13 @@ import uvicorn
 from markupsafe import escape
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sparkify.config import Config
 from sparkify.errors import ConfigError, SparkifyError, WarehouseError
@@ -35,6 +38,8 @@ HOSTS = (ADDRESS, "localhost")
 _KEPT = 50  # pages
 _SUGGESTED = 200  # artists and listeners with the most plays
 _WAIT = 5  # seconds between reloads while the warehouse is not available
+_ABANDONED = 499  # the status by which servers log a request whose client has gone; nobody receives it
+_OWN = (None, "same-origin", "none")  # values of Sec-Fetch-Site; "none" is an address that the user entered
 _NOTICE = "<!-- notice -->"
 
 _HEADERS = {
@@ -116,18 +121,45 @@ limit {_SUGGESTED}
 def application(config: Config) -> Starlette:
     """Build the dashboard of a warehouse, as an ASGI application."""
     pages = Pages(config)
+    turn = asyncio.Lock()
 
     async def show(request: Request) -> Response:
-        return HTMLResponse(await run_in_threadpool(pages.get, read_selection(request.query_params)))
+        selection = read_selection(request.query_params)
+        async with turn:
+            if await request.is_disconnected():  # for example, the visitor has asked for another page since
+                return Response(status_code=_ABANDONED)
+            return HTMLResponse(await run_in_threadpool(pages.get, selection))
 
     async def version(request: Request) -> Response:  # noqa: ARG001
         return PlainTextResponse(await run_in_threadpool(pages.version))
 
     return Starlette(
         routes=[Route("/", show), Route("/version", version)],
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False)],
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False),
+            Middleware(OwnPagesOnly),
+        ],
         exception_handlers={SparkifyError: _error_response},
     )
+
+
+class OwnPagesOnly:
+    """Refuse the requests that pages of other sites make, such as by an image with the dashboard's address.
+
+    Browsers state the origin of a request in Sec-Fetch-Site and Origin, which scripts cannot change.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer status 403 to a foreign request, and pass on any other."""
+        headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
+        origin = headers.get("origin")
+        if headers.get("sec-fetch-site") in _OWN and origin in (None, f"http://{headers.get('host')}"):
+            return await self._app(scope, receive, send)
+        refusal = "Another site asked for this page. Enter its address in a new tab of the browser.\n"
+        return await PlainTextResponse(refusal, 403)(scope, receive, send)
 
 
 def read_selection(query: Mapping[str, str]) -> Selection:
