@@ -1,4 +1,4 @@
-"""The benchmarks: they run, they say when two sides did not do the same work, and the pages say what was measured."""
+"""The benchmarks run, report sides that did different work, and write pages with what was measured."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.support.realdata import REPOSITORY
 
 
 def cost(seconds: float, peak: int = 200_000_000) -> dict[str, float]:
-    """Return what one run took, as results.json has it."""
+    """Return the costs of one run, as in results.json."""
     return {"seconds": seconds, "processor": seconds, "peak": peak}
 
 
 def raw(*cases: dict[str, Any], series: tuple[dict[str, Any], ...] = (), scale: float = 1) -> dict[str, Any]:
-    """Return a session's results."""
+    """Return the results of a session."""
     return {
         "date": "2026-11-22",
         "machine": {"processor": "Abacus, 4 cores", "memory": "16 GiB", "system": "Linux 6"},
@@ -45,18 +45,18 @@ FIRST = {
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    """Return a bench with very little data."""
+    """Return a bench with very few data."""
     return Bench(tmp_path, scale=0.0005, days=3)
 
 
 def row(page: str, *parts: str) -> list[str]:
-    """Return the cells of the table's row that has these parts."""
+    """Return the cells of the table row that contains these parts."""
     [found] = [line for line in page.splitlines() if line.startswith("|") and all(part in line for part in parts)]
     return [cell.strip() for cell in found.strip("|").replace(r"\|", "¦").split("|")]
 
 
-def test_the_smoke_benchmark_runs_and_tells_the_ratios(tmp_path: Path) -> None:
-    """The smoke benchmark runs both sides of its cases, prints a ratio each and judges none."""
+def test_the_smoke_benchmark_prints_the_ratios(tmp_path: Path) -> None:
+    """The smoke benchmark runs both sides of its cases and prints their ratios."""
     some = ["--cases", "logs", "nightly", "--scratch", str(tmp_path)]
     command = [sys.executable, "-m", "benchmarks.run", "--smoke", *some]
     ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
@@ -67,8 +67,8 @@ def test_the_smoke_benchmark_runs_and_tells_the_ratios(tmp_path: Path) -> None:
     assert "yes" not in ended.stdout
 
 
-def test_different_rows_are_told_and_make_it_fail(bench: Bench) -> None:
-    """Two sides that did not load the same are no comparison: the tables are named, and the benchmark fails."""
+def test_different_rows_are_reported_and_fail_the_benchmark(bench: Bench) -> None:
+    """If two sides loaded different rows, the tables are named, and the benchmark fails."""
 
     def unequal(bench: Bench, large: Delivery) -> Pair:
         some = bench.source.first_days(1)
@@ -81,8 +81,8 @@ def test_different_rows_are_told_and_make_it_fail(bench: Bench) -> None:
     assert "**not the same rows**: events" in report.table(raw({"name": "logs", **measured}))
 
 
-def test_what_fails_is_told_and_the_rest_is_measured(bench: Bench) -> None:
-    """A case that fails does not take the others with it, and the benchmark as a whole fails."""
+def test_failed_case_is_reported_and_the_rest_is_measured(bench: Bench) -> None:
+    """A case that fails is reported, the others are measured, and the benchmark fails."""
     nowhere = Case("logs", "", "", lambda bench, _: Pair(bench.etl(bench.scratch / "nowhere", bench.empty)))
     nothing = Case("nothing", "", "", lambda bench, _: Pair(bench.etl(bench.empty, bench.empty)))
     measured = run.measure_all(bench, [nowhere, nothing], [], 1, warm=False)
@@ -92,8 +92,8 @@ def test_what_fails_is_told_and_the_rest_is_measured(bench: Bench) -> None:
     assert report.is_wrong(measured)
 
 
-def test_a_rival_that_cannot_be_had_is_no_failure(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where Spark lacks its Java, the page says so in its row, and nothing fails."""
+def test_a_missing_rival_is_not_a_failure(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rival that is not installed is named on the page, and nothing fails."""
     monkeypatch.setenv("PATH", str(bench.empty))
     [spark] = [case for case in CASES if case.name == "spark"]
     found = {"name": "spark", **run.attempt(run.measure_case, bench, spark, 1, False)}
@@ -102,7 +102,7 @@ def test_a_rival_that_cannot_be_had_is_no_failure(bench: Bench, monkeypatch: pyt
 
 
 def test_the_page_says_which_targets_are_met() -> None:
-    """A row has the medians, the median of the ratios, and for each of its targets whether it is met."""
+    """A row has medians, their ratio, and whether each target is met."""
     page = report.results(raw(FIRST))
     assert row(page, "first load, logs and catalogue") == [
         "first load, logs and catalogue",
@@ -122,14 +122,14 @@ def test_the_page_says_which_targets_are_met() -> None:
     assert row(report.results(raw({**FIRST, "name": "songs"})), "xargs")[4] == "`find ¦ xargs -P4 cat > /dev/null`"
 
 
-def test_a_rival_is_told_by_how_many_times_it_is_slower() -> None:
-    """The ratio to a rival is its time by ours, and its target is a lower bound."""
+def test_a_rival_has_the_ratio_of_its_time() -> None:
+    """The ratio of a rival is its time divided by ours, and its target is a lower bound."""
     chdb = {**FIRST, "name": "dbt", "ours": [cost(5)], "other": [cost(14)]}
     assert row(report.results(raw(chdb)), "| dbt-duckdb |")[-3:] == ["2.80", "≥ 3 times slower", "**no**"]
 
 
 def test_extrapolated_figures_are_marked() -> None:
-    """A slow rival's time is drawn on in a straight line from two sizes; the page marks it and gives both."""
+    """The time of a slow rival is extrapolated from two sizes, and the page marks it."""
     dlt = {
         "name": "dlt",
         "events": [50_000, 100_000],
@@ -143,16 +143,16 @@ def test_extrapolated_figures_are_marked() -> None:
     assert row(report.results(raw(dlt)), "with its own reader")[-1] == "not measured: needs the case `first`"
 
 
-def test_a_small_scale_is_told() -> None:
-    """The pages of a smaller scale than that of the targets say so."""
+def test_a_small_scale_is_named() -> None:
+    """Pages of a smaller scale than that of the targets say so."""
     series = {"name": "logs", "sizes": [1, 2, 4, 8], "ours": [[cost(1)], [cost(2)], [cost(4)], [cost(8)]]}
     for page in (report.results, report.scaling):
         assert "This is scale 0.05" in page(raw(FIRST, series=(series,), scale=0.05))
         assert "This is scale" not in page(raw(FIRST, series=(series,)))
 
 
-def test_calls_on_the_same_machine_are_put_together() -> None:
-    """What a later call measured again counts, each case stands once, and the page tells how many calls there were."""
+def test_calls_on_the_same_machine_are_merged() -> None:
+    """A case that a later call measured replaces the earlier one, and the page counts the calls."""
     again = raw({**FIRST, "ours": [cost(4)] * 3}, {**FIRST, "name": "logs"})
     both = report.added(raw(FIRST), again)
     assert [one["name"] for one in both["cases"]] == ["logs", "first"]
@@ -162,19 +162,19 @@ def test_calls_on_the_same_machine_are_put_together() -> None:
         report.added(raw(FIRST), raw(FIRST, scale=0.5))
 
 
-def test_growth_faster_than_the_data_is_told() -> None:
-    """The last pieces of the data are held against the first, whatever a process costs to start."""
+def test_growth_faster_than_the_data_is_marked() -> None:
+    """The page compares the time of the last pieces of data with that of the first."""
 
-    def told(*seconds: float) -> str:
+    def page(*seconds: float) -> str:
         taken = [[cost(second)] for second in seconds]
         return report.scaling(raw(series=({"name": "logs", "sizes": [1, 2, 4, 8], "ours": taken},)))
 
-    assert "The last to the first: 1.00. Linear." in told(2, 3, 5, 9)
-    assert "The last to the first: 2.00. **Faster than linear.**" in told(2, 3, 5, 13)
+    assert "The last to the first: 1.00. Linear." in page(2, 3, 5, 9)
+    assert "The last to the first: 2.00. **Faster than linear.**" in page(2, 3, 5, 13)
 
 
-def test_the_cost_of_a_process_is_also_that_of_what_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory held at the same time by a process and by one that it starts is counted together."""
+def test_the_cost_of_a_process_includes_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory held at the same time by a process and its child is counted together."""
     look = _Sampler._look
     samplers: list[_Sampler] = []
 
@@ -192,11 +192,11 @@ def test_the_cost_of_a_process_is_also_that_of_what_it_starts(tmp_path: Path, mo
     alone = measure([sys.executable, "-c", hold], folder=tmp_path)
     both = measure([sys.executable, "-c", hold + start, hold + wait], folder=tmp_path)
     assert alone.peak > 100_000_000
-    # By itself: what the kernel keeps of a process begins with the size of the one that started it, and that is us.
+    # The kernel's own peak of a process would begin with the size of its parent, which is the test.
     assert both.peak >= samplers[-1].peak > 200_000_000
 
 
 def test_a_command_that_fails_says_why(tmp_path: Path) -> None:
-    """What a failed process said is in the error."""
+    """The error about a failed process contains its output."""
     with pytest.raises(Failed, match=r"ended with 3:\nno luck"):
         measure(["sh", "-c", "echo no luck; exit 3"], folder=tmp_path)

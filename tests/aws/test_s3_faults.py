@@ -1,4 +1,4 @@
-"""What goes wrong in S3 or on the way there: retried, then told in one line, and nothing is changed."""
+"""Faults of S3 and of the network are retried, then reported in one line, and change nothing."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ IN_MEMORY, ON_DISK = 1 << 40, 0
 
 @pytest.fixture(autouse=True)
 def impatience(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Wait less between tries, and stand in a folder that has no dwh.cfg."""
+    """Wait less between retries, in a folder without a dwh.cfg."""
     monkeypatch.setattr(s3, "FIRST_WAIT", timedelta(milliseconds=10))
     monkeypatch.setattr(s3, "LONGEST_WAIT", timedelta(milliseconds=20))
     monkeypatch.setattr(s3_errors, "STALLED_AFTER", timedelta(seconds=0.3))
     monkeypatch.setattr(s3, "RETRIES", 3)
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # boto3's own
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # Attempts of boto3.
     monkeypatch.chdir(tmp_path)
 
 
@@ -57,15 +57,15 @@ def run(warehouse: Sandbox, *options: str, log_data: str = LOGS) -> int:
     return main(["etl", *sources, *options])
 
 
-class Told:
-    """Runs that fail, and what they say."""
+class Failure:
+    """Runs that fail, and their messages."""
 
     def __init__(self, warehouse: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
         self._warehouse = warehouse
         self._capsys = capsys
 
-    def by(self, *options: str, log_data: str = LOGS) -> str:
-        """Run and return the one line that is said; the warehouse stays empty, and no secret is told."""
+    def message(self, *options: str, log_data: str = LOGS) -> str:
+        """Run; return the only line of the message. The warehouse stays empty, and no secret is printed."""
         assert run(self._warehouse, *options, log_data=log_data) == 1
         printed = self._capsys.readouterr()
         assert printed.out == ""
@@ -79,9 +79,9 @@ class Told:
 
 
 @pytest.fixture
-def told(warehouse: Sandbox, capsys: pytest.CaptureFixture[str]) -> Told:
-    """Give runs that fail."""
-    return Told(warehouse, capsys)
+def failure(warehouse: Sandbox, capsys: pytest.CaptureFixture[str]) -> Failure:
+    """Return runs that fail."""
+    return Failure(warehouse, capsys)
 
 
 FAULTS: dict[str, tuple[str, Mapping[str, Any], str]] = {
@@ -99,18 +99,18 @@ FAULTS: dict[str, tuple[str, Mapping[str, Any], str]] = {
 def test_fault_is_retried_and_then_fails_the_run(
     server: S3,
     warehouse: Sandbox,
-    told: Told,
+    failure: Failure,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
     how: Mapping[str, Any],
     message: str,
     in_memory: int,
 ) -> None:
-    """A fault that lasts fails the run with the object's name, --skip-bad-files or not; one that passes, not at all."""
+    """A lasting fault fails the run with the object's name, even with --skip-bad-files; a transient one does not."""
     monkeypatch.setattr(cache, "MAX_IN_MEMORY", in_memory)
     monkeypatch.setattr(fast_path, "MIN_SIZE", in_memory)
     getattr(server, name)("GetObject", KEY, **how)
-    assert told.by("--skip-bad-files").startswith(f"s3://bucket/{KEY}: {message}")
+    assert failure.message("--skip-bad-files").startswith(f"s3://bucket/{KEY}: {message}")
     assert server.asked("GetObject").count(KEY) == 4
     server.heal()
     getattr(server, name)("GetObject", KEY, times=2, **how)
@@ -120,11 +120,11 @@ def test_fault_is_retried_and_then_fails_the_run(
 
 @pytest.mark.parametrize(("name", "how", "message"), [pytest.param(*fault, id=why) for why, fault in FAULTS.items()])
 def test_fault_while_listing_is_retried(
-    server: S3, told: Told, warehouse: Sandbox, name: str, how: Mapping[str, Any], message: str
+    server: S3, failure: Failure, warehouse: Sandbox, name: str, how: Mapping[str, Any], message: str
 ) -> None:
-    """A listing that cannot be had fails the run with the prefix; one that can be had at last is complete."""
+    """A lasting fault of a listing fails the run with the prefix; after a transient one the listing is complete."""
     getattr(server, name)("ListObjectsV2", **how)
-    assert told.by().startswith(f"{SONGS}: {message}")
+    assert failure.message().startswith(f"{SONGS}: {message}")
     assert len(server.asked("ListObjectsV2")) == 4
     server.heal()
     getattr(server, name)("ListObjectsV2", times=2, **how)
@@ -134,7 +134,7 @@ def test_fault_while_listing_is_retried(
 
 LOG_IN = "Set AWS_PROFILE, log in (`aws sso login`), or set [AWS] KEY and SECRET."
 EXPIRED = "the AWS login has expired. Log in again (`aws sso login`, or new temporary keys), then run again."
-REFUSALS: dict[str, tuple[str, int, str, str]] = {
+ERRORS: dict[str, tuple[str, int, str, str]] = {
     "may not list": (
         "ListObjectsV2",
         403,
@@ -148,7 +148,7 @@ REFUSALS: dict[str, tuple[str, int, str, str]] = {
         f"s3://bucket/{KEY}: S3 denies access (AccessDenied). Allow s3:GetObject on arn:aws:s3:::bucket/{KEY}.",
     ),
     "expired": ("ListObjectsV2", 400, "ExpiredToken", f"{SONGS}: {EXPIRED}"),
-    "expired meanwhile": ("GetObject", 400, "ExpiredToken", f"s3://bucket/{KEY}: {EXPIRED}"),
+    "expired while reading": ("GetObject", 400, "ExpiredToken", f"s3://bucket/{KEY}: {EXPIRED}"),
     "unknown key": (
         "ListObjectsV2",
         403,
@@ -165,7 +165,7 @@ REFUSALS: dict[str, tuple[str, int, str, str]] = {
         "ListObjectsV2",
         403,
         "RequestTimeTooSkewed",
-        f"{SONGS}: this machine's clock is wrong by more than S3 allows. Set it.",
+        f"{SONGS}: this machine's clock is wrong message more than S3 allows. Set it.",
     ),
     "archived": (
         "GetObject",
@@ -178,51 +178,55 @@ REFUSALS: dict[str, tuple[str, int, str, str]] = {
 
 
 @pytest.mark.parametrize(
-    ("operation", "status", "code", "message"), [pytest.param(*refusal, id=why) for why, refusal in REFUSALS.items()]
+    ("operation", "status", "code", "message"), [pytest.param(*refusal, id=why) for why, refusal in ERRORS.items()]
 )
-def test_refusal_says_what_to_do(server: S3, told: Told, operation: str, status: int, code: str, message: str) -> None:
-    """Each refusal is told once, in one line, with what has to be done about it."""
+def test_error_is_reported_once_with_its_remedy(
+    server: S3, failure: Failure, operation: str, status: int, code: str, message: str
+) -> None:
+    """An error that a retry cannot help is reported once, in one line, with its remedy."""
     key = KEY if operation == "GetObject" else None
     server.refuse(operation, key, status=status, code=code)
-    server.refuse("HeadBucket", status=status, code=code)  # the same to boto3, which hears no code
-    assert told.by() == message
-    assert len(server.asked(operation)) <= 3  # to ask again would not help
+    server.refuse("HeadBucket", status=status, code=code)
+    assert failure.message() == message
+    assert len(server.asked(operation)) <= 3  # A retry would not help.
 
 
 @pytest.mark.parametrize(("code", "status"), [("AccessDenied", 403), ("InvalidObjectState", 403)])
-def test_object_that_may_not_be_read_can_be_skipped(server: S3, warehouse: Sandbox, code: str, status: int) -> None:
-    """One object out of reach is like one bad file."""
+def test_forbidden_object_can_be_skipped(server: S3, warehouse: Sandbox, code: str, status: int) -> None:
+    """A forbidden object can be skipped like a bad file."""
     server.refuse("GetObject", KEY, status=status, code=code)
     assert list(warehouse.etl(LOGS, SONGS, skip_bad_files=True).skipped) == [f"s3://bucket/{KEY}"]
     assert loaded(warehouse, "events") == keys("events", 0)
 
 
-def test_glacier_is_told_by_its_objects(server: S3, told: Told) -> None:
-    """An archived object is listed like any; reading it says what to do."""
+def test_archived_object_is_reported(server: S3, failure: Failure) -> None:
+    """An archived object is listed, and reading it fails with the remedy."""
     server.put(f"{LOGS}/b.json", play(), storage_class="GLACIER")
-    assert told.by() == REFUSALS["archived"][3]
+    assert failure.message() == ERRORS["archived"][3]
 
 
-def test_bucket_that_does_not_exist_is_named(server: S3, told: Told) -> None:
-    """A misspelt bucket is told as such."""
+def test_bucket_that_does_not_exist_is_named(server: S3, failure: Failure) -> None:
+    """A missing bucket, an invalid name and a missing name are reported as such."""
     no_bucket = "there is no such bucket. Check its name, and AWS_ENDPOINT_URL if it is set."
-    assert told.by(log_data="s3://buckett/log_data") == f"s3://buckett: {no_bucket}"
-    assert told.by(log_data="s3://no_bucket!/a") == "s3://no_bucket!: this is not a valid bucket name. Correct it."
-    assert told.by(log_data="s3://") == "s3://: the URL names no bucket. Write it like s3://bucket/folder."
+    assert failure.message(log_data="s3://buckett/log_data") == f"s3://buckett: {no_bucket}"
+    assert (
+        failure.message(log_data="s3://no_bucket!/a") == "s3://no_bucket!: this is not a valid bucket name. Correct it."
+    )
+    assert failure.message(log_data="s3://") == "s3://: the URL names no bucket. Write it like s3://bucket/folder."
     assert server.asked("GetObject") == []
 
 
-def test_prefix_that_holds_nothing_is_an_error(server: S3, told: Told, warehouse: Sandbox) -> None:
-    """A misspelt prefix must not pass for one where nothing is new; one that holds no JSON is told."""
+def test_prefix_that_holds_nothing_is_an_error(server: S3, failure: Failure, warehouse: Sandbox) -> None:
+    """A prefix without any object is an error, and one without any JSON is reported."""
     message = "there are no objects under this prefix. Set [S3] LOG_DATA or --log-data."
-    assert told.by(log_data="s3://bucket/log_dat") == f"s3://bucket/log_dat: {message}"
+    assert failure.message(log_data="s3://bucket/log_dat") == f"s3://bucket/log_dat: {message}"
     server.put("s3://bucket/notes/a.txt", "")
     assert warehouse.etl("s3://bucket/notes", SONGS).files_listed == 1
     assert warehouse.narration == ["s3://bucket/notes: contains no .json, .jsonl or .ndjson file."]
 
 
 def test_bucket_in_any_region_is_found(s3: S3, warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each bucket is asked in its own region, whatever region the session has."""
+    """Each bucket is read in its own region, whatever the region of the session."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
     s3.add_bucket("logs", "eu-north-1")
     s3.add_bucket("songs", "ap-south-1")
@@ -232,8 +236,8 @@ def test_bucket_in_any_region_is_found(s3: S3, warehouse: Sandbox, monkeypatch: 
     assert loaded(warehouse, "events") == keys("events", 0)
 
 
-def test_region_of_no_place_is_the_oldest_one(server: S3, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where S3 does not tell the region, and the session's is aws-global, the bucket is asked for in us-east-1."""
+def test_unknown_region_is_the_oldest_one(server: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If neither S3 nor the session names a region, us-east-1 is used."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "aws-global")
     server.refuse("HeadBucket", status=403, code="AccessDenied")
     bucket = s3.bucket("bucket", Aws())
@@ -241,18 +245,18 @@ def test_region_of_no_place_is_the_oldest_one(server: S3, monkeypatch: pytest.Mo
     assert [key for key, _, _ in bucket.list("song_data")] == ["song_data/song.json"]
 
 
-def test_region_that_is_not_told_is_asked_for(server: S3, told: Told) -> None:
-    """Where S3 sends elsewhere without saying where, the user is asked."""
+def test_unknown_region_of_a_redirect_is_reported(server: S3, failure: Failure) -> None:
+    """If S3 redirects to a region that it does not name, the message asks for it."""
     server.refuse("HeadBucket", status=403, code="AccessDenied")
     server.refuse("ListObjectsV2", status=301, code="PermanentRedirect")
-    assert told.by() == (
+    assert failure.message() == (
         f"{SONGS}: the bucket is in another region, which S3 does not name (a redirect)."
         " Set AWS_DEFAULT_REGION to that region."
     )
 
 
-def test_endpoint_that_does_not_answer_is_named(server: S3, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An endpoint that nobody listens at is told with what to check, and without the password that its URL has."""
+def test_endpoint_that_does_not_answer_is_named(server: S3, failure: Failure, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unreachable endpoint is named without the password in its URL."""
     assert server.requests == []
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -261,16 +265,16 @@ def test_endpoint_that_does_not_answer_is_named(server: S3, told: Told, monkeypa
             monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{login}{endpoint}")
             cause = "EndpointConnectionError"
             check = "Check the network and AWS_ENDPOINT_URL."
-            assert told.by() == f"s3://bucket: S3 cannot be reached at {endpoint} ({cause}). {check}"
+            assert failure.message() == f"s3://bucket: S3 cannot be reached at {endpoint} ({cause}). {check}"
 
 
 @pytest.mark.parametrize("endpoint", ["user:s3cret@minio:9000", "http://user:s3cret@minio:port"])
-def test_endpoint_that_is_no_url_is_told_without_its_password(
-    server: S3, told: Told, monkeypatch: pytest.MonkeyPatch, endpoint: str
+def test_invalid_endpoint_is_reported_without_its_password(
+    server: S3, failure: Failure, monkeypatch: pytest.MonkeyPatch, endpoint: str
 ) -> None:
-    """What AWS_ENDPOINT_URL holds is shown where it cannot be used, but not the login in it."""
+    """An invalid AWS_ENDPOINT_URL is shown without the login in it."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    line = told.by()
+    line = failure.message()
     assert line.startswith("s3://bucket: the AWS settings cannot be used (")
     assert endpoint.partition("@")[2] in line
     assert "s3cret" not in line
@@ -280,27 +284,28 @@ def test_endpoint_that_is_no_url_is_told_without_its_password(
 # Credentials
 
 
-def test_no_credentials_are_told(server: S3, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without any credentials, the ways to give some are told."""
+def test_missing_credentials_are_reported(server: S3, failure: Failure, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without credentials, the message says how to provide them."""
     for variable in CREDENTIALS:
         monkeypatch.delenv(variable)
-    assert told.by() == f"s3://bucket: no AWS credentials were found. {LOG_IN}"
+    assert failure.message() == f"s3://bucket: no AWS credentials were found. {LOG_IN}"
     assert server.requests == []
 
 
-def test_profile_that_does_not_exist_is_told(server: S3, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A misspelt profile is told by its name."""
+def test_missing_profile_is_reported(server: S3, failure: Failure, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing profile is reported by its name."""
     monkeypatch.setenv("AWS_PROFILE", "prodd")
     what = "The config profile (prodd) could not be found"
-    assert told.by() == f"AWS: {what}. Set AWS_PROFILE to a profile of ~/.aws/config, or unset it."
+    assert failure.message() == f"AWS: {what}. Set AWS_PROFILE to a profile of ~/.aws/config, or unset it."
     assert server.requests == []
 
 
-@pytest.mark.parametrize("make_warehouse", ["duckdb", "postgresql"], indirect=True)  # Redshift has its own reader of S3
+# Redshift reads S3 itself.
+@pytest.mark.parametrize("make_warehouse", ["duckdb", "postgresql"], indirect=True)
 def test_profile_gives_credentials_region_and_endpoint(
     server: S3, warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A profile serves as it serves boto3: keys, a command that gives them, and its own endpoint."""
+    """A profile gives credentials, region and endpoint, as for boto3."""
     for variable in (*CREDENTIALS, "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(variable)
     keys_of_process = '{"Version": 1, "AccessKeyId": "AKIAFROMPROCESS", "SecretAccessKey": "x", "SessionToken": "t"}'
@@ -316,17 +321,17 @@ def test_profile_gives_credentials_region_and_endpoint(
     assert loaded(warehouse, "events") == keys("events", 0, 1)
 
 
-def test_role_that_may_not_be_assumed_is_told(
-    server: S3, told: Told, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_forbidden_role_is_reported(
+    server: S3, failure: Failure, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A profile whose role is refused says so, before S3 is asked for anything."""
+    """A profile whose role cannot be assumed fails before S3 is used."""
     for variable in CREDENTIALS:
         monkeypatch.delenv(variable)
     role = "[profile analyst]\nrole_arn = arn:aws:iam::123456789012:role/reader\nsource_profile = base\n"
     keys_of_base = "[profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = x\nregion = us-east-1\n"
     (tmp_path / "aws-config").write_text(role + "region = us-east-1\n" + keys_of_base)
     monkeypatch.setenv("AWS_PROFILE", "analyst")
-    line = told.by()
+    line = failure.message()
     assert line.startswith("s3://bucket: the AWS settings cannot be used (An error occurred")
     assert "AssumeRole" in line
     assert server.asked("HeadBucket") == []
@@ -342,10 +347,10 @@ def test_role_that_may_not_be_assumed_is_told(
         ),
     ],
 )
-def test_login_that_ends_meanwhile_is_told(
-    server: S3, told: Told, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+def test_login_that_expires_during_a_run_is_reported(
+    server: S3, failure: Failure, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
 ) -> None:
-    """Credentials that cannot be renewed during a run fail it with the reason, and without a password."""
+    """Credentials that cannot be renewed fail the run with the reason, and without a password."""
     made = session(Aws())
 
     def fails() -> None:
@@ -354,13 +359,13 @@ def test_login_that_ends_meanwhile_is_told(
     credentials = made.get_credentials()
     server.when("HeadBucket", None, lambda: monkeypatch.setattr(credentials, "get_frozen_credentials", fails))
     monkeypatch.setattr(s3, "session", lambda _: made)
-    assert told.by() == f"{SONGS}: the AWS credentials cannot be renewed ({reason}). Log in, then run again."
+    assert failure.message() == f"{SONGS}: the AWS credentials cannot be renewed ({reason}). Log in, then run again."
 
 
-def test_certificates_of_ones_own_authority_are_trusted(
+def test_certificates_of_a_named_authority_are_trusted(
     server: S3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """With AWS_CA_BUNDLE an endpoint is trusted whose certificate that authority has signed; without it, it is not."""
+    """AWS_CA_BUNDLE adds an authority whose certificates are trusted."""
     context, authority = server_context(tmp_path)
     with serving(context) as secured:
         secured.buckets = server.buckets
@@ -371,12 +376,12 @@ def test_certificates_of_ones_own_authority_are_trusted(
         assert s3.bucket("bucket", Aws()).get("song_data/song.json") == server.get(f"{SONGS}/song.json")
 
 
-def test_certificates_that_are_missing_are_told(
-    server: S3, told: Told, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_missing_authority_is_reported(
+    server: S3, failure: Failure, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """AWS_CA_BUNDLE must name a file."""
+    """An AWS_CA_BUNDLE that does not exist is reported."""
     monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "none.pem"))
-    assert told.by().startswith("s3://bucket: the AWS settings cannot be used (")
+    assert failure.message().startswith("s3://bucket: the AWS settings cannot be used (")
     assert server.asked("ListObjectsV2") == []
 
 
@@ -389,29 +394,30 @@ def test_certificates_that_are_missing_are_told(
         ("logs", "http://127.0.0.1:9000/", ("http://127.0.0.1:9000", False)),
     ],
 )
-def test_address_is_as_aws_wants_it(name: str, endpoint: str, address: tuple[str, bool]) -> None:
-    """At AWS the bucket stands in the host, unless its name has dots; elsewhere it stands in the path."""
+def test_address_follows_the_rules_of_aws(name: str, endpoint: str, address: tuple[str, bool]) -> None:
+    """At AWS the bucket is part of the host, unless its name has dots; elsewhere it is part of the path."""
     assert s3._address(name, endpoint) == address
 
 
 @pytest.mark.parametrize("make_warehouse", ["duckdb", "postgresql"], indirect=True)
-def test_keys_of_the_configuration_come_first(
+def test_keys_of_the_configuration_take_precedence(
     server: S3, warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """[AWS] KEY and SECRET are used if both are set; one alone is refused."""
+    """[AWS] KEY and SECRET take precedence, and one without the other is wrong usage."""
     monkeypatch.setenv("SPARKIFY_AWS_KEY", "AKIAFROMCONFIG")
     assert run(warehouse) == 2
     assert capsys.readouterr().err == (
         "sparkify: [AWS] KEY and SECRET go together, and one of them is empty. Set both, or none.\n"
     )
-    monkeypatch.setenv("SPARKIFY_AWS_SECRET", "never told")
+    monkeypatch.setenv("SPARKIFY_AWS_SECRET", "never failure")
     assert run(warehouse) == 0
     assert {"AKIAFROMCONFIG" in request.headers["authorization"] for request in server.requests} == {True}
 
 
-@pytest.mark.parametrize("make_warehouse", ["duckdb", "postgresql"], indirect=True)  # Redshift needs it itself
-def test_missing_client_is_told(server: S3, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the packages for AWS, how to install them is told."""
+# Redshift needs the clients itself.
+@pytest.mark.parametrize("make_warehouse", ["duckdb", "postgresql"], indirect=True)
+def test_missing_client_is_reported(server: S3, failure: Failure, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the AWS packages, the message says how to install them."""
     known = builtins.__import__
 
     def without(name: str, *arguments: Any) -> Any:
@@ -420,15 +426,17 @@ def test_missing_client_is_told(server: S3, told: Told, monkeypatch: pytest.Monk
         return known(name, *arguments)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    assert told.by() == ("s3://bucket: the AWS clients are not installed. Run `pip install 'sparkify-warehouse[aws]'`.")
+    assert failure.message() == (
+        "s3://bucket: the AWS clients are not installed. Run `pip install 'sparkify-warehouse[aws]'`."
+    )
     assert server.requests == []
 
 
 # Writing
 
 
-def test_objects_are_written_and_removed(server: S3, tmp_path: Path) -> None:
-    """What is put is what is got, in one piece or in parts, and what is removed is gone."""
+def test_objects_are_written_and_deleted(server: S3, tmp_path: Path) -> None:
+    """An object can be written in one piece or in parts, read, and deleted."""
     bucket = s3.bucket("bucket", Aws())
     large = tmp_path / "large"
     large.write_bytes(b"0123456789abcdef" * 1_000_000)
@@ -446,8 +454,8 @@ def test_objects_are_written_and_removed(server: S3, tmp_path: Path) -> None:
     assert list(bucket.list("stage")) == []
 
 
-def test_refused_write_says_what_is_missing(server: S3) -> None:
-    """Who may not write or remove is told which right is missing."""
+def test_forbidden_write_names_the_permission(server: S3) -> None:
+    """A forbidden write or deletion names the missing permission."""
     bucket = s3.bucket("bucket", Aws())
     server.refuse("PutObject", status=403, code="AccessDenied")
     server.refuse("DeleteObjects", status=403, code="AccessDenied")

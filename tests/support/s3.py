@@ -1,12 +1,12 @@
-"""A small S3 of the tests' own: a server on a loopback port that answers as S3 does, and fails on request.
+"""A small S3 server on a loopback port that answers like S3, and fails on request.
 
-It knows path-style addresses, one page of keys after the other, conditions, ranges, uploads in parts and S3's errors;
-it does not check signatures, only the region that they were made for. What it answers is held against moto's server
-by `test_s3_server.py`, which is more faithful and much slower.
+It supports path-style addresses, pages of keys, conditions, ranges, uploads in parts and S3's errors. It checks the
+region of a signature, and not the signature. `test_s3_server.py` compares its answers with those of moto's server,
+which is more faithful and much slower.
 
     python -m tests.support.s3 --folder data --bucket songs --latency 20
 
-serves a folder until its standard input ends, and first prints its URL.
+prints its URL, and serves a folder until its standard input ends.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ import asyncio
 import re
 import sys
 import threading
-from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.utils import formatdate
 from hashlib import md5
 from pathlib import Path
@@ -27,87 +26,18 @@ from socket import IPPROTO_TCP, SO_LINGER, SOL_SOCKET, TCP_NODELAY
 from ssl import SSLContext
 from struct import pack
 from typing import Any, Literal
-from urllib.parse import parse_qs, quote, unquote, urlsplit
-from xml.etree import ElementTree
-from xml.sax.saxutils import escape
+from urllib.parse import parse_qs, unquote, urlsplit
 
-REGION = "us-east-1"
+from tests.support.s3_answers import OPERATIONS, REGION, Answer, Bucket, Object, Request, S3Error, error_answer
+
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIATESTTESTTESTTEST", "AWS_SECRET_ACCESS_KEY": "a-secret-of-the-tests"}
 _MOMENT = 1_541_105_830  # seconds since 1970: when every object was last modified
 _REGION_SIGNED_FOR = re.compile(r"Credential=[^/]+/\d+/([^/]+)/")
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
-
-
-@dataclass(frozen=True)
-class Object:
-    """What a key holds."""
-
-    content: bytes | Path
-    etag: str  # without its quotes
-    storage_class: str = "STANDARD"
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return len(self.content) if isinstance(self.content, bytes) else self.content.stat().st_size
-
-    def read(self) -> bytes:
-        """Return the content."""
-        return self.content if isinstance(self.content, bytes) else self.content.read_bytes()
-
-
-@dataclass
-class Bucket:
-    """A bucket, and the order of its keys while they stay as they are."""
-
-    region: str = REGION
-    objects: dict[str, Object] = field(default_factory=dict)
-    uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
-    order: list[str] | None = None
-
-    def keys(self) -> list[str]:
-        """Return the keys in S3's order, that of their UTF-8, which is that of their code points."""
-        if self.order is None:
-            self.order = sorted(self.objects)
-        return self.order
-
-    def set(self, key: str, found: Object | None) -> None:
-        """Put an object, or remove it."""
-        if found:
-            if key not in self.objects:
-                self.order = None
-            self.objects[key] = found
-        elif self.objects.pop(key, None):
-            self.order = None
-
-
-@dataclass(frozen=True)
-class Request:
-    """A request as it came in."""
-
-    method: str
-    bucket: str
-    key: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: bytes
-    operation: str
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What goes back: a body that may break off, or never come."""
-
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    sent: float = 1.0  # the part of the body that is sent
-    then: Literal["keep", "close", "reset", "stall"] = "keep"
 
 
 @dataclass
 class Fault:
-    """What goes wrong with an operation, on one key or on all, some number of times or always."""
+    """A fault of an operation, on one key or on all, some number of times or always."""
 
     operation: str
     key: str | None
@@ -115,16 +45,8 @@ class Fault:
     answer: Callable[[Request, Answer], Answer]
 
 
-class S3Error(Exception):
-    """An error that S3 would answer."""
-
-    def __init__(self, status: int, code: str, message: str = "", **headers: str) -> None:
-        super().__init__(code)
-        self.status, self.code, self.message, self.headers = status, code, message or code, headers
-
-
 class S3:
-    """A running server: fill its buckets, let it fail, and look at what it was asked."""
+    """A running server: its buckets, its faults, and the requests that it received."""
 
     def __init__(self, *, secured: bool = False) -> None:
         self.buckets: dict[str, Bucket] = {}
@@ -140,14 +62,14 @@ class S3:
         """The endpoint."""
         return f"{self._scheme}://127.0.0.1:{self.port}"
 
-    # Filling it
+    # Content
 
     def add_bucket(self, name: str, region: str = REGION) -> Bucket:
-        """Make a bucket, or return the one that is there."""
+        """Create a bucket, or return the existing one."""
         return self.buckets.setdefault(name, Bucket(region))
 
     def put(self, url: str, content: bytes | str | Path, *, etag: str = "", storage_class: str = "STANDARD") -> str:
-        """Put an object under an s3:// URL, making the bucket too; return its ETag, the MD5 if none is given."""
+        """Put an object under an s3:// URL, and create its bucket; return its ETag, by default the MD5."""
         name, _, key = url.removeprefix("s3://").partition("/")
         content = content.encode() if isinstance(content, str) else content
         raw = content.read_bytes() if isinstance(content, Path) else content
@@ -156,28 +78,28 @@ class S3:
         return etag
 
     def add_folder(self, url: str, folder: Path) -> None:
-        """Put the files of a folder under an s3:// URL; they are read from disk when they are asked for."""
+        """Put the files of a folder under an s3:// URL; they are read from disk when requested."""
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 self.put(f"{url.rstrip('/')}/{path.relative_to(folder).as_posix()}", path)
 
     def get(self, url: str) -> bytes:
-        """Return what an s3:// URL holds."""
+        """Return the content of an s3:// URL."""
         name, _, key = url.removeprefix("s3://").partition("/")
         return self.buckets[name].objects[key].read()
 
     def remove(self, url: str) -> None:
-        """Remove an object."""
+        """Delete an object."""
         name, _, key = url.removeprefix("s3://").partition("/")
         self.buckets[name].set(key, None)
 
-    # Letting it fail. An operation is called as in S3's API: GetObject, ListObjectsV2, HeadBucket, PutObject, …
+    # Faults. An operation is named as in S3's API: GetObject, ListObjectsV2, HeadBucket, PutObject, …
 
     def refuse(
         self, operation: str, key: str | None = None, *, status: int, code: str, times: float = float("inf")
     ) -> None:
-        """Answer with an error of S3's."""
-        self._fault(operation, key, times, lambda request, _: _error(request, S3Error(status, code)))
+        """Answer with an error of S3."""
+        self._fault(operation, key, times, lambda request, _: error_answer(request, S3Error(status, code)))
 
     def reset(self, operation: str, key: str | None = None, *, times: float = float("inf")) -> None:
         """Reset the connection instead of answering."""
@@ -188,33 +110,33 @@ class S3:
         self._fault(operation, key, times, lambda _, answer: _broken(answer, 0.5, "close"))
 
     def stall(self, operation: str, key: str | None = None, *, times: float = float("inf"), sent: float = 0.5) -> None:
-        """Say nothing more in the middle of the body, and keep the connection."""
+        """Stop sending in the middle of the body, and keep the connection open."""
         self._fault(operation, key, times, lambda _, answer: _broken(answer, sent, "stall"))
 
     def when(self, operation: str, key: str | None, happen: Callable[[], object]) -> None:
-        """Let something happen, once, when a request comes in, before it is answered."""
+        """Run a function once, when a request arrives and before it is answered."""
         self._fault(operation, key, 1, lambda request, _: (happen(), self._answered(request))[1])
 
     def heal(self) -> None:
-        """Let nothing fail any more."""
+        """Delete every fault."""
         self._faults = []
 
     def asked(self, operation: str) -> list[str]:
-        """Return the keys (of a bucket's operation: the buckets) that an operation was asked for, in order."""
+        """Return the keys that were requested with an operation, in order; or the buckets, if it has no key."""
         return [request.key or request.bucket for request in self.requests if request.operation == operation]
 
     def _fault(self, operation: str, key: str | None, times: float, answer: Callable[..., Answer]) -> None:
         self._faults.append(Fault(operation, key, times, answer))
 
-    # Answering
+    # Answers
 
     def answer(self, request: Request) -> Answer:
-        """Answer a request, or fail as was asked for."""
+        """Answer a request, or fail as configured."""
         self.requests.append(request)
         for fault in self._faults:
             if fault.times > 0 and fault.operation == request.operation and fault.key in (None, request.key):
                 fault.times -= 1
-                broken = request.operation.startswith(("Get", "List"))  # only what changes nothing is done
+                broken = request.operation.startswith(("Get", "List"))  # Only operations that change nothing are run.
                 return fault.answer(request, self._answered(request) if broken else Answer())
         return self._answered(request)
 
@@ -222,7 +144,7 @@ class S3:
         try:
             return self._done(request)
         except S3Error as error:
-            return _error(request, error)
+            return error_answer(request, error)
 
     def _done(self, request: Request) -> Answer:
         region = _REGION_SIGNED_FOR.search(request.headers.get("authorization", ""))
@@ -237,176 +159,15 @@ class S3:
         if region[1] != bucket.region:
             wrong = "The bucket you are attempting to access must be addressed using the specified endpoint."
             raise S3Error(301, "PermanentRedirect", wrong, **{"x-amz-bucket-region": bucket.region})
-        return _OPERATIONS[request.operation](bucket, request)
-
-
-def _error(request: Request, error: S3Error) -> Answer:
-    body = f"<Error><Code>{error.code}</Code><Message>{escape(error.message)}</Message><RequestId>1</RequestId></Error>"
-    content = b"" if request.method == "HEAD" else _xml(body)
-    return Answer(error.status, {"Content-Type": "application/xml", **error.headers}, content)
+        return OPERATIONS[request.operation](bucket, request)
 
 
 def _broken(answer: Answer, sent: float, then: Literal["close", "reset", "stall"]) -> Answer:
     return Answer(answer.status, answer.headers, answer.body, sent, then)
 
 
-def _xml(body: str) -> bytes:
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{body}'.encode()
-
-
-def _listed(bucket: Bucket, request: Request) -> Answer:
-    """ListObjectsV2: keys in order, at most a thousand, and a token for the next page."""
-    query = request.query
-    prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
-    most = min(int(query.get("max-keys", "1000")), 1000)
-    keys = bucket.keys()
-    after = query.get("continuation-token", query.get("start-after", ""))
-    place = max(bisect_right(keys, after) if after else 0, bisect_right(keys, prefix) - (prefix in bucket.objects))
-    spelt: Callable[[str], str] = quote if query.get("encoding-type") == "url" else escape
-    contents: list[str] = []
-    folders: dict[str, None] = {}
-    last = ""
-    while place < len(keys) and keys[place].startswith(prefix) and len(contents) + len(folders) < most:
-        last = key = keys[place]
-        place += 1
-        folder, found, _ = key[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
-        if found:
-            folders[prefix + folder + delimiter] = None
-            while place < len(keys) and keys[place].startswith(prefix + folder + delimiter):
-                last = keys[place]
-                place += 1
-            continue
-        what = bucket.objects[key]
-        contents.append(
-            f"<Contents><Key>{spelt(key)}</Key><LastModified>2018-11-01T20:57:10.000Z</LastModified>"
-            f"<ETag>&quot;{what.etag}&quot;</ETag><Size>{what.size}</Size>"
-            f"<StorageClass>{what.storage_class}</StorageClass></Contents>"
-        )
-    more = place < len(keys) and keys[place].startswith(prefix) and most > 0
-    token = f"<NextContinuationToken>{escape(last)}</NextContinuationToken>" if more else ""
-    encoding = "<EncodingType>url</EncodingType>" if query.get("encoding-type") == "url" else ""
-    common = "".join(f"<CommonPrefixes><Prefix>{spelt(folder)}</Prefix></CommonPrefixes>" for folder in folders)
-    body = (
-        '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
-        f"<Name>{request.bucket}</Name><Prefix>{spelt(prefix)}</Prefix><MaxKeys>{most}</MaxKeys>"
-        f"<KeyCount>{len(contents) + len(folders)}</KeyCount><IsTruncated>{str(more).lower()}</IsTruncated>"
-        f"{encoding}{token}{''.join(contents)}{common}</ListBucketResult>"
-    )
-    return Answer(headers={"Content-Type": "application/xml"}, body=_xml(body))
-
-
-def _headed_bucket(bucket: Bucket, _: Request) -> Answer:
-    return Answer(headers={"x-amz-bucket-region": bucket.region})
-
-
-def _located(bucket: Bucket, _: Request) -> Answer:
-    region = "" if bucket.region == "us-east-1" else bucket.region
-    return Answer(body=_xml(f"<LocationConstraint>{region}</LocationConstraint>"))
-
-
-def _got(bucket: Bucket, request: Request) -> Answer:
-    found = bucket.objects.get(request.key)
-    if not found:
-        raise S3Error(404, "NoSuchKey", "The specified key does not exist.")
-    wanted = request.headers.get("if-match")
-    if wanted not in (None, "*", f'"{found.etag}"', found.etag):
-        raise S3Error(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
-    headers = {"ETag": f'"{found.etag}"', "Accept-Ranges": "bytes", "Content-Type": "binary/octet-stream"}
-    if request.headers.get("if-none-match") == headers["ETag"]:
-        return Answer(304, headers)
-    if request.method == "HEAD":
-        return Answer(headers=headers | {"Content-Length": str(found.size)})
-    if found.storage_class in ("GLACIER", "DEEP_ARCHIVE"):
-        raise S3Error(403, "InvalidObjectState", "The operation is not valid for the object's storage class")
-    content = found.read()
-    if not (given := _RANGE.fullmatch(request.headers.get("range", ""))):
-        return Answer(headers=headers, body=content)
-    first, last = given.groups()
-    start = int(first) if first else max(len(content) - int(last), 0)
-    end = min(int(last), len(content) - 1) if first and last else len(content) - 1
-    if start > end:
-        raise S3Error(416, "InvalidRange", "The requested range is not satisfiable")
-    headers["Content-Range"] = f"bytes {start}-{end}/{len(content)}"
-    return Answer(206, headers, content[start : end + 1])
-
-
-def _put(bucket: Bucket, request: Request) -> Answer:
-    etag = md5(request.body, usedforsecurity=False).hexdigest()
-    bucket.set(request.key, Object(request.body, etag))
-    return Answer(headers={"ETag": f'"{etag}"'})
-
-
-def _deleted(bucket: Bucket, request: Request) -> Answer:
-    bucket.set(request.key, None)
-    return Answer(204)
-
-
-def _deleted_many(bucket: Bucket, request: Request) -> Answer:
-    keys = [element.text or "" for element in ElementTree.fromstring(request.body).iterfind(".//{*}Key")]
-    for key in keys:
-        bucket.set(key, None)
-    deleted = "".join(f"<Deleted><Key>{escape(key)}</Key></Deleted>" for key in keys)
-    body = f'<DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{deleted}</DeleteResult>'
-    return Answer(headers={"Content-Type": "application/xml"}, body=_xml(body))
-
-
-def _begun(bucket: Bucket, request: Request) -> Answer:
-    upload = f"upload-{len(bucket.uploads)}"
-    bucket.uploads[upload] = {}
-    named = f"<Bucket>{request.bucket}</Bucket><Key>{escape(request.key)}</Key><UploadId>{upload}</UploadId>"
-    return Answer(body=_xml(f"<InitiateMultipartUploadResult>{named}</InitiateMultipartUploadResult>"))
-
-
-def _put_part(bucket: Bucket, request: Request) -> Answer:
-    _upload(bucket, request)[int(request.query["partNumber"])] = request.body
-    return Answer(headers={"ETag": f'"{md5(request.body, usedforsecurity=False).hexdigest()}"'})
-
-
-def _completed(bucket: Bucket, request: Request) -> Answer:
-    parts = [content for _, content in sorted(_upload(bucket, request).items())]
-    del bucket.uploads[request.query["uploadId"]]
-    digests = b"".join(md5(part, usedforsecurity=False).digest() for part in parts)
-    etag = f"{md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
-    bucket.set(request.key, Object(b"".join(parts), etag))
-    named = f"<Bucket>{request.bucket}</Bucket><Key>{escape(request.key)}</Key><ETag>&quot;{etag}&quot;</ETag>"
-    return Answer(body=_xml(f"<CompleteMultipartUploadResult>{named}</CompleteMultipartUploadResult>"))
-
-
-def _aborted(bucket: Bucket, request: Request) -> Answer:
-    _upload(bucket, request)
-    del bucket.uploads[request.query["uploadId"]]
-    return Answer(204)
-
-
-def _upload(bucket: Bucket, request: Request) -> dict[int, bytes]:
-    if request.query["uploadId"] not in bucket.uploads:
-        raise S3Error(404, "NoSuchUpload", "The specified upload does not exist.")
-    return bucket.uploads[request.query["uploadId"]]
-
-
-def _unknown(_: Bucket, request: Request) -> Answer:
-    raise S3Error(501, "NotImplemented", f"The tests' S3 knows no {request.method} with {sorted(request.query)}")
-
-
-_OPERATIONS: dict[str, Callable[[Bucket, Request], Answer]] = {
-    "ListObjectsV2": _listed,
-    "HeadBucket": _headed_bucket,
-    "GetBucketLocation": _located,
-    "GetObject": _got,
-    "HeadObject": _got,
-    "PutObject": _put,
-    "DeleteObject": _deleted,
-    "DeleteObjects": _deleted_many,
-    "CreateMultipartUpload": _begun,
-    "UploadPart": _put_part,
-    "CompleteMultipartUpload": _completed,
-    "AbortMultipartUpload": _aborted,
-    "Unknown": _unknown,
-}
-
-
 def _operation(method: str, key: str, query: dict[str, str]) -> str:
-    """Name what is asked for as S3's API does."""
+    """Return the name of an operation in S3's API."""
     marks = {"location", "delete", "uploads", "uploadId"} & query.keys()
     if query.get("list-type"):
         marks = {"list-type"}
@@ -428,17 +189,17 @@ def _operation(method: str, key: str, query: dict[str, str]) -> str:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection: requests one after the other, on a connection that is kept."""
+    """One connection, which is kept open for several requests."""
 
     def __init__(self, server: S3, connections: set[_Connection]) -> None:
         self._server = server
         self._connections = connections
         self._read = bytearray()
-        self._head: tuple[str, str, dict[str, str], int] | None = None  # while the body comes in
+        self._head: tuple[str, str, dict[str, str], int] | None = None  # set until the body is complete
         self.transport: Any = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Send small answers at once."""
+        """Disable the delay of small answers."""
         self.transport = transport
         self.transport.get_extra_info("socket").setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
         self._connections.add(self)
@@ -448,7 +209,7 @@ class _Connection(asyncio.Protocol):
         self._connections.discard(self)
 
     def data_received(self, data: bytes) -> None:
-        """Answer a request when all of it is there; clients send the next one after the answer."""
+        """Answer a request once it is complete; clients send the next one after the answer."""
         self._read += data
         if not self._head:
             end = self._read.find(b"\r\n\r\n")
@@ -502,7 +263,7 @@ def _request(method: str, target: str, headers: dict[str, str], body: bytes) -> 
 
 
 def _unchunked(body: bytes) -> Iterator[bytes]:
-    """Take a body out of the chunks in which AWS's own clients may sign it."""
+    """Yield the parts of a body that is sent in signed chunks, as AWS's clients may do."""
     place = 0
     while True:
         end = body.index(b"\r\n", place)
@@ -515,7 +276,7 @@ def _unchunked(body: bytes) -> Iterator[bytes]:
 
 @contextmanager
 def serving(tls: SSLContext | None = None) -> Iterator[S3]:
-    """Run a server on a free port of 127.0.0.1, perhaps behind TLS, and end it with all of its connections."""
+    """Run a server on a free port of 127.0.0.1, with or without TLS, and close all its connections at the end."""
     server = S3(secured=tls is not None)
     loop = asyncio.new_event_loop()
     connections: set[_Connection] = set()
@@ -556,7 +317,7 @@ def serving(tls: SSLContext | None = None) -> Iterator[S3]:
 
 
 def main() -> None:
-    """Serve a folder from a process of its own."""
+    """Serve a folder in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--bucket", default="bucket")

@@ -1,4 +1,4 @@
-"""The S3 of the tests, held against moto's server: the same calls, the same answers."""
+"""The tests' S3 server answers like moto's server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEPT = ("x-amz-bucket-region", "etag", "content-range", "content-length")
 
 
 @pytest.fixture
-def moto(s3: S3) -> Iterator[str]:  # noqa: ARG001 (its credentials)
+def moto(s3: S3) -> Iterator[str]:  # noqa: ARG001 (it provides the credentials)
     """Start moto's server."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -34,8 +34,8 @@ def moto(s3: S3) -> Iterator[str]:  # noqa: ARG001 (its credentials)
         server.stop()
 
 
-def said_by_boto3(call: Callable[..., Any], **options: Any) -> Any:
-    """Return what boto3 makes of an answer: what does not depend on server, time or request."""
+def answer_of_boto3(call: Callable[..., Any], **options: Any) -> Any:
+    """Return the parts of an answer that do not depend on server, time or request."""
     try:
         answer = call(**options)
     except ClientError as error:
@@ -58,28 +58,28 @@ def said_by_boto3(call: Callable[..., Any], **options: Any) -> Any:
 
 
 def with_boto3(endpoint: str, folder: Path) -> list[Any]:
-    """Make every call that the tests' server knows; return what was answered."""
+    """Make every call that the tests' server supports; return the answers."""
     session = boto3.Session()
     client: Any = session.client("s3", endpoint_url=endpoint, region_name="us-east-1")
     try:
-        answers = [said_by_boto3(client.head_bucket, Bucket="bucket")]
+        answers = [answer_of_boto3(client.head_bucket, Bucket="bucket")]
         client.create_bucket(Bucket="bucket")
-        answers += [said_by_boto3(client.put_object, Bucket="bucket", Key=key, Body=key.encode() * 9) for key in KEYS]
+        answers += [answer_of_boto3(client.put_object, Bucket="bucket", Key=key, Body=key.encode() * 9) for key in KEYS]
         large = folder / "large"
         large.write_bytes(b"0123456789abcdef" * 700_000)
         client.upload_file(str(large), "bucket", "large", Config=TransferConfig(multipart_threshold=1 << 20))
 
         def get(**options: Any) -> Any:
-            return said_by_boto3(client.get_object, Bucket="bucket", **options)
+            return answer_of_boto3(client.get_object, Bucket="bucket", **options)
 
         def listed(**options: Any) -> Any:
-            return said_by_boto3(client.list_objects_v2, Bucket="bucket", **options)
+            return answer_of_boto3(client.list_objects_v2, Bucket="bucket", **options)
 
         etag = client.head_object(Bucket="bucket", Key="a b.json")["ETag"]
         answers += [
-            said_by_boto3(client.head_bucket, Bucket="bucket"),
-            said_by_boto3(client.head_object, Bucket="bucket", Key="large"),
-            said_by_boto3(client.head_object, Bucket="bucket", Key="none"),
+            answer_of_boto3(client.head_bucket, Bucket="bucket"),
+            answer_of_boto3(client.head_object, Bucket="bucket", Key="large"),
+            answer_of_boto3(client.head_object, Bucket="bucket", Key="none"),
             *(get(Key=key) for key in [*KEYS, "none"]),
             get(Key="a b.json", IfMatch=etag),
             get(Key="a b.json", IfMatch='"0"'),
@@ -91,15 +91,15 @@ def with_boto3(endpoint: str, folder: Path) -> list[Any]:
             listed(MaxKeys=3),
             listed(StartAfter="a+b.json"),
             listed(Prefix="none"),
-            said_by_boto3(client.list_objects_v2, Bucket="nowhere"),
+            answer_of_boto3(client.list_objects_v2, Bucket="nowhere"),
         ]
         pages = client.get_paginator("list_objects_v2").paginate(Bucket="bucket", PaginationConfig={"PageSize": 2})
         answers.append([found["Key"] for page in pages for found in page["Contents"]])
         many = {"Objects": [{"Key": key} for key in ("x/1.json", "x/2.json", "none")]}
         answers += [
-            said_by_boto3(client.delete_objects, Bucket="bucket", Delete=many),
-            said_by_boto3(client.delete_object, Bucket="bucket", Key="x2/4.json"),
-            said_by_boto3(client.delete_object, Bucket="bucket", Key="none"),
+            answer_of_boto3(client.delete_objects, Bucket="bucket", Delete=many),
+            answer_of_boto3(client.delete_object, Bucket="bucket", Key="x2/4.json"),
+            answer_of_boto3(client.delete_object, Bucket="bucket", Key="none"),
             listed(),
         ]
     finally:
@@ -108,13 +108,13 @@ def with_boto3(endpoint: str, folder: Path) -> list[Any]:
 
 
 def with_obstore(endpoint: str) -> list[Any]:
-    """Make the calls of obstore that the pipeline makes; return what came of them."""
+    """Make the calls of obstore that the pipeline makes; return the answers."""
     address: Any = {"endpoint": endpoint, "region": "us-east-1", "virtual_hosted_style_request": False}
     quick: Any = {"max_retries": 0, "retry_timeout": timedelta(seconds=5)}
     store = S3Store("bucket", config=address, client_options={"allow_http": True}, retry_config=quick)
     answers: list[Any] = []
 
-    def said(call: Callable[[], Any]) -> None:
+    def record(call: Callable[[], Any]) -> None:
         try:
             answers.append(call())
         except (BaseError, FileNotFoundError) as error:
@@ -124,24 +124,24 @@ def with_obstore(endpoint: str) -> list[Any]:
         pages = obstore.list(store, prefix, offset=offset, chunk_size=2)
         return [(found["path"], found["e_tag"], found["size"]) for page in pages for found in page]
 
-    said(lambda: obstore.put(store, "small.json", b"{}")["e_tag"])
-    said(lambda: obstore.put(store, "parts", b"x" * 11_000_000, chunk_size=5 << 20)["e_tag"])
-    said(listed)
-    said(lambda: listed("x"))
-    said(lambda: listed(None, "a b.json"))
-    said(lambda: obstore.get(store, "small.json").bytes().to_bytes())
+    record(lambda: obstore.put(store, "small.json", b"{}")["e_tag"])
+    record(lambda: obstore.put(store, "parts", b"x" * 11_000_000, chunk_size=5 << 20)["e_tag"])
+    record(listed)
+    record(lambda: listed("x"))
+    record(lambda: listed(None, "a b.json"))
+    record(lambda: obstore.get(store, "small.json").bytes().to_bytes())
     etag = str(obstore.head(store, "small.json")["e_tag"])
-    said(lambda: obstore.get(store, "small.json", options={"if_match": etag}).bytes().to_bytes())
-    said(lambda: obstore.get(store, "small.json", options={"if_match": '"0"'}))
-    said(lambda: obstore.get(store, "none"))
-    said(lambda: obstore.head(store, "none"))
-    said(lambda: obstore.delete(store, ["small.json", "parts"]))
-    said(listed)
+    record(lambda: obstore.get(store, "small.json", options={"if_match": etag}).bytes().to_bytes())
+    record(lambda: obstore.get(store, "small.json", options={"if_match": '"0"'}))
+    record(lambda: obstore.get(store, "none"))
+    record(lambda: obstore.head(store, "none"))
+    record(lambda: obstore.delete(store, ["small.json", "parts"]))
+    record(listed)
     return answers
 
 
 def test_server_of_the_tests_answers_as_moto_does(s3: S3, moto: str, tmp_path: Path) -> None:
-    """Every call of boto3's and obstore's is answered alike, errors too."""
+    """Every call of boto3 and obstore has the same answer from both servers, errors included."""
     for ours, theirs in zip(with_boto3(s3.url, tmp_path), with_boto3(moto, tmp_path), strict=True):
         assert ours == theirs
     for ours, theirs in zip(with_obstore(s3.url), with_obstore(moto), strict=True):
