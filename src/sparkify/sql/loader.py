@@ -1,4 +1,4 @@
-"""Read SQL files, with the lines that are meant for one engine.
+"""Read SQL files, with the hint lines of one engine.
 
 A file is one portable statement, except for its hint lines. ``-- @redshift diststyle all`` is SQL on the engine that
 it names; other engines do not get the line.
