@@ -39,10 +39,12 @@ def warehouse_class(url: str) -> type[Warehouse]:
 
         return DuckDB
     if scheme in ("postgresql", "postgres"):
+        _require_escapes(url)
         from sparkify.warehouse.postgres import Postgres
 
         return Postgres
     if scheme == "redshift":
+        _require_escapes(url)
         from sparkify.warehouse.redshift.engine import Redshift
 
         return Redshift
@@ -52,3 +54,18 @@ def warehouse_class(url: str) -> type[Warehouse]:
     raise ConfigError(
         f"[WAREHOUSE] URL or --warehouse: {what}. Write it like duckdb:///sparkify.duckdb (known: {known})."
     )
+
+
+def _require_escapes(url: str) -> None:
+    """Raise ConfigError if an @ or a / in a user, password or database is not escaped.
+
+    Otherwise, a part of the password would be taken for a host, a port or a database, which messages name.
+    """
+    rest = url.partition("://")[2]
+    authority = rest.partition("/")[0]
+    after_login = rest[authority.find("@") + 1 :]
+    if "@" in after_login.partition("?")[0]:
+        raise ConfigError(
+            "[WAREHOUSE] URL or --warehouse: a user, password or database in the URL contains an unescaped @ or /."
+            " Write @ as %40, / as %2F and % as %25."
+        )

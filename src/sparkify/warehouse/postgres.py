@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -304,10 +305,10 @@ def rebuild_schema(schema: str) -> str:
 def _validated(url: str) -> str:
     """Return a URL if libpq accepts it; otherwise, raise ConfigError without the URL, which can contain a password."""
     try:
-        host = conninfo_to_dict(url).get("host")
+        port = str(conninfo_to_dict(url).get("port") or "")
     except psycopg.Error:
-        host = "@"
-    if "://" not in url or "@" in str(host or ""):
+        port = "invalid"
+    if "://" not in url or not re.fullmatch(r"[\d,]*", port):
         raise ConfigError(
             "[WAREHOUSE] URL or --warehouse: not a valid PostgreSQL URL. Write it like"
             " postgresql://user@host:5432/dbname; in a password, @ is written %40 and % is written %25."

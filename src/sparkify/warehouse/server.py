@@ -55,7 +55,11 @@ class Server(Warehouse):
         self._opened = ExitStack()
         self.embedded = self._opened.enter_context(embedded.in_memory(config))
         self.embedded.execute("set preserve_insertion_order = false")
-        self.reconnect()
+        try:
+            self.reconnect()
+        except BaseException:
+            self._opened.close()
+            raise
 
     @property
     @abstractmethod
