@@ -7,10 +7,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from tests.promises.deliveries import play, write
+from tests.promises.deliveries import HEARD, play, song, write
 from tests.support.listening import deliver
 from tests.support.sandbox import Sandbox, Warehouses
 
+from sparkify.errors import ConfigError
 from sparkify.warehouse import export
 
 ODD = (
@@ -54,6 +55,27 @@ def test_exported_csv_holds_every_text_unchanged(warehouse: Sandbox, tmp_path: P
     assert len(stored) == len(ODD)
     [path] = export_csv(warehouse, tmp_path / "out", "tracks").values()
     assert sorted((row["title"], row["artist_name"]) for row in csv_rows(path)) == sorted(stored)
+
+
+def test_text_is_no_formula_in_a_spreadsheet(warehouse: Sandbox, tmp_path: Path) -> None:
+    """With --spreadsheet, a quote precedes text that begins like a formula; other text and numbers are unchanged."""
+    formulas = ["=1+1", "+1", "-1", "@sum(a1)", "\tx", "\rx"]
+    others = ["a=1", "'=1", '"=1"', " =1", "Ünï"]
+    write(
+        warehouse.log_data / "odd.json",
+        *(play(n, song=title, artist="=a") for n, title in enumerate(formulas + others)),
+    )
+    write(warehouse.song_data / "song.json", song("SO1", HEARD, "AR1") | {"artist_latitude": -5.5})
+    warehouse.etl()
+    with warehouse.reading() as engine:
+        names = ("tracks", "artists")
+        files = export.export_tables(engine, tmp_path / "out", "csv", names, spreadsheet=True)
+        with pytest.raises(ConfigError, match="Omit --format or --spreadsheet"):
+            export.export_tables(engine, tmp_path / "other", "parquet", names, spreadsheet=True)
+    tracks = csv_rows(files["tracks"])
+    assert {row["title"] for row in tracks} == {f"'{title}" for title in formulas} | set(others)
+    assert {row["artist_name"] for row in tracks} == {"'=a"}
+    assert [row["latitude"] for row in csv_rows(files["artists"])] == ["-5.5"]
 
 
 def test_name_of_the_temporary_folder_changes_no_data(

@@ -134,7 +134,12 @@ def export(options: argparse.Namespace) -> None:
 
     with open_warehouse(options) as warehouse:
         files = export.export_tables(
-            warehouse, options.out, options.format, options.table or model.ALL, force=options.force
+            warehouse,
+            options.out,
+            options.format or ("csv" if options.spreadsheet else "parquet"),
+            options.table or model.ALL,
+            force=options.force,
+            spreadsheet=options.spreadsheet,
         )
     sizes = {name: file.stat().st_size for name, file in files.items()}
     if options.json:
@@ -165,7 +170,10 @@ def add_to(commands: Commands) -> None:
 
     parser = commands.add("export", export, "--format csv --out exported --table daily_listeners", shared, as_json)
     parser.add_argument("--out", type=path, required=True, metavar="DIR", help="folder to write to, one file per table")
-    parser.add_argument("--format", choices=("parquet", "csv"), default="parquet", help="default: parquet")
+    parser.add_argument("--format", choices=("parquet", "csv"), help="default: parquet")
+    parser.add_argument(
+        "--spreadsheet", action="store_true", help="CSV in which a quote precedes text that begins like a formula"
+    )
     parser.add_argument(
         "--table", action="append", metavar="NAME", help="only this table or view; repeatable (default: all tables)"
     )

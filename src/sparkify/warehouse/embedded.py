@@ -15,6 +15,7 @@ from sparkify.sql import dictionary
 from sparkify.sql.quoting import literal, quoted
 
 _UTF8_MARK = "\ufeff"  # the first character of a CSV file by which Excel recognises UTF-8
+_FORMULA_STARTS = "'=', '+', '-', '@', chr(9), chr(13)"  # owasp.org/www-community/attacks/CSV_Injection
 
 
 @contextmanager
@@ -46,14 +47,21 @@ def translate_errors(where: object) -> Iterator[None]:
 
 
 def copy_out(connection: duckdb.DuckDBPyConnection, relation: str, path: Path, form: str) -> None:
-    """Write a relation of the embedded database to a file, as parquet or csv; raise WarehouseError if that fails."""
-    if form == "csv":
-        columns = [column for column, *_ in connection.execute(f"describe select * from {relation}").fetchall()]
-        named = [quoted(column) for column in columns]
-        named[0] += f" as {quoted(_UTF8_MARK + columns[0])}"
-        select, options = f"select {', '.join(named)} from {relation}", "format csv, header, use_tmp_file false"
-    else:
+    """Write a relation of the embedded database to a file: parquet, csv or spreadsheet (CSV without formulas).
+
+    Raise WarehouseError if that fails.
+    """
+    if form == "parquet":
         select, options = f"select * from {relation}", "format parquet, compression zstd, use_tmp_file false"
+    else:
+        columns = connection.execute(f"describe select * from {relation}").fetchall()
+        shown = _without_formula if form == "spreadsheet" else lambda column, _: column
+        marks = [_UTF8_MARK, *("" for _ in columns[1:])]
+        named = [
+            f"{shown(quoted(name), kind)} as {quoted(mark + name)}"
+            for mark, (name, kind, *_) in zip(marks, columns, strict=True)
+        ]
+        select, options = f"select {', '.join(named)} from {relation}", "format csv, header, use_tmp_file false"
     with write_whole(path) as beside:
         try:
             connection.execute(f"copy ({select}) to {literal(str(beside))} ({options})")
@@ -61,6 +69,13 @@ def copy_out(connection: duckdb.DuckDBPyConnection, relation: str, path: Path, f
             raise WarehouseError(
                 f"{path}: the file cannot be written ({error}). Name another folder with --out."
             ) from error
+
+
+def _without_formula(column: str, kind: str) -> str:
+    """Return the SQL of a column in which a quote precedes each text that a spreadsheet would run as a formula."""
+    if kind != "VARCHAR":
+        return column
+    return f"case when left({column}, 1) in ({_FORMULA_STARTS}) then '''' || {column} else {column} end"
 
 
 def empty_relation(name: str) -> str:

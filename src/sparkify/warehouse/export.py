@@ -15,14 +15,24 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 def export_tables(
-    warehouse: Warehouse, folder: Path, form: Format, names: Sequence[str] = model.ALL, *, force: bool = False
+    warehouse: Warehouse,
+    folder: Path,
+    form: Format,
+    names: Sequence[str] = model.ALL,
+    *,
+    force: bool = False,
+    spreadsheet: bool = False,
 ) -> dict[str, Path]:
     """Write tables or views to ``<folder>/<name>.<format>``, all from the same snapshot; return the files by name.
 
     CSV files are UTF-8 with a byte order mark, for Excel. They have a header row, and null is an empty cell.
+    With `spreadsheet`, a single quote precedes each text that a spreadsheet would run as a formula.
 
-    Raise ConfigError for an unknown name, and WarehouseError for an existing file unless `force` is set.
+    Raise ConfigError for an unknown name or a spreadsheet in Parquet, and WarehouseError for an existing file unless
+    `force` is set.
     """
+    if spreadsheet and form != "csv":
+        raise ConfigError(f"--format {form}: a file for a spreadsheet is CSV. Omit --format or --spreadsheet.")
     known = (*model.ALL, *model.VIEWS)
     for name in names:
         if name not in known:
@@ -35,5 +45,5 @@ def export_tables(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WarehouseError(f"{folder}: cannot be created ({error.strerror}). Name another one with --out.") from error
-    warehouse.write_files(files, form)
+    warehouse.write_files(files, "spreadsheet" if spreadsheet else form)
     return files
