@@ -84,7 +84,8 @@ def files(draw: st.DrawFn, kind: Kind, pieces: Sequence[Piece]) -> list[tuple[De
 def written(draw: st.DrawFn, kind: Kind, path: str, pieces: Sequence[Piece]) -> Delivered:
     """Draw one file with this name."""
     content = draw(contents(pieces))
-    return Delivered(kind, path, gzip.compress(content, mtime=0) if path.endswith(".gz") else content)
+    is_packed = path.endswith(".gz") or draw(CHANCE) == 0
+    return Delivered(kind, path, gzip.compress(content, mtime=0) if is_packed else content)
 
 
 @st.composite

@@ -179,7 +179,7 @@ def is_skipped(path: str) -> bool:
 
 def records(file: Delivered) -> Iterator[tuple[int, Pairs | None]]:
     """Yield the line and the pairs of each object in a file, and None for each piece that is not a readable object."""
-    content = gzip.decompress(file.content) if file.path.endswith(".gz") else file.content
+    content = gzip.decompress(file.content) if file.content.startswith(b"\x1f\x8b") else file.content
     text = content.removeprefix(BOM).decode("utf-8", "surrogateescape")
     line, end = 1, 0
     while True:

@@ -333,9 +333,10 @@ def test_text_is_repaired(text: str, repaired: str) -> None:
 # Files
 
 
-def test_compressed_file_holds_the_same() -> None:
-    """A .json.gz gives the same as the .json."""
-    packed = Delivered("events", "log.json.gz", gzip.compress(json.dumps(PLAY).encode()))
+@pytest.mark.parametrize("path", ["log.json.gz", "log.json", "log.jsonl.gz", "log.ndjson"])
+def test_compressed_file_holds_the_same(path: str) -> None:
+    """A gzip file gives the same as its text, whatever its name."""
+    packed = Delivered("events", path, gzip.compress(json.dumps(PLAY).encode()))
     assert load(packed) == load(log(PLAY))
 
 

@@ -51,7 +51,7 @@ class Summary:
     changed: dict[str, int]  # table → rows added or changed
     rows: dict[str, int]  # table → rows now
     skipped: dict[str, str]  # path of an unreadable file or folder → reason
-    not_read: dict[str, int]  # suffix → files with it, none of ours
+    not_read: dict[str, int]  # suffix → files with it, which are not read
     unknown_keys: dict[str, list[str]]  # kind of record → keys outside its contract
     seconds: float
     star: tuple[str, ...] = (*model.FACTS, *model.DIMENSIONS)
