@@ -1,4 +1,4 @@
-"""Settings from dwh.cfg, the environment and the command line: valid ones are read, others are reported without secrets."""
+"""Settings from dwh.cfg, the environment and the command line, and errors in them, reported without secrets."""
 
 import re
 import traceback

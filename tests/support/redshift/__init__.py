@@ -34,9 +34,9 @@ class Standin:
         self.postgres_url = server.url
         self.serverless = serverless
         self.logins = {"sparkify": "Str0ng-enough"}
-        """User → password; add to it as you like, also for users like ``IAM:tester``."""
+        """User → password; a test may add logins, also of users like ``IAM:tester``."""
         self.log: list[str] = []
-        """Every statement that was executed, as it came, over all sessions."""
+        """Every statement that was executed in any session, unchanged."""
         self.faults = Faults()
         self.copies = catalogue.Copies()
         self.query_ids = itertools.count(100)
@@ -52,12 +52,12 @@ class Standin:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a client's environment must hold: the authority that it is to trust."""
+        """Return the environment variables of a client: the authority to trust."""
         return {"SSL_CERT_FILE": str(self.authority)}
 
     @contextmanager
     def database(self, copied: str | None = None, user: str = "sparkify") -> Iterator[str]:
-        """Make a database, empty or as the one at another URL of this stand-in is; give its URL; drop it."""
+        """Create a database, empty or as a copy of another one of this stand-in; yield its URL; drop it."""
         with self._server.database(copied or self._template) as url:
             name = url.partition("?")[0].rpartition("/")[2]
             login = f"{quote(user, safe='')}:{quote(self.logins[user], safe='')}"
@@ -69,7 +69,7 @@ class Standin:
         described = tuple(os.environ.get(f"AWS_{name}") for name in _S3)
         with self._clients_lock:
             if described not in self._clients:
-                # The cluster reads by its role: without credentials in the environment, any do for a local server.
+                # The cluster reads by its role; a local server accepts any credentials.
                 spare = None if described[2] else "test"
                 self._clients[described] = boto3.client(
                     "s3",

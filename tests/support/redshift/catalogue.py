@@ -16,10 +16,10 @@ import psycopg
 from tests.support.postgres import Server
 from tests.support.redshift.copying import Loaded
 
-# Trailing blanks count for nothing when VARCHAR values are compared ("Character types": significance of trailing
-# blanks; "Examples with character types"). The real server has functions that compare so, for its CHAR type, over
-# values that are laid out alike: the operators of text, and with them joins, sorts, groups and hashes, are told to use
-# them. Text is in the order of its bytes ("Collation sequences"): the database's collation is C.
+# Comparisons of VARCHAR values ignore trailing blanks ("Character types": significance of trailing blanks; "Examples
+# with character types"). The real server compares so for its CHAR type, whose values have the same layout. The
+# operators of text, and with them joins, sorts, groups and hashes, are replaced by those functions. Text is ordered by
+# its bytes ("Collation sequences"): the database's collation is C.
 _BLANKS = """
 set allow_system_table_mods = on;
 update pg_operator as o
@@ -38,8 +38,8 @@ where p.amprocfamily = y.oid and y.opfmethod = m.oid and m.amname = f.method and
     and y.opfname = 'text_ops' and p.amproclefttype = 'text'::regtype and p.amprocrighttype = 'text'::regtype;
 """
 
-# The relay tells a session what its COPY and UNLOAD commands did, by settings of the session: they outlive a rollback,
-# as the views of Redshift do ("Isolation levels in Amazon Redshift": system tables are not part of a transaction).
+# The relay stores the results of COPY and UNLOAD commands in settings of the session, which survive a rollback, as do
+# the views of Redshift ("Isolation levels in Amazon Redshift": system tables are not part of a transaction).
 _FUNCTIONS = """
 create function pg_catalog.pg_last_copy_id() returns integer language sql stable
 as $$ select coalesce(nullif(current_setting('redshift.last_copy_id', true), ''), '-1')::integer $$;
@@ -71,7 +71,7 @@ _LOADS = (
     " table_name text, status text, start_time timestamp, end_time timestamp, loaded_rows bigint,"
     " loaded_bytes bigint, source_file_count integer, file_format text, error_count bigint"
 )
-"""Those of SYS_LOAD_HISTORY that the relay fills."""
+"""The columns of SYS_LOAD_HISTORY that the relay fills."""
 
 _VIEWS = f"""
 create view pg_catalog.sys_load_error_detail as
@@ -110,8 +110,8 @@ select oid::integer as db_id, datname::text as db_name, 'Snapshot'::text as isol
 grant select on all tables in schema pg_catalog to public;
 """
 
-# What a session of Redshift starts with: doubles as text have 15 digits ("extra_float_digits"), literals take
-# backslashes, and DATE and TIMESTAMP read ISO, month before day ("datestyle").
+# A session of Redshift starts with these settings: doubles as text have 15 digits ("extra_float_digits"), a backslash
+# escapes in literals, and DATE and TIMESTAMP are ISO, month before day ("datestyle").
 _SETTINGS = {
     "extra_float_digits": "0",
     "standard_conforming_strings": "off",
@@ -124,11 +124,11 @@ _SETTINGS = {
 
 @contextmanager
 def template(server: Server) -> Iterator[str]:
-    """Make the database that the others are copies of; give its URL."""
+    """Create the database that the others are copies of; yield its URL."""
     with server.database("template0") as url:
         name = url.partition("?")[0].rpartition("/")[2]
         with psycopg.connect(server.url, autocommit=True) as connection:
-            # The tests' server orders text by its language; template0 allows another order, which CREATE DATABASE says.
+            # The tests' server orders text by language; only template0 allows another order.
             connection.execute(f"drop database {name}".encode())
             version = connection.info.server_version
             provider = " locale_provider 'libc'" if version >= 150000 else ""
@@ -139,13 +139,13 @@ def template(server: Server) -> Iterator[str]:
             for script in (_BLANKS, _FUNCTIONS, _VIEWS):
                 connection.execute(script.encode())
         with psycopg.connect(server.url, autocommit=True) as connection:
-            # Another session of the database would keep it from being copied; and it is of use to nobody.
+            # An open session would prevent copies of the database.
             connection.execute(f"alter database {name} with allow_connections false".encode())
         yield url
 
 
 def start_of_session(user: str) -> str:
-    """Return what the real server is told before a client's first statement."""
+    """Return the settings of a session on the real server."""
     settings = {**_SETTINGS, "redshift.user": user}
     return "select " + ", ".join(setting(name, value) for name, value in settings.items())
 
@@ -157,13 +157,13 @@ def setting(name: str, value: str) -> str:
 
 
 class Copies:
-    """What COPY commands did, by database: the rows of SYS_LOAD_HISTORY and SYS_LOAD_ERROR_DETAIL."""
+    """The results of COPY commands, by database: the rows of SYS_LOAD_HISTORY and SYS_LOAD_ERROR_DETAIL."""
 
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
 
     def remember(self, database: str, query: int, session: int, loaded: Loaded, *, has_failed: bool) -> None:
-        """Note a COPY and its errors."""
+        """Record a COPY and its errors."""
         now = datetime.now(UTC).replace(tzinfo=None)
         common = {"user_id": 100, "query_id": query, "transaction_id": query, "session_id": session, "start_time": now}
         self._rows["loads", database].append(
@@ -193,6 +193,6 @@ class Copies:
         ]
 
     def forget(self, database: str) -> None:
-        """Forget a database that is dropped."""
+        """Delete the results of a database that is dropped."""
         for view in ("loads", "load_errors"):
             self._rows.pop((view, database), None)

@@ -1,4 +1,4 @@
-"""A certificate authority of the tests' own, made anew at every start."""
+"""A certificate authority for the tests, created at every start."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from cryptography.x509.oid import NameOID
 
 
 def server_context(folder: Path, host: str = "localhost") -> tuple[ssl.SSLContext, Path]:
-    """Make an authority and a server's certificate for a host; return the server's context and the authority's file.
+    """Create an authority and a server's certificate for a host; return the server's context and the authority's file.
 
-    Redshift takes TLS 1.2 and later ("Configure security options for connections", Management Guide).
+    Redshift accepts TLS 1.2 and later ("Configure security options for connections", Management Guide).
     """
     authority_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority = _certificate("Tests' own authority", authority_key, "Tests' own authority", authority_key)

@@ -1,4 +1,4 @@
-"""A stand-in for the tests of the stand-in, and sessions of the unchanged driver on it."""
+"""A stand-in for its own tests, and sessions of the unchanged driver on it."""
 
 from __future__ import annotations
 
@@ -45,19 +45,19 @@ class Client:
         return self.run(sql, parameters)[0][0]
 
     def refusal(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[str, str]:
-        """Run a statement that is refused; return the SQLSTATE and the message."""
+        """Run a statement that is refused; return its SQLSTATE and message."""
         with pytest.raises(redshift_connector.Error) as refused:
             self.run(sql, parameters)
         fields = refused.value.args[0]
         return fields["C"], fields["M"]
 
     def close(self) -> None:
-        """End the session, if that has not been done."""
+        """Close the session, unless it is closed."""
         with suppress(redshift_connector.InterfaceError, OSError):
             self.connection.close()
 
     def drop(self) -> None:
-        """Let go of a session that the other side has ended: closing it would fail."""
+        """Abandon a session that the other side has closed, since closing it would fail."""
         self.connection._usock.close()
 
 

@@ -31,11 +31,11 @@ _FLAGS = (
 _NOT_WITH_JSON = (
     "csv", "delimiter", "escape", "fillrecord", "fixedwidth", "ignoreblanklines", "null", "readratio", "removequotes",
 )  # fmt: skip
-"""Options that JSON does not take ("Data format parameters": JSON)."""
+"""Options that COPY of JSON does not allow ("Data format parameters": JSON)."""
 _NOT_HERE = ("avro", "encrypted", "explicit_ids", "lzop", "orc", "parquet", "shapefile", "ssh", "zstd")
-"""What Redshift takes and the stand-in does not load."""
+"""Formats of Redshift that the stand-in does not load."""
 _MOST_ERRORS = 100_000
-_TOGETHER = 16  # objects that are fetched at once
+_TOGETHER = 16  # objects that are fetched at the same time
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Copy:
 
     @property
     def errors_borne(self) -> float:
-        """How many errors make the load fail: that many or more.
+        """Return how many errors make the load fail.
 
         "Data load operations": MAXERROR 0 and 1 both fail at the first error; 0 is the default.
         """
@@ -60,18 +60,18 @@ class Copy:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a COPY did."""
+    """The result of a COPY."""
 
     rows: int
     errors: Sequence[LoadError]
     files: int
-    size: int  # bytes, as they lie in S3
+    size: int  # bytes in S3
     table: str
     table_id: int
 
 
 class LoadFailed(Refusal):
-    """The load met too many errors; they can be read in SYS_LOAD_ERROR_DETAIL."""
+    """The load had too many errors, which are in SYS_LOAD_ERROR_DETAIL."""
 
     def __init__(self, loaded: Loaded) -> None:
         super().__init__(
@@ -82,7 +82,7 @@ class LoadFailed(Refusal):
 
 
 def parsed(tokens: Sequence[Token]) -> Copy:
-    """Read a COPY statement; Refusal for whatever the documentation does not list."""
+    """Read a COPY statement; raise Refusal for anything that the documentation does not list."""
     reader = Reader(tokens)
     reader.expect("copy")
     table = reader.table()
@@ -129,7 +129,7 @@ def _number(reader: Reader) -> str:
 
 
 def _replacement(reader: Reader) -> str:
-    """ACCEPTINVCHARS ['c']: one ASCII character but NUL; a question mark if none is given."""
+    """Read ACCEPTINVCHARS ['c']: one ASCII character except NUL, by default a question mark."""
     if reader.next is None or reader.next.kind != "string":
         return "?"
     character = storage.text(reader)
@@ -177,7 +177,7 @@ def _checked(copy: Copy) -> Copy:
 
 
 def load(copy: Copy, backend: Backend, s3: Any) -> Loaded:
-    """Run a COPY in the session's transaction; Refusal, or LoadFailed, when it fails."""
+    """Run a COPY in the session's transaction; raise Refusal or LoadFailed if it fails."""
     table, columns = _table(copy, backend)
     conversion = Conversion.of(copy.options)
     paths = _jsonpaths(copy, s3, len(columns))
@@ -225,9 +225,9 @@ def _table(copy: Copy, backend: Backend) -> tuple[int, list[Column]]:
 
 
 def _sources(copy: Copy, s3: Any) -> Iterator[tuple[Source, int]]:
-    """Give the files: decompressed, in the order of the manifest or of their keys, each with its size in S3.
+    """Yield the decompressed files, in the order of the manifest or of their keys, each with its size in S3.
 
-    COPY ends if it finds no file at all, whatever is mandatory ("Using a manifest to specify data files").
+    COPY fails if it finds no file at all, mandatory or not ("Using a manifest to specify data files").
     """
     is_manifest = "manifest" in copy.options
     entries = _manifest(copy, s3) if is_manifest else [(url, False) for url in storage.listed(s3, copy.url)]
@@ -246,9 +246,9 @@ def _sources(copy: Copy, s3: Any) -> Iterator[tuple[Source, int]]:
 
 
 def _manifest(copy: Copy, s3: Any) -> list[tuple[str, bool]]:
-    """Read the manifest: entries of a URL that is a full path, and perhaps mandatory, false unless it says true.
+    """Read the manifest: entries with a URL, which is a full path, and mandatory, which is false by default.
 
-    A file that is listed twice is loaded twice; other keys are let be ("COPY from Amazon S3", "Using a manifest to
+    A file that is listed twice is loaded twice; other keys are ignored ("COPY from Amazon S3", "Using a manifest to
     specify data files": the key meta is for columnar formats).
     """
     stored = storage.fetched(s3, copy.url)
@@ -271,9 +271,9 @@ def _manifest(copy: Copy, s3: Any) -> list[tuple[str, bool]]:
 
 
 def _decompressed(stored: bytes, url: str, options: dict[str, str]) -> bytes:
-    """Decompress as the option says; never by the name ("File compression parameters").
+    """Decompress as the option says, whatever the name ("File compression parameters").
 
-    What a damaged archive does to the load is not documented: here it fails it, whatever MAXERROR says.
+    The documentation does not mention damaged archives; here they fail the load, whatever MAXERROR is.
     """
     try:
         if "gzip" in options:
@@ -286,7 +286,7 @@ def _decompressed(stored: bytes, url: str, options: dict[str, str]) -> bytes:
 def _jsonpaths(copy: Copy, s3: Any, columns: int) -> list[list[str | int]]:
     """Read the JSONPaths file: one object, whose key jsonpaths has an array of expressions, one for each column.
 
-    With another key the file is let be, and 'auto' holds ("COPY from JSON format"): the caller sees no paths.
+    A file with another key is ignored, and 'auto' applies ("COPY from JSON format"); no paths are returned.
     """
     if not copy.options["json"].startswith("s3://"):
         return []
@@ -302,7 +302,7 @@ def _jsonpaths(copy: Copy, s3: Any, columns: int) -> list[list[str | int]]:
         return []
     expressions = said["jsonpaths"]
     if not isinstance(expressions, list) or not all(isinstance(path, str) and path for path in expressions):
-        raise Refusal(f"Invalid JSONPath format: {url}: an element is no string, or empty", "XX000")
+        raise Refusal(f"Invalid JSONPath format: {url}: an element is not a string, or is empty", "XX000")
     if len(expressions) != columns:
         raise Refusal("Number of jsonpaths and the number of columns should match", "XX000")
     if len({"['" in path for path in expressions}) > 1:
@@ -311,7 +311,7 @@ def _jsonpaths(copy: Copy, s3: Any, columns: int) -> list[list[str | int]]:
 
 
 def _steps(path: str) -> list[str | int]:
-    """Cut ``$.store.book[0]`` or ``$['store']['book'][0]`` into its steps; no wildcards, no filters."""
+    """Split ``$.store.book[0]`` or ``$['store']['book'][0]`` into its steps; no wildcards, no filters."""
     if not re.fullmatch(r"\$((\['[^']+'\]|\[\d+\])+|(\.[^.'\[\]*?()]+(\[\d+\])*)+)", path):
         raise Refusal(f"Invalid JSONPath format: {path}", "XX000")
     found = re.findall(r"\['([^']+)'\]|\[(\d+)\]|\.([^.\[]+)", path)

@@ -43,7 +43,7 @@ def create_table(tokens: Sequence[Token], text: str) -> str:
     may_exist = reader.skips("if", "not", "exists")
     first = reader.next
     names = _new_name(reader)
-    if names[-1].startswith("#"):  # a name that begins so is a temporary table's
+    if names[-1].startswith("#"):  # Such a name is that of a temporary table.
         is_temporary = True
     if is_temporary and len(names) > 1:
         raise Refusal("temporary tables may not specify a schema name", "42P16")
@@ -57,7 +57,7 @@ def create_table(tokens: Sequence[Token], text: str) -> str:
     keyed = [part[0].name for part in definitions if any(token.word == "distkey" for token in part[1:])]
     _attributes(reader, None if is_query else columns, keyed)
     if is_query:
-        # CREATE TABLE AS has no IF NOT EXISTS, and its attributes stand before AS.
+        # CREATE TABLE AS has no IF NOT EXISTS, and its attributes precede AS.
         if may_exist:
             raise syntax_error(first)
         reader.expect("as")
@@ -129,19 +129,19 @@ def alter_table(tokens: Sequence[Token], text: str) -> str:
     reader.end()
     if kind != "varchar":
         raise Refusal(f'cannot alter type of column "{column}": only the size of a VARCHAR can be changed', "0A000")
-    # The old check stays, if the column is a wide one: the stand-in knows the name of the new one only.
+    # The old check remains on a wide column: the stand-in knows only the name of the new one.
     return (
         f"alter table {table} alter column {qualified([column])} type varchar({width}), add {_held_to(column, width)}"
     )
 
 
 def width_in(constraint: str) -> str | None:
-    """Return the width in bytes that a failed check of the real server held a column to, or None."""
+    """Return the width in bytes in the name of a failed check of the real server, or None."""
     return constraint[len(_CHECK) + 1 :].partition(" ")[0] if constraint.startswith(f"{_CHECK} ") else None
 
 
 def _new_name(reader: Reader) -> list[str]:
-    """Read the name of what is made: no reserved word, unless it is quoted ("Reserved words")."""
+    """Read the name of a new object, which must not be a reserved word, unless it is quoted ("Reserved words")."""
     token = reader.next
     names = reader.table()
     if token is not None and token.kind == "word" and token.word in RESERVED:
@@ -150,7 +150,7 @@ def _new_name(reader: Reader) -> list[str]:
 
 
 def _split(body: Sequence[Token]) -> list[list[Token]]:
-    """Split what stands in parentheses at its commas."""
+    """Split the tokens in parentheses at commas."""
     parts: list[list[Token]] = [[]] if body else []
     depth = 0
     for token in body:
@@ -176,7 +176,7 @@ def _column_name(part: Sequence[Token]) -> str:
 
 
 def _constraint(reader: Reader) -> None:
-    """Read a table's constraint: keys are taken, and not enforced; CHECK and EXCLUDE do not exist."""
+    """Read a table's constraint: keys are accepted and not enforced; CHECK and EXCLUDE do not exist."""
     if reader.skips("constraint"):
         reader.take("word", "quoted")
     if reader.skips("foreign", "key"):
@@ -197,7 +197,7 @@ def _references(reader: Reader) -> None:
 
 
 def _like(reader: Reader) -> str:
-    """Read LIKE parent [{INCLUDING | EXCLUDING} DEFAULTS]: widths and NOT NULL come along, keys do not."""
+    """Read LIKE parent [{INCLUDING | EXCLUDING} DEFAULTS]: widths and NOT NULL are copied, keys are not."""
     reader.expect("like")
     parent = qualified(reader.table())
     has_defaults = reader.skips("including", "defaults")
@@ -207,7 +207,7 @@ def _like(reader: Reader) -> str:
 
 
 def _keys(definitions: Sequence[Sequence[Token]]) -> frozenset[str]:
-    """Return the columns of the primary key: they are not null, though nothing holds them unique."""
+    """Return the columns of the primary key, which are not null, and need not be unique."""
     found: set[str] = set()
     for part in definitions:
         reader = Reader(part)
@@ -219,7 +219,7 @@ def _keys(definitions: Sequence[Sequence[Token]]) -> frozenset[str]:
 
 
 def _column(part: Sequence[Token], text: str, keys: frozenset[str]) -> str:
-    """Return a column as the real server gets it: keys, encodings and distribution gone, widths held in bytes."""
+    """Return a column for the real server: without keys, encodings and distribution, with widths in bytes."""
     reader = Reader(part)
     token = reader.take("word", "quoted")
     name = token.name
@@ -244,7 +244,7 @@ def _column(part: Sequence[Token], text: str, keys: frozenset[str]) -> str:
 
 
 def _let_go(reader: Reader) -> None:
-    """Read an attribute of a column that the real server is not told."""
+    """Read an attribute of a column that the real server does not have."""
     if reader.skips("encode"):
         reader.one_of(sorted(ENCODINGS))
     elif reader.skips("collate"):

@@ -1,4 +1,4 @@
-"""What a test can have go wrong: each fault waits for its moment, strikes once, and is gone."""
+"""Faults that a test can order: each waits for its moment, occurs once, and is gone."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tests.support.redshift.protocol import Refusal
 
 
 class Cut(Enum):
-    """When the relay drops the connection of a client that commits."""
+    """The moment at which the relay drops the connection of a client that commits."""
 
     BEFORE = auto()
-    """The server never hears of it."""
+    """The server never receives the COMMIT."""
     AFTER = auto()
-    """The server has committed; the client never hears of it."""
+    """The server commits, and the client never receives the answer."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class _Failure:
 
 
 class Faults:
-    """The faults that wait for their moment, over all sessions."""
+    """The faults that have not occurred yet, over all sessions."""
 
     def __init__(self) -> None:
         self._cut: Cut | None = None
@@ -34,11 +34,11 @@ class Faults:
         self._failures: list[_Failure] = []
 
     def cut_at_commit(self, moment: Cut) -> None:
-        """Drop the connection of the next client that says COMMIT."""
+        """Drop the connection of the next client that sends COMMIT."""
         self._cut = moment
 
     def drop_connections(self, count: int = 1) -> None:
-        """Drop the next connections, at once and without a word."""
+        """Silently drop the next connections."""
         self._drops += count
 
     def turn_away(self, message: str = "too many connections for user", state: str = "53300") -> None:
@@ -46,34 +46,34 @@ class Faults:
         self._turned_away.append(Refusal(message, state, severity="FATAL"))
 
     def fail(self, pattern: str, message: str, state: str, detail: str = "") -> None:
-        """Fail the next statement that a regular expression, without regard to case, is found in."""
+        """Fail the next statement that matches a regular expression in any case."""
         self._failures.append(_Failure(re.compile(pattern, re.IGNORECASE), Refusal(message, state, detail)))
 
     def violate_isolation(self, pattern: str) -> None:
         """Fail the next statement like this one with error 1023."""
         self.fail(pattern, "1023", "XX000", "Serializable isolation violation on table - 0")
 
-    # What the relay asks.
+    # Questions of the relay
 
     def drops(self) -> bool:
-        """Tell whether this connection is to be dropped."""
+        """Return whether to drop this connection."""
         dropped = self._drops > 0
         self._drops -= dropped
         return dropped
 
     def login(self) -> None:
-        """Refuse a login, if one is to be refused."""
+        """Refuse a login, if that was ordered."""
         if self._turned_away:
             raise self._turned_away.pop(0)
 
     def statement(self, text: str) -> None:
-        """Refuse a statement, if it is to fail."""
+        """Refuse a statement, if that was ordered."""
         for failure in self._failures:
             if failure.pattern.search(text):
                 self._failures.remove(failure)
                 raise failure.refusal
 
     def commit(self) -> Cut | None:
-        """Tell whether, and when, the connection of a client that commits is to be dropped."""
+        """Return when to drop the connection of a client that commits, or None."""
         moment, self._cut = self._cut, None
         return moment

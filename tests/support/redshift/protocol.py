@@ -25,8 +25,8 @@ class Described(NamedTuple):
     """A column of a result."""
 
     name: str
-    type: int  # the number of its type, in pg_type
-    modifier: int  # its width or precision, as the type writes it; -1 for none
+    type: int  # the number of the type in pg_type
+    modifier: int  # the width or precision, in the encoding of the type; -1 for none
 
 
 class Refusal(Exception):
@@ -66,7 +66,7 @@ def refusal_in(body: bytes) -> Refusal:
 
 
 def message(kind: bytes, body: bytes = b"") -> bytes:
-    """Return a message as it goes over the wire."""
+    """Return a message in its format on the wire."""
     return _HEADER.pack(kind, len(body) + 4) + body
 
 
@@ -97,7 +97,7 @@ class Channel:
         self._socket.sendall(said)
 
     def receive(self) -> tuple[bytes, bytes]:
-        """Wait for one message; return its kind and its body. ConnectionError when the other side has gone."""
+        """Wait for one message; return its kind and its body. Raise ConnectionError if the other side has closed."""
         while (whole := self._whole()) is None:
             self._read()
         kind = bytes(self._buffer[:1])
@@ -106,7 +106,7 @@ class Channel:
         return kind, body
 
     def exactly(self, count: int) -> bytes:
-        """Wait for a number of bytes that are no message: what a client says before it has started."""
+        """Wait for a number of bytes outside of messages, which a client sends before it has started."""
         while len(self._buffer) < count:
             self._read()
         said = bytes(self._buffer[:count])
@@ -114,7 +114,7 @@ class Channel:
         return said
 
     def messages(self) -> Iterator[tuple[bytes, bytes]]:
-        """Give the messages up to and with the next ReadyForQuery."""
+        """Yield the messages up to and including the next ReadyForQuery."""
         while True:
             kind, body = self.receive()
             yield kind, body
@@ -123,11 +123,11 @@ class Channel:
 
     @property
     def drained(self) -> bool:
-        """Whether no whole message is waiting: the moment to pass on what has gathered."""
+        """Return whether no complete message is waiting, so that collected ones can be passed on."""
         return self._whole() is None
 
     def interrupt(self) -> None:
-        """Wake whoever waits for a message, in whichever thread: the conversation is over."""
+        """End the conversation, and wake every thread that waits for a message."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
@@ -136,7 +136,7 @@ class Channel:
         self._socket.close()
 
     def _whole(self) -> int | None:
-        """Return the length of the first message, header and all, or None if it is not all there."""
+        """Return the length of the first message with its header, or None if it is not complete."""
         if len(self._buffer) < 5:
             return None
         length: int = _HEADER.unpack_from(self._buffer)[1]
@@ -165,21 +165,21 @@ class Backend(Channel):
         self.pid = self._login.backend_pid
         self.status = b"I"
         self.columns: list[Described] = []
-        """Those of the rows that came last."""
+        """The columns of the last rows."""
 
     def parameters(self) -> dict[str, str]:
-        """Return what the server says of itself at the start."""
+        """Return the parameters that the server reports at the start."""
         names = ("client_encoding", "DateStyle", "integer_datetimes", "server_encoding", "TimeZone")
         found = {name: self._login.parameter_status(name.encode()) for name in names}
         return {name: value.decode() for name, value in found.items() if value is not None}
 
     def run(self, sql: str) -> list[Row]:
-        """Run a statement; return its rows, as text. Refusal when the server refuses it."""
+        """Run a statement; return its rows as text. Raise Refusal if the server refuses it."""
         self.send(message(b"Q", sql.encode() + b"\0"))
         return self.answer()
 
     def answer(self) -> list[Row]:
-        """Wait for the end of what was sent; return the rows that came."""
+        """Wait for the result of the last statement; return its rows."""
         rows: list[Row] = []
         refused: Refusal | None = None
         for kind, body in self.messages():
@@ -211,7 +211,7 @@ class Backend(Channel):
 
     def close(self) -> None:
         """End the session."""
-        self._login.finish()  # says goodbye on its own copy of the socket
+        self._login.finish()  # It ends the session on its own copy of the socket.
         super().close()
 
 

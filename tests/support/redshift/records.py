@@ -28,7 +28,7 @@ _FALSE = ("false", "f", "no", "n", "0")
 
 
 class Number(str):
-    """A number of JSON, as it was written."""
+    """A number of JSON, as written."""
 
     __slots__ = ()
 
@@ -39,7 +39,7 @@ class Source:
 
     url: str
     content: bytes
-    header: int = 0  # lines that IGNOREHEADER leaves out
+    header: int = 0  # lines that IGNOREHEADER skips
 
 
 @dataclass(frozen=True)
@@ -47,27 +47,27 @@ class Column:
     """A column to load."""
 
     name: str
-    kind: str  # as format_type gives it: character varying(256), numeric(18,0), timestamp without time zone
+    kind: str  # from format_type: character varying(256), numeric(18,0), timestamp without time zone
     is_required: bool
 
     @property
     def base(self) -> str:
-        """The type without width or precision."""
+        """Return the type without width or precision."""
         return self.kind.partition("(")[0]
 
     @property
     def sizes(self) -> list[int]:
-        """The width, or precision and scale."""
+        """Return the width, or precision and scale."""
         return [int(number) for number in re.findall(r"\d+", self.kind.partition("(")[2])]
 
 
 @dataclass(frozen=True)
 class LoadError:
-    """A row that was not loaded, as SYS_LOAD_ERROR_DETAIL tells it."""
+    """A row that was not loaded, as in SYS_LOAD_ERROR_DETAIL."""
 
     file: str
-    line: int  # of the object's last line
-    code: int  # of "Load error reference"
+    line: int  # the last line of the object
+    code: int  # a code of "Load error reference"
     message: str
     column: Column | None = None
     position: int = 0
@@ -84,10 +84,10 @@ class _Unfit(Exception):
 
 @dataclass(frozen=True)
 class Conversion:
-    """How COPY was told to convert ("Data conversion parameters")."""
+    """The conversion options of a COPY ("Data conversion parameters")."""
 
     replacement: str = ""
-    """ACCEPTINVCHARS: what takes the place of each byte that is not UTF-8."""
+    """The replacement of ACCEPTINVCHARS for each byte that is not UTF-8."""
     blanks_are_null: bool = False
     empty_is_null: bool = False
     trims: bool = False
@@ -99,7 +99,7 @@ class Conversion:
 
     @classmethod
     def of(cls, options: Mapping[str, str]) -> Conversion:
-        """Read the options of a COPY; Refusal for formats that the stand-in cannot read."""
+        """Read the options of a COPY; raise Refusal for formats that the stand-in cannot read."""
         for name in ("timeformat", "dateformat"):
             if options.get(name, "auto") not in ("auto", "epochsecs", "epochmillisecs", "YYYY-MM-DD"):
                 raise Refusal(f"the stand-in does not read {name.upper()} {options[name]!r}", "0A000")
@@ -122,7 +122,7 @@ Row = list[str | None]
 def rows_of(
     source: Source, columns: Sequence[Column], layout: str, paths: Sequence[Sequence[str | int]], conversion: Conversion
 ) -> Iterator[Row | LoadError]:
-    """Give the rows of a file, and the errors in it."""
+    """Yield the rows of a file, and its errors."""
     for record, line in _records(source, conversion):
         if isinstance(record, _Unfit):
             yield LoadError(source.url, line, record.code, record.message)
@@ -140,7 +140,7 @@ def rows_of(
 
 
 def _records(source: Source, conversion: Conversion) -> Iterator[tuple[Any, int]]:
-    """Give each object or array of a file, or what is wrong, and its last line.
+    """Yield each object or array of a file, or its error, and its last line.
 
     Objects stand one after the other with only white space between them; anything else there is an error each time
     ("Data format parameters": JSON data file). Where an object is malformed, the documentation does not say where
@@ -174,7 +174,7 @@ def _after_space(text: str, at: int) -> int:
 
 
 def _weighed(record: Any, written: str, conversion: Conversion) -> Any:
-    """Return an object, or what is wrong with it as a whole: its size, or bytes that are no UTF-8.
+    """Return an object, or the error of the whole object: its size, or bytes that are not UTF-8.
 
     Of the size, the pages say that a larger one makes COPY fail; here it does, whatever MAXERROR says. A pipe counts
     twice in a row's size.
@@ -189,7 +189,7 @@ def _weighed(record: Any, written: str, conversion: Conversion) -> Any:
 
 
 class _Lines:
-    """The number of a line, asked for in rising order."""
+    """The numbers of lines, for rising positions."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -197,7 +197,7 @@ class _Lines:
         self._line = 1
 
     def at(self, position: int) -> int:
-        """Return the number of the line that ends at a position, or that it is in."""
+        """Return the number of the line at a position."""
         self._line += self._text.count("\n", self._at, position)
         self._at = position
         return self._line
@@ -211,9 +211,9 @@ _DECODER = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant
 
 
 def _by_name(record: Any, columns: Sequence[Column], layout: str) -> list[Any]:
-    """Match keys with columns, whose names are in lower case: exactly, or without regard to case.
+    """Match keys with columns, whose names are in lower case: exactly, or in any case.
 
-    Keys that no column has are ignored; columns that no key has get NULL. An array needs a JSONPaths file.
+    Unknown keys are ignored, and columns without a key are NULL. An array needs a JSONPaths file.
     """
     if not isinstance(record, dict):
         raise _Unfit(1216, "Invalid JSON: an array needs a JSONPaths file")
@@ -222,7 +222,7 @@ def _by_name(record: Any, columns: Sequence[Column], layout: str) -> list[Any]:
 
 
 def _by_path(record: Any, paths: Sequence[Sequence[str | int]]) -> list[Any]:
-    """Follow each path: a name that is not there gives NULL; an index that is not there fails the COPY."""
+    """Follow each path: a missing name gives NULL, and a missing index fails the COPY."""
     values = []
     for path in paths:
         value = record
@@ -238,7 +238,7 @@ def _by_path(record: Any, paths: Sequence[Sequence[str | int]]) -> list[Any]:
 
 
 def converted(value: Any, column: Column, conversion: Conversion) -> str | None:
-    """Return a value as its column holds it, in the server's text format; _Unfit if it does not fit."""
+    """Return a value of its column in the server's text format; raise _Unfit if it does not fit."""
     text = None if value is None else _written(value)
     if text is not None:
         text = _CONVERSIONS[column.base](text, column, conversion)
@@ -249,7 +249,7 @@ def converted(value: Any, column: Column, conversion: Conversion) -> str | None:
 
 
 def _written(value: Any) -> str:
-    """Return a value as text: numbers as they stand in the file, objects and arrays as JSON.
+    """Return a value as text: numbers as written in the file, objects and arrays as JSON.
 
     "COPY from JSON format" says the latter, without saying how white space in them fares. How a number fares in a
     VARCHAR it does not say.
@@ -284,7 +284,7 @@ def _to_text(text: str, column: Column, conversion: Conversion) -> str | None:
     if column.base == "character" and len(content) > len(text):
         raise _Unfit(1215, "Multibyte character not supported for CHAR")
     if len(content) > width:
-        # What is too long only by its trailing blanks is cut; so is all, if COPY was told to.
+        # Trailing blanks beyond the width are cut off, and with TRUNCATECOLUMNS any text.
         if not conversion.truncates and content[width:].strip(b" "):
             raise _Unfit(1204, "String length exceeds DDL length")
         text = content[:width].decode("utf-8", "ignore")
@@ -293,7 +293,7 @@ def _to_text(text: str, column: Column, conversion: Conversion) -> str | None:
 
 def _to_integer(text: str, column: Column, conversion: Conversion) -> str | None:  # noqa: ARG001
     if not text.strip():
-        return None  # empty and blank fields of other types than text are always NULL
+        return None  # Empty and blank fields are NULL in columns of other types than text.
     if not re.fullmatch(r"[+-]?[0-9]+", text):
         bad = re.search(r"[^0-9]", text.lstrip("+-"))
         raise _Unfit(1207, f"Invalid digit, Value '{bad[0] if bad else ''}', Type: {column.base.capitalize()}")
@@ -326,7 +326,7 @@ def _to_numeric(text: str, column: Column, conversion: Conversion) -> str | None
 
 
 def _to_boolean(text: str, column: Column, conversion: Conversion) -> str | None:  # noqa: ARG001
-    """The words of "Boolean type"."""
+    """Return a boolean for one of the words of "Boolean type"."""
     if not text.strip():
         return None
     if text.lower() not in _TRUE + _FALSE:
@@ -373,5 +373,5 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def encoded(row: Row) -> bytes:
-    """Return a row as the real server's COPY reads it."""
+    """Return a row in the format of the real server's COPY."""
     return ("\t".join("\\N" if value is None else value.translate(_ESCAPES) for value in row) + "\n").encode()

@@ -14,7 +14,7 @@ from tests.support.redshift.vocabulary import FUNCTIONS, LEADER_ONLY, NOT_CALLS,
 
 
 def names(tokens: Sequence[Token]) -> None:
-    """Names have at most 127 bytes; ``pg_temp`` cannot be named.
+    """Refuse names of over 127 bytes, and ``pg_temp``.
 
     "Names and identifiers"; "CREATE TABLE" (TEMPORARY: the schema of temporary tables has no name to give). Names of
     64 to 127 bytes are Redshift's, but the real server would cut them.
@@ -27,14 +27,14 @@ def names(tokens: Sequence[Token]) -> None:
 
 
 def system_tables(tokens: Sequence[Token]) -> None:
-    """Serverless has no STL and STV views ("Monitoring queries and workloads with Amazon Redshift Serverless")."""
+    """Refuse STL and STV views on Serverless ("Monitoring queries and workloads with Amazon Redshift Serverless")."""
     for token in tokens:
         if token.name.startswith(("stl_", "stv_", "svl_")):
             raise Refusal(f"permission denied for relation {token.name}", "42501")
 
 
 def _clauses(tokens: Sequence[Token]) -> None:
-    """Clauses of PostgreSQL that Redshift's syntax does not have.
+    """Refuse clauses of PostgreSQL that Redshift's syntax does not have.
 
     "INSERT" (no ON CONFLICT), "INSERT", "UPDATE", "DELETE" (no RETURNING), "SELECT" (no DISTINCT ON, FILTER, LATERAL,
     FOR UPDATE, TABLESAMPLE, FETCH FIRST), "Unsupported PostgreSQL features" (VALUES as a table).
@@ -60,7 +60,7 @@ _SUSPECTS = frozenset(
 
 
 def _operators(tokens: Sequence[Token]) -> None:
-    """No IS DISTINCT FROM ("Unsupported PostgreSQL functions"), no subscripts ("Unsupported PostgreSQL features")."""
+    """Refuse IS DISTINCT FROM ("Unsupported PostgreSQL functions") and subscripts ("… features")."""
     for at, token in enumerate(tokens):
         if token.word == "is" and "distinct" in words(tokens, at + 1, 2):
             raise Refusal("IS DISTINCT FROM is not supported", "0A000")
@@ -69,7 +69,7 @@ def _operators(tokens: Sequence[Token]) -> None:
 
 
 def _reserved(tokens: Sequence[Token]) -> None:
-    """A reserved word names nothing unless it is quoted ("Reserved words").
+    """Refuse a reserved word as a name, unless it is quoted ("Reserved words").
 
     Seen in the places where only a name can stand: after AS (but in a cast) and after a dot. And the words that
     PostgreSQL does not reserve, wherever they are not the keyword that they are reserved for.
@@ -88,13 +88,13 @@ def _reserved(tokens: Sequence[Token]) -> None:
 
 
 _ANYWHERE = frozenset({"interval", "minus", "sysdate", "timestamp"})
-"""Words that are reserved for what an expression or a query may hold."""
+"""Reserved words that an expression or a query may contain."""
 _BEFORE = {"top": ("select",), "nulls": ("ignore", "respect")}
-"""Word → what stands before it where it is the keyword."""
+"""Word → the words before it where it is a keyword."""
 _AFTER = {
     "partition": (("by",),), "nulls": (("first",), ("last",)), "ignore": (("nulls",),), "respect": (("nulls",),),
 }  # fmt: skip
-"""Word → what stands after it where it is the keyword."""
+"""Word → the words after it where it is a keyword."""
 _ONLY_REDSHIFT = RESERVED & vocabulary.listed(
     """
     aes128 aes256 allowoverwrite az64 backup blanksasnull bytedict bzip2 credentials current_user_id deflate defrag
@@ -107,7 +107,7 @@ _ONLY_REDSHIFT = RESERVED & vocabulary.listed(
 
 
 def _casts(tokens: Sequence[Token]) -> frozenset[int]:
-    """Return where the types of casts stand: after AS, in parentheses that CAST opens."""
+    """Return the places of the types in casts: after AS, in parentheses that CAST opens."""
     opened: list[bool] = []
     found = set()
     for at, token in enumerate(tokens):
@@ -121,7 +121,7 @@ def _casts(tokens: Sequence[Token]) -> frozenset[int]:
 
 
 def _types(tokens: Sequence[Token]) -> None:
-    """A cast is to a documented type ("Data types"), and NUMERIC has at most 38 digits ("Numeric types")."""
+    """Refuse a cast to an undocumented type ("Data types") or a NUMERIC of over 38 digits ("Numeric types")."""
     casts = _casts(tokens)
     for at, token in enumerate(tokens):
         if at in casts or (at and tokens[at - 1].word == "::"):
@@ -132,7 +132,7 @@ def _types(tokens: Sequence[Token]) -> None:
 
 
 def _functions(tokens: Sequence[Token]) -> None:
-    """A function is called only if the documentation has it ("SQL functions reference").
+    """Refuse a function that the documentation does not list ("SQL functions reference").
 
     Not only those of "Unsupported PostgreSQL functions": that page warns that a function which runs need not be
     supported.
@@ -152,13 +152,13 @@ def _is_call(tokens: Sequence[Token], at: int) -> bool:
 
 
 def _closes_before_as(tokens: Sequence[Token], at: int) -> bool:
-    """Tell whether the parentheses that open here hold the columns of a WITH query."""
+    """Return whether the parentheses that open here hold the columns of a WITH query."""
     reader = Reader(tokens[at:])
     return all(token.kind != "string" for token in reader.group()) and reader.sees("as", "(")
 
 
 def _windows(tokens: Sequence[Token]) -> None:
-    """A window stands in parentheses, and where an aggregate's is ordered, its frame is given, in ROWS.
+    """Refuse a window without parentheses, and an aggregate's ordered window without a frame in ROWS.
 
     "Window function syntax summary": with ORDER BY, an aggregate (FIRST_VALUE, LAST_VALUE and NTH_VALUE too, say
     their pages) needs an explicit frame clause; frames count ROWS only; there is no WINDOW clause.
@@ -193,7 +193,7 @@ def _called_before(tokens: Sequence[Token], at: int) -> str:
 
 
 def _leader_node(tokens: Sequence[Token]) -> None:
-    """What runs on the leader node alone does not meet what is stored on the compute nodes.
+    """Refuse functions of the leader node together with tables of the compute nodes.
 
     "SQL functions supported on the leader node": a query of a leader node-only function that references a user's
     table or a system table (STL, STV, SVL, SVV) returns an error. The same is held here against catalog tables (PG_…,
@@ -234,4 +234,4 @@ OF_QUERIES: tuple[Callable[[Sequence[Token]], None], ...] = (
     _windows,
     _leader_node,
 )
-"""What a query is held against, and what else reads or changes rows."""
+"""The rules for a query, and for statements that read or change rows."""

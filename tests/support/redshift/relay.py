@@ -27,7 +27,7 @@ Messages = list[tuple[bytes, bytes]]
 
 
 class Hangup(Exception):
-    """The relay ends the conversation without a word, as a broken network would."""
+    """The relay silently ends the conversation, as a broken network would."""
 
 
 class Session:
@@ -50,14 +50,14 @@ class Session:
                 channel.interrupt()
 
     def run(self) -> None:
-        """Hold the conversation until either side goes."""
+        """Relay the conversation until either side closes."""
         try:
             self._client = client = Channel(self._secured())
             self._accepted.settimeout(None)
             self._backend = backend = self._logged_in(client)
             self._converse(client, backend)
         except (OSError, Hangup):
-            pass  # the client, the server or a fault ended it
+            pass  # The client, the server or a fault ended the conversation.
         except Refusal as refusal:
             if self._client:
                 self._client.send(refusal.encoded())
@@ -68,7 +68,7 @@ class Session:
             self._accepted.close()
 
     def _secured(self) -> ssl.SSLSocket:
-        """Take up TLS, or refuse a client that does not ask for it.
+        """Begin TLS, or refuse a client that does not ask for it.
 
         require_ssl is true on new clusters and workgroups since January 2025 ("Configure security options for
         connections", Management Guide).
@@ -97,7 +97,7 @@ class Session:
         said = client.exactly(length - 8).split(b"\0")
         parameters = {key.decode(): value.decode() for key, value in zip(said[::2], said[1::2], strict=False) if key}
         user = parameters.get("user", "")
-        client.send(message(b"R", struct.pack("!I", 3)))  # a password, in clear, inside TLS
+        client.send(message(b"R", struct.pack("!I", 3)))  # Ask for a password in clear text, inside TLS.
         kind, body = client.receive()
         expected = self._standin.logins.get(user)
         given = body.rstrip(b"\0")
@@ -123,7 +123,7 @@ class Session:
                 return
             if kind == b"Q":
                 raise Refusal("the stand-in speaks the extended protocol only, as the driver does", "0A000")
-            if kind == b"H":  # Flush: the driver always goes on to a Sync, and waits for nothing before it
+            if kind == b"H":  # After a Flush the driver always sends a Sync, and waits for nothing before it.
                 continue
             if kind != b"S":
                 said.append((kind, body))
@@ -146,7 +146,7 @@ class Session:
             else:
                 forwarded += message(*answer)
         if answered and forwarded:
-            raise Refusal("the stand-in answers a group of messages by itself, or hands all of it on", "0A000")
+            raise Refusal("the stand-in answers a group of messages alone, or hands all of it on", "0A000")
         if answered:
             client.send(answered + ready(backend.status))
             return
@@ -163,7 +163,7 @@ class Session:
         return any(kind == b"E" and self._portals[_portal(body)].kind in ("commit", "end") for kind, body in said)
 
     def _take(self, backend: Backend, kind: bytes, body: bytes) -> bytes | tuple[bytes, bytes]:
-        """Take one message: return the answer to it, or the message to hand on."""
+        """Return the answer to a message, or the message to pass on."""
         if kind == b"P":
             name, text, types = body.split(b"\0", 2)
             statement = rules.judged(text.decode(), serverless=self._standin.serverless)
@@ -197,14 +197,14 @@ class Session:
             raise Refusal(f'prepared statement "{name.decode()}" does not exist', "26000") from None
 
     def _refresh_views(self, backend: Backend, statement: Statement) -> None:
-        """Tell the server what COPY and UNLOAD did, where a statement asks: it keeps that outside any transaction."""
+        """Store the results of COPY and UNLOAD in the server, outside transactions, before a statement reads them."""
         if backend.status != b"E" and statement.mentions("sys_load_", "pg_last_"):
             calls = [catalogue.setting(f"redshift.{name}", str(value)) for name, value in self._last.items()]
             calls += self._standin.copies.told(self._database)
             backend.run("select " + ", ".join(calls))
 
     def _performed(self, backend: Backend, statement: Statement) -> bytes:
-        """Do what the relay does itself."""
+        """Run a command of the relay itself."""
         if statement.action is Action.TRUNCATE:
             backend.run(statement.rewritten)
             if backend.status == b"T":
@@ -215,7 +215,7 @@ class Session:
         return self._copied(backend, copying.parsed(statement.tokens))
 
     def _copied(self, backend: Backend, copy: copying.Copy) -> bytes:
-        """Run a COPY; remember it for the system views, which outlive the transaction, whether it failed or not."""
+        """Run a COPY; record it, failed or not, for the system views, which survive a rollback."""
         copies, database, query = self._standin.copies, self._database, next(self._standin.query_ids)
         try:
             loaded = copying.load(copy, backend, self._standin.s3())
@@ -256,7 +256,7 @@ class Session:
                 gathered.clear()
 
     def _fail(self, backend: Backend) -> None:
-        """Let a transaction fail on the server too, when the relay has refused a statement of it."""
+        """Make a transaction fail on the server too, after the relay has refused one of its statements."""
         if backend.status == b"T":
             try:
                 backend.run("select 1 / 0")
@@ -269,7 +269,7 @@ def _portal(body: bytes) -> str:
 
 
 def rephrased(body: bytes) -> Refusal:
-    """Return an error of the real server as Redshift would say it."""
+    """Return an error of the real server in Redshift's words."""
     refusal = refusal_in(body)
     if refusal.state == "40001":
         # "Troubleshooting serializable isolation errors". State and form as a user of the same driver reported them:

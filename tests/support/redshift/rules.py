@@ -18,48 +18,48 @@ from tests.support.redshift.vocabulary import PARAMETERS, PARAMETERS_OF_POSTGRES
 
 
 class Action(Enum):
-    """What the relay does with a statement."""
+    """The relay's treatment of a statement."""
 
     PASS = auto()
-    """Hand it to the server."""
+    """Pass it to the server."""
     COPY = auto()
-    """Load files from S3 itself."""
+    """Load files from S3."""
     UNLOAD = auto()
-    """Run its query, and write the rows to S3 itself."""
+    """Run its query, and write the rows to S3."""
     TRUNCATE = auto()
-    """Hand it to the server, then commit."""
+    """Pass it to the server, then commit."""
 
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement as Redshift takes it."""
+    """A statement of a client."""
 
     text: str
-    """As the client wrote it."""
+    """The text from the client."""
     rewritten: str
-    """As the real server gets it."""
+    """The text for the real server."""
     kind: str
-    """Its first words: what ``COMMANDS`` calls it."""
+    """Its first words, as in ``COMMANDS``."""
     action: Action = Action.PASS
-    """What the relay does with it."""
+    """Its treatment by the relay."""
     tokens: Sequence[Token] = field(default=(), repr=False)
-    """The statement, cut."""
+    """Its tokens."""
 
     def mentions(self, *prefixes: str) -> bool:
-        """Tell whether a name in it begins in one of these ways."""
+        """Return whether a name in it begins in one of these ways."""
         return any(token.name.startswith(prefixes) for token in self.tokens)
 
 
-@lru_cache(4096)  # tests run the same statements thousands of times
+@lru_cache(4096)  # The tests run the same statements thousands of times.
 def judged(text: str, *, serverless: bool = False) -> Statement:
-    """Return a statement as the real server gets it; Refusal when Redshift would refuse it."""
+    """Return a statement for the real server; raise Refusal if Redshift would refuse it."""
     tokens = cut(text)
     if tokens and tokens[-1].word == ";":
         tokens.pop()
     if not tokens:
         return Statement(text, text, "")
     if any(token.word == ";" for token in tokens):
-        # The extended protocol takes one statement a message; the driver speaks nothing else.
+        # The extended protocol has one statement per message, and the driver uses no other.
         raise Refusal("cannot insert multiple commands into a prepared statement", "42601")
     kind = next(
         (command for command in COMMANDS if words(tokens, 0, len(command.split())) == tuple(command.split())), ""
@@ -233,14 +233,14 @@ def _merge(tokens: Sequence[Token], text: str) -> str:
 
 
 def _with(tokens: Sequence[Token], text: str) -> str:
-    """WITH stands before a query, UPDATE or DELETE; in an INSERT it comes after INTO ("WITH clause", "INSERT")."""
+    """Accept WITH before a query, UPDATE or DELETE, and in an INSERT after INTO ("WITH clause", "INSERT")."""
     if any(words(tokens, at, 2) == ("insert", "into") for at in range(len(tokens))):
         raise syntax_error(next(token for token in tokens if token.word == "insert"))
     return folded(tokens, text)
 
 
 def _not_here(tokens: Sequence[Token], text: str) -> str:
-    """What Redshift has and the stand-in does not."""
+    """Refuse a command of Redshift that the stand-in does not have."""
     raise Refusal(f"the stand-in does not know this command: {text[: tokens[min(2, len(tokens) - 1)].end]}", "0A000")
 
 

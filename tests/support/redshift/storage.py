@@ -50,7 +50,7 @@ _AUTHORIZATIONS = ("iam_role", "credentials", "access_key_id")
 
 
 def authorized(command: str, given: dict[str, str]) -> None:
-    """Authorization is required, and in one way only ("Authorization parameters")."""
+    """Refuse a command without authorization, or with several kinds of it ("Authorization parameters")."""
     ways = [name for name in _AUTHORIZATIONS if name in given]
     if not ways or ("access_key_id" in given) != ("secret_access_key" in given):
         raise Refusal(

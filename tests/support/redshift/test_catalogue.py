@@ -1,4 +1,4 @@
-"""The system views and functions of Redshift that the stand-in has."""
+"""The system views and functions of Redshift in the stand-in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Connect = Callable[[], Client]
 
 
 def test_transactions_show_who_holds_a_lock(client: Client, connect: Connect) -> None:
-    """SVV_TRANSACTIONS names the session that has locked a table, its mode and its start, to another session."""
+    """SVV_TRANSACTIONS shows session, mode and start of a lock to other sessions."""
     client.run("create table etl_lock (id integer)")
     client.run("begin")
     client.run("lock etl_lock")
@@ -25,7 +25,7 @@ def test_transactions_show_who_holds_a_lock(client: Client, connect: Connect) ->
 
 
 def test_session_can_be_ended_by_another(client: Client, connect: Connect) -> None:
-    """PG_TERMINATE_BACKEND ends the session of a number."""
+    """PG_TERMINATE_BACKEND ends the session with a number."""
     other = connect()
     assert client.value(f"select pg_terminate_backend({other.value('select pg_backend_pid()')})")
     with pytest.raises(redshift_connector.InterfaceError):
@@ -47,7 +47,7 @@ def test_cluster_has_slices(client: Client) -> None:
 
 
 def test_isolation_is_snapshot(client: Client) -> None:
-    """STV_DB_ISOLATION_LEVEL says Snapshot, the default of new databases."""
+    """STV_DB_ISOLATION_LEVEL shows Snapshot, the default of new databases."""
     found = "select trim(isolation_level) from stv_db_isolation_level where db_name = ?"
     assert client.value(found, [client.value("select current_database()")]) == "Snapshot"
 
@@ -57,5 +57,5 @@ def test_isolation_is_snapshot(client: Client) -> None:
     [("len('é')", 1), ("nvl(cast(null as integer), 2)", 2), ("md5('a')", "0cc175b9c0f1b6a831c399e269772661")],
 )
 def test_functions_of_redshift(client: Client, call: str, value: object) -> None:
-    """A documented function that PostgreSQL lacks is there; one that both have gives the same."""
+    """A documented function that PostgreSQL lacks exists, and one that both have gives the same result."""
     assert client.value(f"select {call}") == value

@@ -1,4 +1,4 @@
-"""The door of the stand-in: TLS, logins, databases, and what the driver finds behind it."""
+"""Connections to the stand-in: TLS, logins and databases."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import redshift_connector
 from tests.support.redshift import Standin
 from tests.support.redshift.conftest import Client
 
-# The driver does not close the socket of a login that is refused.
+# The driver does not close the socket of a refused login.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning")
 
 
 def test_the_unchanged_driver_runs_statements_over_tls(client: Client) -> None:
-    """Values go in bound and come back typed, over TLS with the certificate and the host name verified."""
+    """Values are bound and returned with their types, over TLS with certificate and host verified."""
     assert client.run("select ?, ?, cast(1.5 as double precision)", [1, "é"]) == [(1, "é", 1.5)]
 
 
 def test_client_without_tls_is_refused(connect: Callable[..., Client]) -> None:
-    """A client that does not ask for TLS is turned away."""
+    """A client without TLS is refused."""
     with pytest.raises(redshift_connector.Error, match="SSL is required"):
         connect(ssl=False)
     gc.collect()
@@ -47,7 +47,7 @@ def test_wrong_login_is_refused(connect: Callable[..., Client], url: str, change
 
 
 def test_temporary_login_of_iam_works(redshift: Standin, connect: Callable[..., Client]) -> None:
-    """A user whom IAM made, with a colon in the name, logs in with the temporary password."""
+    """A user of IAM, with a colon in the name, logs in with a temporary password."""
     redshift.logins["IAM:tester"] = "temp/or+ary=="
     with redshift.database(user="IAM:tester") as url:
         client = connect(url)
@@ -56,14 +56,14 @@ def test_temporary_login_of_iam_works(redshift: Standin, connect: Callable[..., 
 
 
 def test_unknown_database_is_refused(connect: Callable[..., Client], url: str) -> None:
-    """A database that does not exist is named in the refusal."""
+    """The refusal of an unknown database names it."""
     with pytest.raises(redshift_connector.ProgrammingError, match="_nowhere"):
         connect(f"{url}_nowhere")
     gc.collect()
 
 
-def test_databases_behind_one_port_are_apart(redshift: Standin, connect: Callable[..., Client], client: Client) -> None:
-    """A table of one database is not in another, and is in a copy."""
+def test_databases_are_separate(redshift: Standin, connect: Callable[..., Client], client: Client) -> None:
+    """A table is in its own database and in copies of that, and in no other."""
     client.run("create table plays (id integer)")
     name = client.value("select current_database()")
     client.close()

@@ -1,4 +1,4 @@
-"""COPY of JSON from S3: which statements, manifests and files it takes, what becomes of values, what errors it bears.
+"""COPY of JSON from S3: statements, manifests, files, values and errors.
 
 The pages that the rules come from are named beside the rules, in copying.py and records.py.
 """
@@ -21,7 +21,7 @@ FULL = 4 * 1024 * 1024
 
 @pytest.fixture
 def plays(client: Client) -> Client:
-    """A session on a database with a table of plays."""
+    """Open a session on a database with a table of plays."""
     client.run(
         "create table plays (userId varchar(8), ts bigint, length double precision, level varchar(4) default 'x')"
     )
@@ -58,8 +58,8 @@ def _loaded(client: Client, bucket: Bucket, content: bytes | str | list[Any], ki
         " emptyasnull blanksasnull truncatecolumns acceptinvchars as '^' encoding utf8 comprows 1000",
     ],
 )
-def test_documented_options_are_taken(plays: Client, bucket: Bucket, options: str) -> None:
-    """Options of the documentation are taken, in any order, with and without their optional words."""
+def test_documented_options_are_accepted(plays: Client, bucket: Bucket, options: str) -> None:
+    """Documented options are accepted in any order, with and without their optional words."""
     plays.run(f"copy plays from '{bucket.put('a.json', [{'ts': 1}])}' {options}")
     assert plays.value("select count(*) from plays") == 1
 
@@ -87,12 +87,12 @@ def test_documented_options_are_taken(plays: Client, bucket: Bucket, options: st
     ],
 )
 def test_undocumented_options_are_refused(plays: Client, bucket: Bucket, options: str, state: str) -> None:
-    """An unknown, doubled or contradictory option, a wrong value, and no authorization at all are refused."""
+    """Unknown, doubled or contradictory options, wrong values, and a lack of authorization are refused."""
     assert plays.refusal(f"copy plays from '{bucket.put('a.json', [{'ts': 1}])}' {options}")[0] == state
 
 
 def test_unknown_table_and_column_are_refused(plays: Client, bucket: Bucket) -> None:
-    """COPY names the table or the column that is not there."""
+    """The refusal names the unknown table or column."""
     url = bucket.put("a.json", [{"ts": 1}])
     assert "nonexistent table songs" in plays.refusal(f"copy songs from '{url}' {ROLE} {JSON}")[1]
     assert '"song"' in plays.refusal(f"copy plays (song) from '{url}' {ROLE} {JSON}")[1]
@@ -102,7 +102,7 @@ def test_unknown_table_and_column_are_refused(plays: Client, bucket: Bucket) -> 
 
 
 def test_manifest_loads_its_files_and_no_others(plays: Client, bucket: Bucket) -> None:
-    """Exactly the files of the manifest are loaded, one listed twice twice; other keys of an entry are let be."""
+    """Exactly the files of the manifest are loaded, one that is listed twice, twice."""
     one, _ = bucket.put("a/1.json", [{"ts": 1}]), bucket.put("a/2.json", [{"ts": 2}])
     entries = [{"url": one, "mandatory": True, "meta": {"content_length": 3}}, {"url": one}]
     url = bucket.put("manifest", json.dumps({"entries": entries}))
@@ -111,7 +111,7 @@ def test_manifest_loads_its_files_and_no_others(plays: Client, bucket: Bucket) -
 
 
 def test_missing_mandatory_file_fails_the_load_by_name(plays: Client, bucket: Bucket) -> None:
-    """A mandatory file that is not there fails the whole load, whatever MAXERROR says, and is named."""
+    """A missing mandatory file fails the load by its name, whatever MAXERROR is."""
     url = bucket.manifest(bucket.put("1.json", [{"ts": 1}]), f"s3://{bucket.name}/missing.json")
     state, said = plays.refusal(f"copy plays from '{url}' {ROLE} manifest {JSON} maxerror 100000")
     assert state == "XX000"
@@ -120,10 +120,8 @@ def test_missing_mandatory_file_fails_the_load_by_name(plays: Client, bucket: Bu
 
 
 @pytest.mark.parametrize("mandatory", [False, None])
-def test_missing_file_that_is_not_mandatory_is_skipped_in_silence(
-    plays: Client, bucket: Bucket, mandatory: bool | None
-) -> None:
-    """A file that is not mandatory, as by default, is not missed."""
+def test_missing_optional_file_is_silently_skipped(plays: Client, bucket: Bucket, mandatory: bool | None) -> None:
+    """A missing file is skipped if it is not mandatory, which is the default."""
     there = bucket.put("1.json", [{"ts": 1}])
     url = bucket.manifest(there, f"s3://{bucket.name}/missing.json", mandatory=mandatory)
     plays.run(f"copy plays from '{url}' {ROLE} manifest {JSON}")
@@ -144,21 +142,21 @@ def test_missing_file_that_is_not_mandatory_is_skipped_in_silence(
         "",
     ],
 )
-def test_manifest_that_gives_no_file_fails(plays: Client, bucket: Bucket, manifest: str) -> None:
-    """An empty manifest, one of files that are all missing, and one that is malformed fail the load."""
+def test_manifest_without_any_file_fails(plays: Client, bucket: Bucket, manifest: str) -> None:
+    """An empty or malformed manifest, or one whose files are all missing, fails the load."""
     url = bucket.put("manifest", manifest.replace("{0}", bucket.name))
     assert plays.refusal(f"copy plays from '{url}' {ROLE} manifest {JSON}")[0] == "XX000"
 
 
 def test_missing_manifest_fails(plays: Client, bucket: Bucket) -> None:
-    """A manifest that is not there fails the load; so does a path that no object begins with."""
+    """A missing manifest, or a path without objects, fails the load."""
     url = f"s3://{bucket.name}/nowhere"
     assert plays.refusal(f"copy plays from '{url}' {ROLE} manifest {JSON}")[0] == "XX000"
     assert plays.refusal(f"copy plays from '{url}' {ROLE} {JSON}")[0] == "XX000"
 
 
 def test_path_without_manifest_is_a_prefix(plays: Client, bucket: Bucket) -> None:
-    """Every object whose key begins with the path is loaded, wanted or not."""
+    """Every object whose key begins with the path is loaded."""
     for number, key in enumerate(("2018/a.json", "2018/a.json.bak", "2018b")):
         bucket.put(key, [{"ts": number}])
     plays.run(f"copy plays from 's3://{bucket.name}/2018' {ROLE} {JSON}")
@@ -169,7 +167,7 @@ def test_path_without_manifest_is_a_prefix(plays: Client, bucket: Bucket) -> Non
 def test_compressed_files_need_their_option(
     plays: Client, bucket: Bucket, option: str, compress: Callable[[bytes], bytes]
 ) -> None:
-    """A compressed file is read with its option, whatever its name; without, and cut short, it fails the load."""
+    """A compressed file needs its option, whatever its name, and a truncated one fails the load."""
     stored = compress(b'{"ts": 1}\n{"ts": 2}')
     url = bucket.put("plays.json", stored)
     plays.run(f"copy plays from '{url}' {ROLE} {JSON} {option}")
@@ -184,29 +182,29 @@ def test_compressed_files_need_their_option(
 # Objects and keys
 
 
-def test_objects_stand_one_after_the_other(plays: Client, bucket: Bucket) -> None:
-    """Objects on a line each, several to a line, and over several lines are all read."""
+def test_objects_follow_one_another(plays: Client, bucket: Bucket) -> None:
+    """Objects are read on one line each, several on a line, and over several lines."""
     url = bucket.put("a", '{"ts":1}{"ts":2} {"ts":\n3\n}\r\n\n{"ts":4}')
     plays.run(f"copy plays from '{url}' {ROLE} {JSON}")
     assert plays.run("select ts from plays order by ts") == [(1,), (2,), (3,), (4,)]
 
 
 def test_auto_matches_lower_case_keys_alone(plays: Client, bucket: Bucket) -> None:
-    """With 'auto' a key of capitals finds no column, and the column is null without an error."""
+    """With 'auto' a key in capitals matches no column, which is then null."""
     url = bucket.put("a", [{"userId": "a", "ts": 1}, {"userid": "b", "ts": 2}])
     plays.run(f"copy plays from '{url}' {ROLE} json 'auto'")
     assert plays.run("select userid, ts from plays order by ts") == [(None, 1), ("b", 2)]
 
 
 def test_auto_ignorecase_matches_any_case(plays: Client, bucket: Bucket) -> None:
-    """With 'auto ignorecase' every spelling finds its column; unknown keys are ignored."""
+    """With 'auto ignorecase' a key matches in any case, and unknown keys are ignored."""
     url = bucket.put("a", [{"USERID": "a", "ts": 1, "x": [1]}, {"userId": "b", "TS": 2}])
     plays.run(f"copy plays from '{url}' {ROLE} json 'auto ignorecase'")
     assert plays.run("select userid, ts from plays order by ts") == [("a", 1), ("b", 2)]
 
 
 def test_missing_key_is_null_and_unlisted_column_its_default(plays: Client, bucket: Bucket) -> None:
-    """A column that is loaded and not in the object is null; one that the column list leaves out has its default."""
+    """A loaded column without a key is null, and a column that is not listed has its default."""
     url = bucket.put("a", [{"ts": 1}])
     plays.run(f"copy plays from '{url}' {ROLE} {JSON}")
     plays.run(f"copy plays (ts, userid) from '{url}' {ROLE} {JSON}")
@@ -214,7 +212,7 @@ def test_missing_key_is_null_and_unlisted_column_its_default(plays: Client, buck
 
 
 def test_null_in_a_required_column_fails_the_load(client: Client, bucket: Bucket) -> None:
-    """A null for a column that is NOT NULL fails the whole load."""
+    """A null for a NOT NULL column fails the load."""
     client.run("create table plays (ts bigint not null, level varchar(4))")
     url = bucket.put("a", [{"ts": 1}, {"ts": None}, {"level": "free"}])
     assert "ts" in client.refusal(f"copy plays from '{url}' {ROLE} {JSON} maxerror 10")[1]
@@ -222,7 +220,7 @@ def test_null_in_a_required_column_fails_the_load(client: Client, bucket: Bucket
 
 
 def test_jsonpaths_file_names_the_values(plays: Client, bucket: Bucket) -> None:
-    """A JSONPaths file gives the columns of the list their values, in order, from arrays and from inside objects."""
+    """A JSONPaths file gives the listed columns their values, in order."""
     paths = bucket.put("paths", json.dumps({"jsonpaths": ["$['user']['id']", "$['times'][1]"]}))
     url = bucket.put("a.json", [{"user": {"id": "a"}, "times": [1, 2]}, {"times": [3, 4]}])
     plays.run(f"copy plays (userid, ts) from '{url}' {ROLE} json '{paths}'")
@@ -235,14 +233,14 @@ def test_jsonpaths_file_names_the_values(plays: Client, bucket: Bucket) -> None:
 
 
 def test_jsonpaths_file_of_another_key_means_auto(plays: Client, bucket: Bucket) -> None:
-    """A JSONPaths file whose key is not jsonpaths is let be, without an error."""
+    """A JSONPaths file with another key than jsonpaths is ignored."""
     paths = bucket.put("paths", json.dumps({"paths": ["$.x"]}))
     plays.run(f"copy plays from '{bucket.put('a.json', [{'ts': 1}])}' {ROLE} json '{paths}'")
     assert plays.run("select ts from plays") == [(1,)]
 
 
 def test_object_over_4_mb_fails_the_load(plays: Client, bucket: Bucket) -> None:
-    """An object of 4 MB is read, one of a byte more fails the whole load."""
+    """An object of 4 MB is loaded, and one of a byte more fails the load."""
     frame = len('{"ts":1,"x":""}')
     full = bucket.put("full", '{"ts":1,"x":"' + "x" * (FULL - frame) + '"}')
     plays.run(f"copy plays from '{full}' {ROLE} {JSON}")
@@ -275,10 +273,10 @@ def test_object_over_4_mb_fails_the_load(plays: Client, bucket: Bucket) -> None:
         ("boolean", '"f"', False),
     ],
 )
-def test_value_becomes_what_the_column_holds(
+def test_value_is_converted_to_the_type_of_its_column(
     client: Client, bucket: Bucket, kind: str, written: str, held: object
 ) -> None:
-    """A value of JSON goes into a column of its type, and into text as text."""
+    """A value of JSON is converted to the type of its column."""
     assert _loaded(client, bucket, f'{{"v": {written}}}', kind) == [held]
 
 
@@ -304,7 +302,7 @@ def test_value_becomes_what_the_column_holds(
 def test_value_that_does_not_fit_is_an_error(
     client: Client, bucket: Bucket, kind: str, written: str, code: int
 ) -> None:
-    """A value that its column cannot hold is an error of the documented code, in its line and column."""
+    """A value that does not fit its column is an error with its documented code, line and column."""
     url = bucket.put("a", f'{{"v": null}}\n{{"v": {written}}}\n')
     client.run(f"create table held (v {kind})")
     assert "sys_load_error_detail" in client.refusal(f"copy held from '{url}' {ROLE} {JSON}")[1]
@@ -324,10 +322,10 @@ def test_value_that_does_not_fit_is_an_error(
         ("varchar(8)", 'x\n{"v": "a"}', "ignoreheader 1", "a"),
     ],
 )
-def test_conversion_options_do_what_they_say(
+def test_conversion_options_work_as_documented(
     client: Client, bucket: Bucket, kind: str, content: bytes | str, options: str, held: object
 ) -> None:
-    """Each option that bends a value bends it as documented."""
+    """Each conversion option works as documented."""
     loaded = _loaded(client, bucket, content, kind, options)
     assert [float(value) if kind.startswith("numeric") else value for value in loaded] == [held]
 
@@ -362,7 +360,7 @@ def test_time_formats(client: Client, bucket: Bucket, form: str, written: str) -
 def test_as_many_errors_as_maxerror_fail_the_load(
     plays: Client, bucket: Bucket, errors: int, borne: str, fails: bool
 ) -> None:
-    """MAXERROR n bears n - 1 errors; n fail the load, and nothing of it stays; 0 is as 1, and the default."""
+    """MAXERROR n tolerates n - 1 errors, n errors fail the load, and 0 means 1."""
     url = bucket.put("a", [{"ts": 1}, *[{"ts": "x"}] * errors, {"ts": 2}])
     copy = f"copy plays from '{url}' {ROLE} {JSON} {borne}"
     if fails:
@@ -374,7 +372,7 @@ def test_as_many_errors_as_maxerror_fail_the_load(
 
 
 def test_every_piece_of_garbage_is_an_error(plays: Client, bucket: Bucket) -> None:
-    """Text between objects, a broken object, an array and bytes that are no UTF-8 count one each, with their lines."""
+    """Text between objects, a broken object, an array and bytes that are not UTF-8 are one error each."""
     lines = [b'{"ts": 1}', b"garbage", b'{"ts": 2,}', b"[3]", b'{"ts": 4, "x": "\xff"}', b'{"ts": 5}, {"ts": 6}']
     url = bucket.put("a", b"\n".join(lines))
     plays.run(f"copy plays from '{url}' {ROLE} {JSON} maxerror 6")
@@ -383,14 +381,14 @@ def test_every_piece_of_garbage_is_an_error(plays: Client, bucket: Bucket) -> No
 
 
 def test_error_of_an_object_is_in_its_last_line(plays: Client, bucket: Bucket) -> None:
-    """LINE_NUMBER is that of the object's last line; one error a row, for the first bad column."""
+    """LINE_NUMBER is that of the object's last line, and a row has one error, for its first bad column."""
     url = bucket.put("a", '{"ts":\n 1}\n{"ts":\n "x",\n "userid": "too long for it"}')
     plays.refusal(f"copy plays from '{url}' {ROLE} {JSON}")
     assert _errors(plays) == [(5, "userid", 1204)]
 
 
-def test_errors_outlive_the_transaction(plays: Client, bucket: Bucket) -> None:
-    """What a COPY refused is seen in its own transaction, and after a rollback too, with the file and the query."""
+def test_errors_survive_a_rollback(plays: Client, bucket: Bucket) -> None:
+    """The errors of a COPY are visible in its transaction and after a rollback."""
     url = bucket.put("a", [{"ts": 1}, {"ts": "x"}])
     plays.run("begin")
     plays.run(f"copy plays from '{url}' {ROLE} {JSON} maxerror 2")
@@ -405,8 +403,8 @@ def test_errors_outlive_the_transaction(plays: Client, bucket: Bucket) -> None:
     assert plays.value("select count(*) from sys_load_error_detail") == 2
 
 
-def test_copy_tells_its_number_and_its_rows(plays: Client, bucket: Bucket) -> None:
-    """After a COPY, the session knows its query and how many rows it loaded; before, -1 and 0."""
+def test_session_knows_its_last_copy(plays: Client, bucket: Bucket) -> None:
+    """A session knows the query and the rows of its last COPY, which are -1 and 0 before."""
     assert plays.run("select pg_last_copy_id(), pg_last_copy_count()") == [(-1, 0)]
     plays.run(f"copy plays from '{bucket.put('a', [{'ts': 1}, {'ts': 2}])}' {ROLE} {JSON}")
     query, rows = plays.run("select pg_last_copy_id(), pg_last_copy_count()")[0]
@@ -415,7 +413,7 @@ def test_copy_tells_its_number_and_its_rows(plays: Client, bucket: Bucket) -> No
 
 
 def test_copy_is_undone_with_its_transaction(plays: Client, bucket: Bucket) -> None:
-    """Rows of a COPY are seen in its transaction, and gone after a rollback."""
+    """Rows of a COPY are visible in its transaction, and gone after a rollback."""
     plays.run("begin")
     plays.run(f"copy plays from '{bucket.put('a', [{'ts': 1}])}' {ROLE} {JSON}")
     assert plays.value("select count(*) from plays") == 1
@@ -424,7 +422,7 @@ def test_copy_is_undone_with_its_transaction(plays: Client, bucket: Bucket) -> N
 
 
 def test_noload_checks_and_loads_nothing(plays: Client, bucket: Bucket) -> None:
-    """NOLOAD finds the errors, and leaves the table as it was."""
+    """NOLOAD finds the errors, and leaves the table unchanged."""
     plays.run(f"copy plays from '{bucket.put('a', [{'ts': 1}])}' {ROLE} {JSON} noload")
     assert plays.value("select count(*) from plays") == 0
     plays.refusal(f"copy plays from '{bucket.put('b', [{'ts': 'x'}])}' {ROLE} {JSON} noload")

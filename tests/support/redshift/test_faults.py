@@ -1,4 +1,4 @@
-"""The faults that a test can order, and what the stand-in remembers of a session."""
+"""Faults that a test can order, and the log of a session."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.redshift import Standin
 from tests.support.redshift.conftest import Client
 from tests.support.redshift.faults import Cut
 
-# The driver does not close the socket of a connection that is lost.
+# The driver does not close the socket of a lost connection.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning")
 
 Connect = Callable[[], Client]
@@ -21,7 +21,7 @@ Connect = Callable[[], Client]
 def test_connection_is_cut_at_commit(
     redshift: Standin, client: Client, connect: Connect, moment: Cut, kept: int
 ) -> None:
-    """A client that commits loses its connection, before the server hears of it or after it has committed."""
+    """A client loses its connection before the server receives its COMMIT, or after the commit."""
     client.run("create table plays (id integer)")
     client.run("begin")
     client.run("insert into plays values (1)")
@@ -34,7 +34,7 @@ def test_connection_is_cut_at_commit(
 
 
 def test_connection_is_dropped_once(redshift: Standin, connect: Connect) -> None:
-    """The next connection is dropped without a word, and the one after it holds."""
+    """The next connection is silently dropped, and the one after it is not."""
     redshift.faults.drop_connections()
     with pytest.raises((redshift_connector.Error, OSError)):
         connect()
@@ -43,7 +43,7 @@ def test_connection_is_dropped_once(redshift: Standin, connect: Connect) -> None
 
 
 def test_login_is_turned_away_once(redshift: Standin, connect: Connect) -> None:
-    """The next login is refused, as by a server that has too many connections."""
+    """The next login is refused, as by a server with too many connections."""
     redshift.faults.turn_away()
     with pytest.raises(redshift_connector.Error, match="53300"):
         connect()
@@ -52,7 +52,7 @@ def test_login_is_turned_away_once(redshift: Standin, connect: Connect) -> None:
 
 
 def test_statement_fails_once(redshift: Standin, client: Client) -> None:
-    """The next statement that a pattern is found in fails as ordered; others, and the one after it, run."""
+    """The next statement that matches a pattern fails as ordered, and no other."""
     client.run("create table plays (id integer)")
     redshift.faults.violate_isolation("^delete from plays")
     client.run("insert into plays values (1)")
@@ -60,8 +60,8 @@ def test_statement_fails_once(redshift: Standin, client: Client) -> None:
     client.run("delete from plays")
 
 
-def test_every_statement_is_logged_as_it_came(redshift: Standin, client: Client) -> None:
-    """The log has each statement each time it runs, word for word."""
+def test_every_statement_is_logged_unchanged(redshift: Standin, client: Client) -> None:
+    """The log has each statement each time it runs, unchanged."""
     redshift.log.clear()
     for number in (1, 2):
         client.run("select cast(? as integer) as first -- twice", [number])

@@ -1,4 +1,4 @@
-"""What is refused and what is taken: the statements of Redshift's documentation, and those of PostgreSQL alone.
+"""Statements of Redshift's documentation are accepted, and those of PostgreSQL alone are refused.
 
 The pages that the rules come from are named beside the rules, in refusals.py, rules.py, ddl.py and vocabulary.py.
 """
@@ -124,7 +124,7 @@ REFUSED = (
 
 
 @pytest.mark.parametrize("sql", TAKEN)
-def test_statement_of_redshift_is_taken(client: Client, sql: str) -> None:
+def test_statement_of_redshift_is_accepted(client: Client, sql: str) -> None:
     """A statement that the documentation's syntax allows runs."""
     for table in TABLES:
         client.run(table)
@@ -132,8 +132,8 @@ def test_statement_of_redshift_is_taken(client: Client, sql: str) -> None:
 
 
 @pytest.mark.parametrize("sql", REFUSED)
-def test_statement_that_is_not_redshifts_is_refused(client: Client, sql: str) -> None:
-    """A statement that the documentation's syntax does not allow is refused with an SQLSTATE of a wrong statement."""
+def test_other_statement_is_refused(client: Client, sql: str) -> None:
+    """A statement that the documentation's syntax does not allow is refused with a fitting SQLSTATE."""
     for table in TABLES:
         client.run(table)
     state, said = client.refusal(sql)
@@ -141,7 +141,7 @@ def test_statement_that_is_not_redshifts_is_refused(client: Client, sql: str) ->
 
 
 def test_names_are_folded_quoted_or_not(client: Client) -> None:
-    """``"UserId"`` and ``userid`` name one column, which is reported in lower case."""
+    """``"UserId"`` and ``userid`` name one column, in lower case."""
     client.run('create table "Plays" ("UserId" integer)')
     client.run("insert into plays values (7)")
     assert client.run('select userID, "USERID" from "PLAYS"') == [(7, 7)]
@@ -157,7 +157,7 @@ def test_serverless_refuses_stl_and_stv() -> None:
 
 
 def test_refused_statement_fails_its_transaction(client: Client) -> None:
-    """After a refusal, a transaction takes nothing but its end, and keeps nothing."""
+    """After a refusal, a transaction accepts only its end, and keeps nothing."""
     client.run("create table plays (id integer)")
     client.run("begin")
     client.run("insert into plays values (1)")

@@ -1,4 +1,4 @@
-"""Where Redshift does something else than PostgreSQL with the same statement."""
+"""Statements that mean something else to Redshift than to PostgreSQL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Connect = Callable[[], Client]
 
 
 def test_keys_are_not_enforced(client: Client) -> None:
-    """A primary key lets a value in twice, and no null."""
+    """A primary key allows a value twice, and no null."""
     client.run("create table users (id integer primary key, level varchar(8) unique)")
     client.run("insert into users values (1, 'free'), (1, 'free')")
     assert client.value("select count(*) from users") == 2
@@ -22,7 +22,7 @@ def test_keys_are_not_enforced(client: Client) -> None:
     ("kind", "width"), [("varchar(4)", 4), ("text", 256), ("varchar", 256), ("varchar(max)", 65535)]
 )
 def test_widths_are_in_bytes(client: Client, kind: str, width: int) -> None:
-    """A column takes as many bytes as it is wide: half as many two-byte letters, and not one more."""
+    """A column holds as many bytes as its width, which is half as many two-byte letters."""
     client.run(f"create table names (name {kind})")
     client.run("insert into names values (?)", ["é" * (width // 2)])
     state, said = client.refusal("insert into names values (?)", ["é" * (width // 2 + 1)])
@@ -38,7 +38,7 @@ def test_bare_numeric_has_no_decimals(client: Client) -> None:
 
 
 def test_trailing_blanks_do_not_count(client: Client) -> None:
-    """Texts that differ in trailing blanks are equal: to ``=``, to joins, to groups, to DISTINCT and to IN."""
+    """Texts that differ in trailing blanks are equal to ``=``, joins, groups, DISTINCT and IN."""
     client.run("create table songs (title varchar(20))")
     client.run("insert into songs values ('Rain'), ('Rain  '), (' Rain')")
     assert client.value("select count(*) from songs where title = 'Rain'") == 2
@@ -57,7 +57,7 @@ def test_text_is_in_the_order_of_its_bytes(client: Client) -> None:
 
 
 def test_doubles_as_text_have_15_digits(client: Client) -> None:
-    """A double cast to text loses its last digits; a double itself does not."""
+    """A double cast to text loses its last digits, and the double does not."""
     sums = "cast(0.1 as double precision) + cast(0.2 as double precision)"
     assert client.value(f"select cast({sums} as varchar)") == "0.3"
     assert client.value(f"select {sums}") == 0.1 + 0.2
@@ -70,12 +70,12 @@ def test_backslash_escapes_in_literals(client: Client) -> None:
 
 
 def test_nul_is_refused(client: Client) -> None:
-    """Text with a NUL goes in neither bound nor cast."""
+    """Text with a NUL cannot be bound or cast."""
     assert client.refusal("select cast(? as varchar)", ["a\0b"])[0] == "22021"
 
 
 def test_truncate_commits(client: Client, connect: Connect) -> None:
-    """TRUNCATE makes all that came before it in the transaction permanent; a rollback after it undoes nothing."""
+    """TRUNCATE commits everything before it in the transaction, and cannot be rolled back."""
     client.run("create table plays (id integer)")
     client.run("create table users (id integer)")
     client.run("begin")
@@ -87,7 +87,7 @@ def test_truncate_commits(client: Client, connect: Connect) -> None:
 
 
 def test_transaction_sees_one_snapshot_from_its_first_query(client: Client, connect: Connect) -> None:
-    """What others commit after BEGIN but before the first query is seen; what they commit later is not."""
+    """Commits between BEGIN and the first query are visible, and later ones are not."""
     client.run("create table plays (id integer)")
     other = connect()
     client.run("begin")
@@ -100,7 +100,7 @@ def test_transaction_sees_one_snapshot_from_its_first_query(client: Client, conn
 
 
 def test_lock_takes_no_snapshot(client: Client, connect: Connect) -> None:
-    """What others commit between LOCK and the first query is seen."""
+    """Commits between LOCK and the first query are visible."""
     client.run("create table plays (id integer)")
     client.run("create table etl_lock (id integer)")
     other = connect()
@@ -111,7 +111,7 @@ def test_lock_takes_no_snapshot(client: Client, connect: Connect) -> None:
 
 
 def test_ddl_takes_the_snapshot(client: Client, connect: Connect) -> None:
-    """What others commit after CREATE TABLE is not seen."""
+    """Commits after CREATE TABLE are not visible."""
     client.run("create table plays (id integer)")
     other = connect()
     client.run("begin")
@@ -121,7 +121,7 @@ def test_ddl_takes_the_snapshot(client: Client, connect: Connect) -> None:
 
 
 def test_writers_of_one_row_end_in_error_1023(client: Client, connect: Connect) -> None:
-    """Of two transactions that change one row, the later one fails with 1023 and is undone."""
+    """Of two transactions that change one row, the later one fails with error 1023 and is rolled back."""
     client.run("create table users (id integer, level varchar(8))")
     client.run("insert into users values (1, 'free')")
     other = connect()
@@ -134,7 +134,7 @@ def test_writers_of_one_row_end_in_error_1023(client: Client, connect: Connect) 
 
 
 def test_vacuum_is_refused_in_a_transaction(client: Client) -> None:
-    """VACUUM runs alone."""
+    """VACUUM cannot run in a transaction."""
     client.run("create table plays (id integer)")
     client.run("vacuum plays")
     client.run("begin")

@@ -1,4 +1,4 @@
-"""UNLOAD to S3: which statements it takes, which files it writes, and what is in them.
+"""UNLOAD to S3: statements, files and values.
 
 The pages that the rules come from are named beside the rules, in unloading.py.
 """
@@ -20,7 +20,7 @@ PARQUET = f"{ROLE} format as parquet"
 
 @pytest.fixture
 def plays(client: Client) -> Client:
-    """A session on a database with a table of three plays."""
+    """Open a session on a database with a table of three plays."""
     client.run("create table plays (id integer, song varchar(16))")
     client.run("insert into plays values (1, 'a'), (2, 'b'), (3, null)")
     return client
@@ -59,8 +59,8 @@ def _asked(bucket: Bucket, key: str, folder: Path, what: str) -> list[tuple[Any,
         f"{PARQUET} region as 'us-west-2' parallel true maxfilesize as 5 cleanpath",
     ],
 )
-def test_documented_options_are_taken(plays: Client, bucket: Bucket, options: str) -> None:
-    """Options of the documentation are taken, with and without their optional words."""
+def test_documented_options_are_accepted(plays: Client, bucket: Bucket, options: str) -> None:
+    """Documented options are accepted, with and without their optional words."""
     plays.run(f"unload ('select * from plays') to 's3://{bucket.name}/plays_' {options}")
     assert bucket.keys() == ["plays_0000_part_00.parquet", "plays_0001_part_00.parquet"]
 
@@ -94,7 +94,7 @@ def test_documented_options_are_taken(plays: Client, bucket: Bucket, options: st
     ],
 )
 def test_anything_else_is_refused(plays: Client, bucket: Bucket, options: str, state: str) -> None:
-    """No authorization, options of other formats or of COPY, values out of range: refused, and nothing is written."""
+    """A lack of authorization, other options and values out of range are refused, and nothing is written."""
     assert plays.refusal(f"unload ('select * from plays') to 's3://{bucket.name}/' {options}")[0] == state
     assert bucket.keys() == []
 
@@ -112,14 +112,14 @@ def test_anything_else_is_refused(plays: Client, bucket: Bucket, options: str, s
         ("select 1::time as t from plays", "42846"),
     ],
 )
-def test_query_is_a_select_that_redshift_takes(plays: Client, bucket: Bucket, query: str, state: str) -> None:
-    """What is unloaded is held against the same rules as any query, and has no LIMIT of its own."""
+def test_query_follows_the_rules_of_any_query(plays: Client, bucket: Bucket, query: str, state: str) -> None:
+    """The query follows the rules of any query, and has no LIMIT of its own."""
     assert plays.refusal(f"unload ('{query}') to 's3://{bucket.name}/' {PARQUET}")[0] == state
     assert bucket.keys() == []
 
 
-def test_nested_limit_is_taken(plays: Client, bucket: Bucket, tmp_path: Path) -> None:
-    """A LIMIT in a nested query is none of the outermost's; WITH may stand before it."""
+def test_nested_limit_is_accepted(plays: Client, bucket: Bucket, tmp_path: Path) -> None:
+    """A nested query may have a LIMIT, and WITH may precede the query."""
     query = "with few as (select id from plays order by id limit 1) select * from few"
     plays.run(f"unload ('{query}') to 's3://{bucket.name}/' {PARQUET}")
     assert _rows(bucket, "0000_part_00.parquet", tmp_path) == [(1,)]
@@ -127,7 +127,7 @@ def test_nested_limit_is_taken(plays: Client, bucket: Bucket, tmp_path: Path) ->
 
 @pytest.mark.parametrize("quote", ["''", "\\'"])
 def test_quotes_in_the_query_are_doubled_or_escaped(plays: Client, bucket: Bucket, tmp_path: Path, quote: str) -> None:
-    """The query is a literal, and so are the texts in it."""
+    """Quotes in the query, which is a literal, are doubled or escaped."""
     plays.run(f"unload ('select id from plays where song = {quote}b{quote}') to 's3://{bucket.name}/' {PARQUET}")
     assert _rows(bucket, "0000_part_00.parquet", tmp_path) == [(2,)]
 
@@ -153,21 +153,21 @@ def test_parallel_off_writes_one_file(plays: Client, bucket: Bucket, tmp_path: P
 
 @pytest.mark.parametrize(("condition", "files"), [("id = 1", ["0000_part_00.parquet"]), ("false", [])])
 def test_slice_without_rows_writes_no_file(plays: Client, bucket: Bucket, condition: str, files: list[str]) -> None:
-    """A single row makes a single file, and no row none."""
+    """A single row makes a single file, and no row makes none."""
     plays.run(f"unload ('select * from plays where {condition}') to 's3://{bucket.name}/' {PARQUET}")
     assert bucket.keys() == files
 
 
 def test_destination_has_to_be_empty(plays: Client, bucket: Bucket) -> None:
-    """Any object whose key begins as the destination does makes UNLOAD fail, and stays as it was."""
+    """An existing object whose key begins with the destination fails UNLOAD, and stays unchanged."""
     bucket.put("plays_old", "old")
     assert plays.refusal(f"unload ('select 1 as x') to 's3://{bucket.name}/plays' {PARQUET}")[0] == "XX000"
     assert bucket.keys() == ["plays_old"]
     plays.run(f"unload ('select 1 as x') to 's3://{bucket.name}/plays_new' {PARQUET}")
 
 
-def test_allowoverwrite_replaces_and_cleanpath_removes(plays: Client, bucket: Bucket) -> None:
-    """ALLOWOVERWRITE replaces files of the same name and leaves the others; CLEANPATH removes all that was there."""
+def test_allowoverwrite_replaces_and_cleanpath_deletes(plays: Client, bucket: Bucket) -> None:
+    """ALLOWOVERWRITE replaces files of the same name, and CLEANPATH deletes all existing ones."""
     unload = f"unload ('select 1 as x') to 's3://{bucket.name}/plays_' {PARQUET}"
     for key in ("plays_0000_part_00.parquet", "plays_0001_part_00.parquet", "plays"):
         bucket.put(key, "old")
@@ -179,8 +179,8 @@ def test_allowoverwrite_replaces_and_cleanpath_removes(plays: Client, bucket: Bu
     assert bucket.keys() == ["plays", "plays_0000_part_00.parquet"]
 
 
-def test_bucket_that_is_not_there_is_told(plays: Client, bucket: Bucket) -> None:
-    """What S3 refuses is the refusal of the UNLOAD."""
+def test_error_of_s3_is_reported(plays: Client, bucket: Bucket) -> None:
+    """An error of S3 is that of the UNLOAD."""
     state, said = plays.refusal(f"unload ('select 1 as x') to 's3://{bucket.name}-not/' {PARQUET}")
     assert state == "XX000"
     assert "NoSuchBucket" in said
@@ -190,8 +190,8 @@ def test_bucket_that_is_not_there_is_told(plays: Client, bucket: Bucket) -> None
 # The values
 
 
-def test_values_are_the_table_s_own(client: Client, bucket: Bucket, tmp_path: Path) -> None:
-    """Every type that is unloaded arrives as its own, exactly; null is null, and an empty text is none."""
+def test_values_are_exact(client: Client, bucket: Bucket, tmp_path: Path) -> None:
+    """A value of every type is exact, null is null, and an empty text is not null."""
     client.run(
         "create table held (b bigint, i integer, s smallint, d double precision, t varchar(64), y boolean,"
         " m timestamp, a date, n numeric(38, 2), r real)"
@@ -213,7 +213,7 @@ def test_values_are_the_table_s_own(client: Client, bucket: Bucket, tmp_path: Pa
 
 @pytest.mark.parametrize("query", ["select sum(b) as x from held", "select z from held"])
 def test_type_that_the_standin_does_not_write_is_refused(client: Client, bucket: Bucket, query: str) -> None:
-    """A computed NUMERIC, whose width is not known here, and a time with its zone are refused, not guessed."""
+    """A computed NUMERIC of unknown width and a time with a zone are refused."""
     client.run("create table held (b bigint, z timestamptz)")
     state, said = client.refusal(f"unload ('{query}') to 's3://{bucket.name}/' {PARQUET}")
     assert state == "0A000"
@@ -226,7 +226,7 @@ def test_type_that_the_standin_does_not_write_is_refused(client: Client, bucket:
 def test_unload_sees_its_transaction_and_outlives_it(
     plays: Client, connect: Callable[[], Client], bucket: Bucket, tmp_path: Path
 ) -> None:
-    """What a transaction has written is unloaded, not what others then commit; a rollback leaves the files."""
+    """UNLOAD sees its own transaction and no later commits, and its files survive a rollback."""
     plays.run("begin")
     plays.run("insert into plays values (4, 'd')")
     connect().run("insert into plays values (5, 'e')")
@@ -236,7 +236,7 @@ def test_unload_sees_its_transaction_and_outlives_it(
 
 
 def test_refused_unload_fails_its_transaction(plays: Client, bucket: Bucket) -> None:
-    """After a refusal the transaction takes nothing but its end."""
+    """After a refusal, a transaction accepts only its end."""
     plays.run("begin")
     plays.refusal(f"unload ('select * from nowhere') to 's3://{bucket.name}/' {PARQUET}")
     assert plays.refusal(f"unload ('select 1 as x') to 's3://{bucket.name}/' {PARQUET}")[0] == "25P02"
@@ -245,15 +245,15 @@ def test_refused_unload_fails_its_transaction(plays: Client, bucket: Bucket) -> 
 
 
 def test_unload_leaves_the_session_s_digits(client: Client, bucket: Bucket) -> None:
-    """Doubles are unloaded whole, and told in the session as it has set, whether that goes well or not."""
+    """Doubles are unloaded exactly, and the session's setting for text stays unchanged."""
     client.run("set extra_float_digits to 1")
     client.run(f"unload ('select 1 as x') to 's3://{bucket.name}/a' {PARQUET}")
     client.refusal(f"unload ('select * from nowhere') to 's3://{bucket.name}/b' {PARQUET}")
     assert client.value("show extra_float_digits") == "1"
 
 
-def test_unload_tells_its_number_and_its_rows(plays: Client, bucket: Bucket) -> None:
-    """After an UNLOAD, the session knows its query and how many rows it wrote: 0 if it failed; before, -1 and 0."""
+def test_session_knows_its_last_unload(plays: Client, bucket: Bucket) -> None:
+    """A session knows the query and the rows of its last UNLOAD: -1 and 0 before, and 0 after a failure."""
     told = "select pg_last_unload_id(), pg_last_unload_count()"
     unload = f"unload ('select * from plays') to 's3://{bucket.name}/' {PARQUET}"
     assert plays.run(told) == [(-1, 0)]

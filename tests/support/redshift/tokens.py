@@ -1,4 +1,4 @@
-"""SQL cut into words, as far as the stand-in's rules need it."""
+"""SQL split into tokens, as far as the stand-in's rules need it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from tests.support.redshift.protocol import Refusal
 
-# A backslash escapes in every literal, as in PostgreSQL 8.0, from which Redshift comes ("LIKE", whose page writes
-# the default escape character as two backslashes). The databases of the stand-in read literals alike.
+# A backslash escapes in every literal, as in PostgreSQL 8.0, of which Redshift is a descendant ("LIKE", whose page
+# writes the default escape character as two backslashes). The databases of the stand-in read literals in the same way.
 _PATTERN = re.compile(
     r"""
     (?P<space>\s+|--[^\n]*|/\*.*?\*/)
@@ -26,36 +26,36 @@ _PATTERN = re.compile(
 
 @dataclass(frozen=True)
 class Token:
-    """A word, literal, number or sign, and where it stands in the statement."""
+    """A word, literal, number or sign, and its place in the statement."""
 
     kind: str
     text: str
     start: int
     word: str
-    """The word or sign in lower case; nothing for what is quoted."""
+    """The word or sign in lower case; empty for quoted text."""
 
     @property
     def end(self) -> int:
-        """Where it ends in the statement."""
+        """Return the end of its place."""
         return self.start + len(self.text)
 
     @property
     def name(self) -> str:
-        """The identifier: folded to lower case, in double quotes or not ("Names and identifiers")."""
+        """Return the identifier: folded to lower case, in double quotes or not ("Names and identifiers")."""
         if self.kind == "quoted":
             return self.text[1:-1].replace('""', '"').lower()
         return self.text.lower() if self.kind == "word" else ""
 
     @property
     def value(self) -> str:
-        """The text that a literal stands for."""
+        """Return the value of a literal."""
         if self.kind != "string":
             return self.text
         return re.sub(r"''|\\(.)", lambda found: found[1] or "'", self.text[1:-1], flags=re.DOTALL)
 
 
 def cut(text: str) -> list[Token]:
-    """Cut a statement into tokens, without comments; Refusal when a quote or a comment does not end."""
+    """Split a statement into tokens, without comments; raise Refusal if a quote or a comment does not end."""
     found = []
     for match in _PATTERN.finditer(text):
         kind, said = match.lastgroup or "", match.group()
@@ -73,7 +73,7 @@ def words(tokens: Sequence[Token], at: int, count: int) -> tuple[str, ...]:
 
 
 def syntax_error(token: Token | None) -> Refusal:
-    """Return the refusal of a statement that is none, in the server's words."""
+    """Return the refusal of an invalid statement, in the server's words."""
     if token is None:
         return Refusal("syntax error at end of input", "42601")
     return Refusal(f'syntax error at or near "{token.text}"', "42601")
@@ -88,31 +88,31 @@ class Reader:
 
     @property
     def next(self) -> Token | None:
-        """The token that comes next, if there is one."""
+        """Return the next token, or None."""
         return self._tokens[self._at] if self._at < len(self._tokens) else None
 
     def sees(self, *expected: str) -> bool:
-        """Tell whether these words come next."""
+        """Return whether these words are next."""
         return words(self._tokens, self._at, len(expected)) == expected
 
     def skips(self, *expected: str) -> bool:
-        """Go past these words if they come next; tell whether they did."""
+        """Skip these words if they are next; return whether they were."""
         if not self.sees(*expected):
             return False
         self._at += len(expected)
         return True
 
     def skips_any(self, *choices: str) -> bool:
-        """Go past the next word if it is one of some; tell whether it was."""
+        """Skip the next word if it is one of some; return whether it was."""
         return any(self.skips(choice) for choice in choices)
 
     def expect(self, *expected: str) -> None:
-        """Go past these words; Refusal if something else comes."""
+        """Skip these words; raise Refusal if others are next."""
         if not self.skips(*expected):
             raise syntax_error(self.next)
 
     def take(self, *kinds: str) -> Token:
-        """Return the next token and go past it; Refusal if it is of another kind, or missing."""
+        """Return the next token and skip it; raise Refusal if it is of another kind, or missing."""
         token = self.next
         if token is None or (kinds and token.kind not in kinds):
             raise syntax_error(token)
@@ -120,14 +120,14 @@ class Reader:
         return token
 
     def one_of(self, choices: Sequence[str]) -> str:
-        """Return the next word, which is one of some; Refusal if it is not."""
+        """Return the next word; raise Refusal if it is not one of some."""
         token = self.take("word")
         if token.word not in choices:
             raise syntax_error(token)
         return token.word
 
     def switch(self) -> str:
-        """Read ON, TRUE, OFF or FALSE; ON if none of them is there."""
+        """Read ON, TRUE, OFF or FALSE; by default ON."""
         return next((word for word in ("on", "true", "off", "false") if self.skips(word)), "on")
 
     def names(self) -> list[str]:
@@ -147,7 +147,7 @@ class Reader:
         return found
 
     def group(self) -> list[Token]:
-        """Read what stands in parentheses, without them."""
+        """Read the tokens in parentheses."""
         self.expect("(")
         depth, found = 1, []
         while depth:
@@ -157,12 +157,12 @@ class Reader:
         return found[:-1]
 
     def rest(self) -> list[Token]:
-        """Return all that is left."""
+        """Return the remaining tokens."""
         left = self._tokens[self._at :]
         self._at = len(self._tokens)
         return left
 
     def end(self) -> None:
-        """Refusal if anything is left."""
+        """Raise Refusal if a token is left."""
         if self.next is not None:
             raise syntax_error(self.next)

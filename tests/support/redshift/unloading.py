@@ -1,4 +1,4 @@
-"""UNLOAD to S3 as Parquet: its statement, the names of its files, and what is in them.
+"""UNLOAD to S3 as Parquet: its statement, its files and their content.
 
 Sources: the pages "UNLOAD", "UNLOAD examples" and "Authorization parameters"; of an empty result, what users reported.
 """
@@ -24,14 +24,14 @@ from tests.support.redshift.tokens import Reader, Token, syntax_error
 if TYPE_CHECKING:
     from tests.support.redshift.rules import Statement
 
-SLICES = 2  # as many as stv_slices shows
+SLICES = 2  # the number that stv_slices shows
 _FLAGS = ("allowoverwrite", "cleanpath")
 _NOT_WITH_PARQUET = (
     "addquotes", "bzip2", "delimiter", "escape", "fixedwidth", "gzip", "header", "null", "zstd",
 )  # fmt: skip
-"""Options that Parquet does not take ("UNLOAD": FORMAT)."""
+"""Options that UNLOAD to Parquet does not allow ("UNLOAD": FORMAT)."""
 _NOT_HERE = ("encrypted", "extension", "kms_key_id", "manifest", "master_symmetric_key", "partition")
-"""What Redshift takes and the stand-in does not."""
+"""Options of Redshift that the stand-in does not have."""
 _MEGABYTES = {"mb": Decimal(1), "gb": Decimal(1024)}
 
 _TYPES = {
@@ -56,12 +56,12 @@ class Unload:
 
     @property
     def is_parallel(self) -> bool:
-        """Whether every slice writes files of its own: as by default ("UNLOAD": PARALLEL)."""
+        """Return whether every slice writes its own files, as by default ("UNLOAD": PARALLEL)."""
         return self.options.get("parallel", "on") in ("on", "true")
 
 
 def parsed(tokens: Sequence[Token]) -> Unload:
-    """Read an UNLOAD statement; Refusal for whatever the documentation does not list.
+    """Read an UNLOAD statement; raise Refusal for anything that the documentation does not list.
 
     The query is a literal: a quote in it is doubled, or has a backslash before it ("UNLOAD", "Unloading data to
     Amazon S3").
@@ -143,9 +143,9 @@ def _checked(unload: Unload) -> Unload:
 
 
 def selected(query: Statement) -> str:
-    """Return the query as the real server gets it; Refusal if it is no SELECT, or has a LIMIT of its own.
+    """Return the query for the real server; raise Refusal if it is not a SELECT, or has a LIMIT.
 
-    A LIMIT is for a SELECT that is nested ("UNLOAD", usage notes).
+    Only a nested SELECT may have a LIMIT ("UNLOAD", usage notes).
     """
     if query.kind not in ("select", "with"):
         raise syntax_error(query.tokens[0] if query.tokens else None)
@@ -158,7 +158,7 @@ def selected(query: Statement) -> str:
 
 
 def run(unload: Unload, query: str, backend: Backend, s3: Any) -> int:
-    """Run an UNLOAD in the session's transaction; return how many rows were written. Refusal when it fails.
+    """Run an UNLOAD in the session's transaction; return the number of rows. Raise Refusal if it fails.
 
     What lies where it writes makes it fail, unless ALLOWOVERWRITE or CLEANPATH says otherwise ("UNLOAD"). Files that
     would be overwritten, says the page; that any file under the prefix counts is what its message says to users.
@@ -177,7 +177,7 @@ def run(unload: Unload, query: str, backend: Backend, s3: Any) -> int:
 
 
 def _files(unload: Unload, rows: Sequence[Row]) -> Iterator[tuple[str, Sequence[Row]]]:
-    """Give the files that are written, by the end of their names, each with its rows in the order of the query.
+    """Yield the files by the end of their names, each with its rows in the order of the query.
 
     ``0000_part_00.parquet``, the slice and the part, or ``000.parquet`` with PARALLEL OFF ("UNLOAD", "UNLOAD
     examples"). The pages have every slice write a file at least. Users found none where nothing was selected, in text
@@ -194,7 +194,7 @@ def _files(unload: Unload, rows: Sequence[Row]) -> Iterator[tuple[str, Sequence[
 def _result(query: str, backend: Backend) -> tuple[dict[str, str], list[Row]]:
     """Run the query; return the types of its columns for DuckDB, by name, and its rows.
 
-    Doubles come with all their digits, whatever the session's own setting: Parquet holds them as they are.
+    Doubles have all their digits, whatever the setting of the session, since Parquet stores them exactly.
     """
     [[digits]] = backend.run("select current_setting('extra_float_digits')")
     backend.run("select set_config('extra_float_digits', '3', false)")
@@ -202,14 +202,14 @@ def _result(query: str, backend: Backend) -> tuple[dict[str, str], list[Row]]:
         rows = backend.run(query)
         return _kinds(backend.columns), rows
     finally:
-        if backend.status != b"E":  # a rollback will bring back what was set
+        if backend.status != b"E":  # Otherwise the rollback restores the setting.
             backend.run(f"select set_config('extra_float_digits', '{digits}', false)")
 
 
 def _kinds(columns: Sequence[Described]) -> dict[str, str]:
-    """Return the types of columns for DuckDB, by name; Refusal for those that the stand-in does not write.
+    """Return the types of columns for DuckDB, by name; raise Refusal for types that the stand-in does not write.
 
-    Names that are given twice are refused: said of JSON ("UNLOAD": FORMAT), held of Parquet too.
+    Duplicate names are refused, as documented for JSON ("UNLOAD": FORMAT).
     """
     twice = [name for name, count in Counter(column.name for column in columns).items() if count > 1]
     if twice:
@@ -219,7 +219,7 @@ def _kinds(columns: Sequence[Described]) -> dict[str, str]:
 
 def _kind(column: Described) -> str:
     if column.type == _NUMERIC and column.modifier >= 0:
-        precision, scale = divmod(column.modifier - 4, 1 << 16)  # so PostgreSQL writes NUMERIC(precision, scale)
+        precision, scale = divmod(column.modifier - 4, 1 << 16)  # PostgreSQL's encoding of NUMERIC(precision, scale)
         return f"decimal({precision}, {scale})"
     if column.type not in _TYPES:
         raise Refusal(f'the stand-in does not unload the type of column "{column.name}"', "0A000")

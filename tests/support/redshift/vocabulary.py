@@ -22,7 +22,7 @@ RESERVED = listed(
     timestamp to top trailing true truncatecolumns union unique user using verbose wallet when where with without
     """
 )
-"""Words that name nothing unless they are quoted ("Reserved words")."""
+"""Words that must be quoted to serve as names ("Reserved words")."""
 
 SYSTEM_COLUMNS = frozenset({"oid", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 """Names that no column may have ("Unsupported PostgreSQL features": system columns)."""
@@ -53,10 +53,10 @@ PARAMETERS = listed(
     stored_proc_log_min_messages timezone use_fips_ssl wlm_query_slot_count
     """
 )
-"""What SET sets ("Configuration reference")."""
+"""The parameters of SET ("Configuration reference")."""
 
 PARAMETERS_OF_POSTGRES = listed("client_encoding datestyle extra_float_digits search_path statement_timeout timezone")
-"""Those of them that the real server has too, and reads alike."""
+"""The parameters that the real server has with the same meaning."""
 
 LEADER_ONLY = listed(
     """
@@ -91,7 +91,7 @@ FUNCTIONS = LEADER_ONLY | listed(
     user user_is_member_of version
     """
 )
-"""Documented functions ("SQL functions reference"), but for those of SUPER, spatial data, HyperLogLog and UDFs."""
+"""Documented functions ("SQL functions reference"), except those of SUPER, spatial data, HyperLogLog and UDFs."""
 
 NOT_CALLS = listed(
     """
@@ -101,4 +101,4 @@ NOT_CALLS = listed(
     interleaved compound unload explain update delete
     """
 )
-"""Words that an opening parenthesis follows without making a call."""
+"""Words that an opening parenthesis may follow without a function call."""
