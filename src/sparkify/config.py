@@ -112,6 +112,7 @@ class Config:
     dwh: Dwh = Dwh()
     cluster: Cluster = Cluster()
     path: Path | None = None  # the file that was read, if any
+    is_exposed: bool = field(default=False, compare=False)  # others have access to its passwords or keys
 
     @property
     def warehouse_url(self) -> str:
@@ -119,11 +120,16 @@ class Config:
         return self.url or (self.cluster.url if self.cluster.host else DEFAULT_WAREHOUSE)
 
 
+OF_OTHERS = 0o077  # the permissions of a file that are not its owner's
+
 KEYS: dict[str, list[str]] = {}  # section -> keys
+SECRETS: set[tuple[str, str]] = set()  # (section, key)
 for _group in (Aws, Dwh, Cluster, Config):
     for _field in fields(_group):
         if _field.metadata:
             KEYS.setdefault(_field.metadata["section"], []).append(_field.metadata["key"])
+            if not _field.repr:
+                SECRETS.add((_field.metadata["section"], _field.metadata["key"]))
 
 
 class RawValue(NamedTuple):
@@ -147,8 +153,9 @@ def load(
     """Load the configuration; without a path, dwh.cfg in the working directory is read if it exists."""
     file = DEFAULT_FILE if path is None else Path(path)
     lines = read_lines(file, may_be_missing=path is None)
+    of_file = from_lines(file, lines or [])
     values = (
-        from_lines(file, lines or [])
+        of_file
         | from_environment(environ)
         | from_command_line("S3", "LOG_DATA", "--log-data", log_data)
         | from_command_line("S3", "SONG_DATA", "--song-data", song_data)
@@ -160,6 +167,16 @@ def load(
         dwh=Dwh(**fill(Dwh, values)),
         cluster=Cluster(**fill(Cluster, values)),
         path=None if lines is None else file,
+        is_exposed=has_secret(of_file) and bool(file.stat().st_mode & OF_OTHERS),
+    )
+
+
+def has_secret(values: Values) -> bool:
+    """Return whether any value is a password or a key; a URL is one if it contains a password."""
+    return any(
+        value.text and (key != "URL" or re.search(r"://[^/@]*:[^@]*@", value.text))
+        for (section, key), value in values.items()
+        if (section, key) in SECRETS
     )
 
 

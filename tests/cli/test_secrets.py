@@ -68,3 +68,34 @@ def test_no_command_prints_a_secret(filled: Sparkify, monkeypatch: pytest.Monkey
             assert [secret for secret in SECRETS if secret in shown] == [], command
     assert failed == 10
     assert set(tried) == {"Cluster-Passw0rd", "Url-Passw0rd", "Environment-Passw0rd"}
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "[AWS]\nSECRET = s",
+        "[CLUSTER]\nDB_PASSWORD = s",
+        "[DWH]\nDWH_DB_PASSWORD = s",
+        "[WAREHOUSE]\nURL = postgresql://user:s@127.0.0.1:1/db",
+    ],
+)
+def test_file_with_a_secret_that_others_can_read_is_warned_about(secret: str, sparkify: Sparkify) -> None:
+    """A command warns once, on stderr, of a file with a password that other users of the machine can read."""
+    file = Path("dwh.cfg")
+    file.write_text(secret)
+    for permissions, warnings in ((0o600, 0), (0o640, 1), (0o604, 1), (0o400, 0)):
+        file.chmod(permissions)
+        for command in (["status"], ["etl"]):
+            ended = sparkify(*command)
+            assert ended.err.count("chmod 600 dwh.cfg") == warnings
+            assert "chmod" not in ended.out
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[AWS]\nKEY =\n", "[WAREHOUSE]\nURL = postgresql://user@127.0.0.1:1/db", "[S3]\nLOG_DATA = a:b@c"]
+)
+def test_file_without_a_secret_may_be_read_by_others(text: str, sparkify: Sparkify) -> None:
+    """A file without passwords and keys is not warned about, whatever its permissions are."""
+    Path("dwh.cfg").write_text(text)
+    Path("dwh.cfg").chmod(0o644)
+    assert "chmod" not in sparkify("status").err

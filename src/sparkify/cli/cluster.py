@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkify import formatting
-from sparkify.cli.options import Commands, as_json, path
+from sparkify.cli.options import Commands, as_json, configuration, path
 from sparkify.cli.output import confirmed, print_json, say
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def setup(options: argparse.Namespace) -> None:
     from sparkify.aws.cluster import dwh_cfg, setup
     from sparkify.aws.cluster.plan import plan
 
-    config = _configuration(options)
+    config = configuration(options)
     planned = plan(config, _allow_from(options, config))
     if options.dry_run:
         _show_plan(planned, print)
@@ -67,7 +67,7 @@ def status(options: argparse.Namespace) -> None:
     """Show state, endpoint, capacity, age, cost so far and addresses that can connect."""
     from sparkify.aws.cluster import status
 
-    found = status.status(_configuration(options))
+    found = status.status(configuration(options))
     if found.unlimited:
         unlimited = f"nothing limits the cost of {found.outputs.stack}"
         say(f"sparkify: {unlimited}. Run `sparkify cluster setup` to set the limit.")
@@ -78,14 +78,14 @@ def pause(options: argparse.Namespace) -> None:
     """Pause a provisioned cluster, so that its nodes cost nothing."""
     from sparkify.aws.cluster import status
 
-    print(status.pause(_configuration(options), say))
+    print(status.pause(configuration(options), say))
 
 
 def resume(options: argparse.Namespace) -> None:
     """Resume a paused cluster."""
     from sparkify.aws.cluster import status
 
-    print(status.resume(_configuration(options), say))
+    print(status.resume(configuration(options), say))
 
 
 def teardown(options: argparse.Namespace) -> int:
@@ -93,7 +93,7 @@ def teardown(options: argparse.Namespace) -> int:
     from sparkify.aws.cluster import dwh_cfg, teardown
     from sparkify.aws.cluster.validation import stack_name
 
-    config = _configuration(options)
+    config = configuration(options)
 
     def agree(deletion: Deletion) -> bool:
         _show_deletion(deletion)
@@ -108,12 +108,6 @@ def teardown(options: argparse.Namespace) -> int:
         say(f"Removed the deleted warehouse from {config.path}.")
     _show_leftovers(stack_name(config.dwh), result.leftovers)
     return 1 if result.leftovers.left or result.leftovers.unknown or result.problems else 0
-
-
-def _configuration(options: argparse.Namespace) -> Config:
-    from sparkify import config
-
-    return config.load(options.config)
 
 
 def _allow_from(options: argparse.Namespace, config: Config) -> str:

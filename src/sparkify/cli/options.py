@@ -69,15 +69,23 @@ class Commands:
 
 
 def configuration(options: argparse.Namespace) -> Config:
-    """Load the configuration that --config names, overridden by the other options."""
+    """Load the configuration that --config names, overridden by the other options; warn once of an exposed file."""
     from sparkify import config
+    from sparkify.cli.output import say
 
-    return config.load(
+    loaded = config.load(
         options.config,
         log_data=getattr(options, "log_data", None),
         song_data=getattr(options, "song_data", None),
-        warehouse=options.warehouse,
+        warehouse=getattr(options, "warehouse", None),
     )
+    if loaded.is_exposed and not getattr(options, "has_warned", False):
+        options.has_warned = True
+        say(
+            f"sparkify: {loaded.path}: the file has a password or key, and other users can read or change it."
+            f" Run `chmod 600 {loaded.path}`."
+        )
+    return loaded
 
 
 def open_warehouse(options: argparse.Namespace) -> Warehouse:
