@@ -79,7 +79,7 @@ class Warehouse(ABC):
 
     @abstractmethod
     def write_files(self, files: Mapping[str, Path], form: str) -> None:
-        """Write tables or views to files, by name, as parquet or csv, all from the same snapshot."""
+        """Write tables or views to files, by name, as parquet, csv or spreadsheet, all from the same snapshot."""
 
     def require_stage(self) -> None:  # noqa: B027 (only Redshift needs a stage)
         """Raise ConfigError if the configuration lacks a setting that `copy` needs. A run calls this first."""
