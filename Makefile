@@ -42,8 +42,9 @@ run: $(INSTALLED) ## Generate data, load it, show the top songs, write the repor
 		'run the tests' 'make test' \
 		'see how it works' 'docs/architecture.md'
 
+# The tests start hundreds of processes: without its bytecode, each would compile the package again.
 test: $(INSTALLED) ## Run the tests (ARGS="-k ledger": some; CI=1: on every engine)
-	@$(BIN)/pytest $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest $(ARGS)
 
 lint: $(INSTALLED) ## Check style, imports, prose and workflows
 	@$(BIN)/ruff check .

@@ -98,6 +98,8 @@ def _is_left_by_engine(item: pytest.Item) -> bool:
     parameters, folder = _parameters(item), item.path.relative_to(item.config.rootpath / "tests").parts[0]
     if "redshift" in parameters:
         return item.path.parent.name != "redshift"
+    if folder == "support":
+        return True
     if "postgresql" in parameters:
         return folder not in ON_EVERY_ENGINE
     return "provisioned" in parameters and folder == "aws"
