@@ -11,7 +11,8 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 from tests.promises import oracle
-from tests.promises.oracle import Conflict, Delivered, Kind
+from tests.promises.oracle import Conflict
+from tests.promises.oracle_files import BOM, Delivered, Kind
 from tests.promises.strategies import (
     CHANCE,
     SONG_VALUES,
@@ -63,7 +64,7 @@ def contents(draw: st.DrawFn, pieces: Sequence[Piece]) -> bytes:
     content = bytes(separator.join(written))
     if separator.endswith(b"\r\n"):
         content = content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-    mark = oracle.BOM if draw(CHANCE) == 0 else b""
+    mark = BOM if draw(CHANCE) == 0 else b""
     return mark + content + draw(st.sampled_from((b"", b"\n", b"\r\n\r\n")))
 
 

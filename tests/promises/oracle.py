@@ -4,19 +4,16 @@
 `Conflict` where two records contradict each other and the rules do not name a winner.
 """
 
-import gzip
-import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-Kind = Literal["events", "songs"]
+from tests.promises.oracle_files import Delivered, Kind, Number, Pairs, is_skipped, records
+
 Row = tuple[Any, ...]
-Pairs = list[tuple[str, Any]]
 Values = dict[str, Any]
 
 WIDTHS: dict[Kind, dict[str, int]] = {
@@ -56,17 +53,9 @@ PUNCTUATION = str.maketrans("\x13\x14\x18\x19\x1c\x1d", "\u2013\u2014\u2018\u201
 
 EPOCH = datetime.fromtimestamp(0, UTC).replace(tzinfo=None)
 LAST_MILLISECOND = 253_402_300_799_999  # the last one of the year 9999
-LONGEST_RECORD = 4_194_304  # bytes
 LONGEST_DURATION = 1e15  # seconds
 
-BOM = b"\xef\xbb\xbf"
-WHITESPACE = " \t\r\n"
-BLANK = re.compile("[ \t\r\n\ufeff]*")  # a byte order mark too: files are concatenated
 NUMERIC = re.compile(r"\s*-?([0-9]+\.?|[0-9]*\.[0-9]+)([eE][+-]?[0-9]+)?\s*", re.ASCII)
-STRING_OR_BRACKET = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[][{}"]')
-SEVERAL = re.compile("}[\\s\ufeff]*{")
-SCALAR = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[^\s,\[\]{}"]+')
-NOT_UTF8 = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8, as the error handler "surrogateescape" reads them
 
 
 class Conflict(Exception):
@@ -75,19 +64,6 @@ class Conflict(Exception):
 
 class Rejected(ValueError):
     """A record breaks the contract."""
-
-
-@dataclass(frozen=True)
-class Delivered:
-    """One file as a run finds it. The same path with the same content as before counts as already loaded."""
-
-    kind: Kind
-    path: str  # below the folder of its kind
-    content: bytes
-
-
-class Number(str):
-    """A JSON number, as written."""
 
 
 class Event(NamedTuple):
@@ -166,168 +142,6 @@ def replace(events: dict[tuple[str, str], Event], changed: dict[tuple[str, str],
         if other in events and other not in changed:
             raise Conflict(f"{key} is in {other[0]}, and a changed file has it for {table}")
     events.update(changed)
-
-
-# From files to records
-
-
-def is_skipped(path: str) -> bool:
-    """Return whether a file is not read: by its suffix, or because a name in its path begins with . or _."""
-    hidden = any(name.startswith((".", "_")) for name in path.split("/"))
-    return hidden or not path.removesuffix(".gz").endswith((".json", ".jsonl", ".ndjson"))
-
-
-def records(file: Delivered) -> Iterator[tuple[int, Pairs | None]]:
-    """Yield the line and the pairs of each object in a file, and None for each piece that is not a readable object."""
-    content = gzip.decompress(file.content) if file.content.startswith(b"\x1f\x8b") else file.content
-    text = content.removeprefix(BOM).decode("utf-8", "surrogateescape")
-    line, end = 1, 0
-    while True:
-        start = skip_blank(text, end)
-        line += text.count("\n", end, start)
-        if start == len(text):
-            return
-        if text[start] == "[":
-            end = start
-            for at, pairs, end in elements(text, start):  # noqa: B007 (the end of the last one is the array's)
-                if at is not None:
-                    yield line + text.count("\n", start, at), pairs
-        else:
-            pairs, end = next_piece(text, start)
-            yield line, pairs
-        line += text.count("\n", start, end)
-
-
-def elements(text: str, start: int) -> Iterator[tuple[int | None, Pairs | None, int]]:
-    """Yield where each element of the array at `start` begins, its pairs, and where it ends; last the array's end.
-
-    An element that is not an object has no pairs. A comma without an element, the text from a fault to the next line
-    that begins with a brace, and an array without an end (unless it has another fault) count as such elements. Behind
-    an element without a comma, a line that begins with a brace ends the array.
-    """
-    end, before, is_faulty = start + 1, "[", False
-    while (at := skip_blank(text, end)) < len(text):
-        mark = text[at]
-        if mark == "]":
-            if before == ",":
-                yield at, None, at
-            yield None, None, at + 1
-            return
-        if mark == ",":
-            if before != "element":
-                is_faulty = True
-                yield at, None, at + 1
-            end, before = at + 1, ","
-            continue
-        begins_its_line = not text[text.rfind("\n", 0, at) + 1 : at].strip(WHITESPACE + "\ufeff")
-        if before == "element" and mark == "{" and begins_its_line:
-            break
-        pairs, stop = (None, None) if before == "element" else element(text, at)
-        if stop is None:
-            is_faulty, end, before = True, min(find(text, "\n{", at) + 1, len(text)), "fault"
-            yield from ((place, found, end) for place, found in faulty(text, at, end))
-        else:
-            end, before = stop, "element"
-            yield at, pairs, end
-    if not is_faulty:
-        yield start, None, at
-    yield None, None, at
-
-
-def faulty(text: str, start: int, stop: int) -> Iterator[tuple[int, Pairs | None]]:
-    """Yield the lines of a faulty text that look like a whole object, and None for each stretch between them."""
-    is_open = False
-    for line in re.findall(r"[^\n]*\n|[^\n]+", text[start:stop]):
-        whole = line.strip(WHITESPACE)
-        if whole.startswith("{") and whole.endswith("}") and not SEVERAL.search(whole):
-            try:
-                yield start, JSON.decode(whole)
-            except (ValueError, RecursionError):
-                yield start, None
-            is_open = False
-        elif whole and not is_open:
-            yield start, None
-            is_open = True
-        start += len(line)
-
-
-def element(text: str, start: int) -> tuple[Pairs | None, int | None]:
-    """Read the element of an array at `start`: its pairs if it is an object, and where it ends; None if nowhere."""
-    if text[start] not in "{[":
-        scalar = SCALAR.match(text, start)
-        return None, scalar.end() if scalar else None
-    end = closing_bracket(text, start, find(text, "\n{", start))
-    if end is None or text[start] == "[":
-        return None, end
-    record = text[start:end]
-    if NOT_UTF8.search(record) or len(record.encode("utf-8", "surrogateescape")) > LONGEST_RECORD:
-        return None, end
-    try:
-        return JSON.decode(record), end
-    except (ValueError, RecursionError):
-        return None, end
-
-
-def next_piece(text: str, start: int) -> tuple[Pairs | None, int]:
-    """Read the object at `start`, or find the end of the broken piece there.
-
-    A piece that does not begin with a brace ends with its line. A broken object ends at its closing brace, else with
-    its line if that ends with a brace, else at the next line that begins with a brace.
-    """
-    line_end = find(text, "\n", start)
-    line = text[start:line_end].rstrip(WHITESPACE)
-    next_object = find(text, "\n{", start)
-    if text[start] != "{":
-        return None, line_end
-    begins_its_line = not text[text.rfind("\n", 0, start) + 1 : start].strip(WHITESPACE + "\ufeff")
-    try:
-        pairs, end = JSON.raw_decode(text, start)
-    except (ValueError, RecursionError):
-        closed = closing_bracket(text, start, next_object)
-        if closed is None:
-            return None, line_end if line.endswith("}") else next_object
-        pairs, end = None, closed
-    rest = text[end:line_end].strip(WHITESPACE + "\ufeff")
-    if rest and line.endswith("}") and begins_its_line and not rest.startswith("{"):
-        return None, line_end  # The line is one piece, and not an object, such as {"page": "Home"}}.
-    record = text[start:end]
-    if NOT_UTF8.search(record) or len(record.encode("utf-8", "surrogateescape")) > LONGEST_RECORD:
-        pairs = None
-    return pairs, end
-
-
-def closing_bracket(text: str, start: int, stop: int) -> int | None:
-    """Return where the object or array at `start` ends, counting brackets outside strings; else None."""
-    depth = 0
-    for token in STRING_OR_BRACKET.finditer(text, start, stop):
-        if token[0] == '"':
-            return None  # The line ends inside a string.
-        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token[0], 0)
-        if depth == 0:
-            return token.end()
-    return None
-
-
-def find(text: str, wanted: str, start: int) -> int:
-    """Return where `wanted` occurs next, or the end of the text."""
-    found = text.find(wanted, start)
-    return len(text) if found < 0 else found
-
-
-def skip_blank(text: str, start: int) -> int:
-    """Return where the next character that is not whitespace is."""
-    blank = BLANK.match(text, start)
-    return blank.end() if blank else start
-
-
-def reject_constant(name: str) -> None:
-    """Reject NaN, Infinity and -Infinity, which are not JSON."""
-    raise ValueError(name)
-
-
-JSON = json.JSONDecoder(
-    object_pairs_hook=list, parse_int=Number, parse_float=Number, parse_constant=reject_constant, strict=True
-)
 
 
 # The contract

@@ -11,7 +11,8 @@ from functools import lru_cache
 
 from hypothesis import strategies as st
 from tests.promises import oracle
-from tests.promises.oracle import Kind, Values
+from tests.promises.oracle import Values
+from tests.promises.oracle_files import JSON, Kind
 
 Record = tuple[tuple[str, str], ...]  # each key with the JSON text of its value
 
@@ -217,7 +218,7 @@ def spelt(draw: st.DrawFn, values: Values) -> Record:
 def values_of(kind: Kind, record: Record) -> Values | None:
     """Return the values of a record, or None if the contract rejects it."""
     try:
-        return oracle.accepted(kind, oracle.JSON.decode(compact(record)))
+        return oracle.accepted(kind, JSON.decode(compact(record)))
     except ValueError:
         return None
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from tests.promises import oracle, strategies
-from tests.promises.oracle import Conflict, Delivered, Row, warehouse
+from tests.promises.oracle import Conflict, Row, warehouse
+from tests.promises.oracle_files import Delivered
 
 Tables = dict[str, list[Row]]
 

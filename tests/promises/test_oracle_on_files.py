@@ -1,8 +1,8 @@
 """The oracle splits files into records by the rules of the documentation."""
 
 import pytest
-from tests.promises import oracle
-from tests.promises.oracle import Delivered
+from tests.promises import oracle_files
+from tests.promises.oracle_files import Delivered
 
 GOOD, BAD = True, False
 
@@ -41,7 +41,7 @@ GOOD, BAD = True, False
 )
 def test_file_is_split_into_records(content: bytes, found: list[tuple[int, bool]]) -> None:
     """Records are found on one line, over several lines and one after the other, and each broken piece counts once."""
-    pieces = oracle.records(Delivered("events", "log.json", content))
+    pieces = oracle_files.records(Delivered("events", "log.json", content))
     assert [(line, pairs is not None) for line, pairs in pieces] == found
 
 
@@ -49,5 +49,5 @@ def test_file_is_split_into_records(content: bytes, found: list[tuple[int, bool]
 def test_record_of_more_than_4_mib_is_rejected(length: int, found: bool) -> None:
     """A record is rejected if it has more than 4 MiB, counted from brace to brace."""
     record = b'{"a": "' + b"\xc3\xa9" * ((length - 9) // 2) + b"x" * ((length - 9) % 2) + b'"}'
-    pieces = list(oracle.records(Delivered("events", "log.json", b"  " + record + b"  \n{}")))
+    pieces = list(oracle_files.records(Delivered("events", "log.json", b"  " + record + b"  \n{}")))
     assert [(line, pairs is not None) for line, pairs in pieces] == [(1, found), (2, GOOD)]

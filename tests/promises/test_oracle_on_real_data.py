@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from tests.promises import oracle
-from tests.promises.oracle import Delivered, Row, warehouse
+from tests.promises.oracle import Row, warehouse
+from tests.promises.oracle_files import Delivered, Kind
 from tests.support.realdata import catalogue_records
 
 Tables = dict[str, list[Row]]
@@ -34,7 +35,7 @@ def with_every_song(real_logs: list[Delivered], whole_catalogue: list[Delivered]
     return warehouse([[*real_logs, *whole_catalogue]])
 
 
-def delivered_from(folder: Path, kind: oracle.Kind) -> list[Delivered]:
+def delivered_from(folder: Path, kind: Kind) -> list[Delivered]:
     """Return every file below a folder."""
     return [Delivered(kind, str(path.relative_to(folder)), path.read_bytes()) for path in folder.rglob("*.json")]
 

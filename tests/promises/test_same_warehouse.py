@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.promises import oracle
 from tests.promises.histories import histories, lay_out, rearrangements
-from tests.promises.oracle import Delivered
+from tests.promises.oracle_files import Delivered
 from tests.support.sandbox import Row, Sandbox, Warehouses
 
 History = Sequence[Sequence[Delivered]]
