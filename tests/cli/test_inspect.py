@@ -45,8 +45,8 @@ def test_status_works_without_the_sources(filled: Sparkify) -> None:
 @pytest.mark.parametrize(
     ("chosen", "found"),
     [
-        ([], [("1.json", "{broken"), ("2.json", "[]")]),
-        (["--file", "LOG_DATA/2"], [("2.json", "[]")]),
+        ([], [("1.json", "{broken"), ("2.json", "42")]),
+        (["--file", "LOG_DATA/2"], [("2.json", "42")]),
         (["--reason", "Not Valid"], [("1.json", "{broken")]),
         (["--reason", "%"], []),
         (["--file", "1.json", "--reason", "object"], []),

@@ -60,5 +60,5 @@ def second(log_data: Path, song_data: Path) -> None:
     """Deliver a song that was played earlier, an older log, a changed log, and a newer one."""
     write(song_data / "B" / "late.json", song("SOLATE", LATE, "ARTARDY"))
     write(log_data / "0.json", *listening(range(30), "free"))
-    write(log_data / "2.json", *listening(range(60, 92), "free"), "[]")
+    write(log_data / "2.json", *listening(range(60, 92), "free"), "42")
     write(log_data / "3.json", *listening(range(85, 120), "paid"))

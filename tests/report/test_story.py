@@ -194,7 +194,7 @@ def load_weeks(warehouse: Sandbox) -> None:
     epsilon = song("SOEPSILON", {"song": "Epsilon", "artist": "Eli", "length": 60.0}, "ARELI")
     zeta = song("SOZETA", {"song": "Zeta", "artist": "Zoe", "length": 60.0}, "ARZOE")
     write(warehouse.song_data / "more.json", epsilon, zeta, zeta, "{broken")
-    write(warehouse.log_data / "2.json", *SECOND_WEEK, SECOND_WEEK[0], "[]", "{broken")
+    write(warehouse.log_data / "2.json", *SECOND_WEEK, SECOND_WEEK[0], "42", "{broken")
     warehouse.etl()
 
 

@@ -178,7 +178,7 @@ def test_freshness_is_one_row(make_warehouse: Warehouses) -> None:
     [(oldest, newest, newest_play, loaded, files, rejected)] = warehouse.query("select * from freshness")
     assert (oldest, newest, newest_play, files, rejected) == (at(0), at(12 * DAY), at(12 * DAY), 2, 1)
     assert [(loaded,)] == warehouse.query("select max(loaded_at) from etl_files")
-    write(warehouse.log_data / "later.json", "[]", "{broken")
+    write(warehouse.log_data / "later.json", "42", "{broken")
     warehouse.etl()
     assert warehouse.query("select files, rejected from freshness") == [(3, 3)]
 
