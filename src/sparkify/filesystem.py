@@ -1,7 +1,5 @@
 """Scratch folders, and files that appear only when they are complete."""
 
-from __future__ import annotations
-
 import fcntl
 import glob
 import os

@@ -1,7 +1,5 @@
 """Text for people: sizes, counts and durations, and text that is safe in a page. Nothing is printed here."""
 
-from __future__ import annotations
-
 import re
 from unicodedata import bidirectional
 

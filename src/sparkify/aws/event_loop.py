@@ -4,8 +4,6 @@ A thread that waits in obstore cannot be stopped, but a task can. Reading in thr
 waited for a stalled network.
 """
 
-from __future__ import annotations
-
 import atexit
 import threading
 from collections.abc import Coroutine

@@ -1,7 +1,5 @@
 """Logins to a Redshift database that AWS grants: temporary ones by IAM, the administrator's from Secrets Manager."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager

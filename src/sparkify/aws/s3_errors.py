@@ -1,7 +1,5 @@
 """Translate the responses of S3 into errors that state a remedy."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """The command that generates sample data."""
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import asdict
 

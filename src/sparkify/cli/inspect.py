@@ -1,7 +1,5 @@
 """The commands that read the warehouse: status, rejects, check, query, describe, export."""
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import asdict
 from textwrap import fill

@@ -3,8 +3,6 @@
 stdout is data (a table for people, JSON for machines); stderr is narration.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -1,7 +1,5 @@
 """Format values for people and machines, and print them: lines, questions, tables, JSON and CSV."""
 
-from __future__ import annotations
-
 import csv
 import json
 import math

@@ -1,7 +1,5 @@
 """Load one batch of files: publish all of it, or nothing."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 

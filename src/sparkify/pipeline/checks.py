@@ -1,7 +1,5 @@
 """Run the checks: each is a SELECT of offending rows, in a file named after the rule it states."""
 
-from __future__ import annotations
-
 from sparkify.errors import CheckFailed
 from sparkify.sql import loader
 from sparkify.warehouse.base import Warehouse

@@ -1,7 +1,5 @@
 """The options of a run, its progress, and its summary."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol

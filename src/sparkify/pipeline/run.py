@@ -1,7 +1,5 @@
 """The pipeline from top to bottom: list, stage, publish, check, record."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from sparkify.config import Config

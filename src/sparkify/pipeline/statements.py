@@ -1,7 +1,5 @@
 """The SQL of a run, as the four lists of the original design: create, drop, copy, insert."""
 
-from __future__ import annotations
-
 from sparkify.config import Config
 from sparkify.pipeline import transform
 from sparkify.sources.listing import Kind

@@ -1,7 +1,5 @@
 """The state of the warehouse, for people and machines. Nothing here changes it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """From staging to the star schema: deduplicate the batch, then add and change rows, table by table."""
 
-from __future__ import annotations
-
 from sparkify.sql import loader, model
 from sparkify.warehouse.base import Warehouse
 

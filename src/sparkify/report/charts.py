@@ -4,8 +4,6 @@ Colours are the page's CSS variables, so one drawing serves light, dark and prin
 a phone, since scaling it down would shrink its text too; the page shows the one that fits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from itertools import pairwise

@@ -4,8 +4,6 @@ It only reads, and closes the warehouse after each page, so that it does not blo
 file, the last page is shown with a notice; for a selection without one, a page that reloads itself.
 """
 
-from __future__ import annotations
-
 import asyncio
 import socket
 from collections import OrderedDict

@@ -1,7 +1,5 @@
 """The figures of a page: each reads a view, states its main finding in a sentence, and draws its rows as a chart."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The page about all listeners, or about one artist."""
 
-from __future__ import annotations
-
 from sparkify.formatting import isolated
 from sparkify.report.figures import (
     artists,

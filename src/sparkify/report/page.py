@@ -1,7 +1,5 @@
 """The report as one HTML file that needs no network: gather the content, draw the charts, fill the template."""
 
-from __future__ import annotations
-
 import base64
 from dataclasses import dataclass
 from datetime import date, datetime

@@ -1,7 +1,5 @@
 """The page about one listener: a review of a year, or of any other period."""
 
-from __future__ import annotations
-
 from datetime import date
 
 from sparkify.errors import ConfigError

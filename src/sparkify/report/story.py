@@ -1,7 +1,5 @@
 """The content of a page: numbers, sections and figures, and the views that they are read from."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Draw a Vega-Lite chart as SVG."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 from xml.etree import ElementTree

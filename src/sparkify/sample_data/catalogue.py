@@ -1,7 +1,5 @@
 """The synthetic song catalogue."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from sparkify.sample_data.chance import Draw, pick, quantile, stream

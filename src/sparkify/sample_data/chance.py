@@ -3,8 +3,6 @@
 Only + - * / and comparisons are used: logarithms and powers can differ in the last bit from one machine to another.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from random import Random

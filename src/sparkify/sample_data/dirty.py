@@ -15,8 +15,6 @@ Day files also take turns: with a byte order mark, with CRLF, compressed, or nex
 A bad record always ends at the end of the file, or before a line that begins with `{`.
 """
 
-from __future__ import annotations
-
 import json
 import struct
 import zlib

@@ -1,7 +1,5 @@
 """The kinds of dirt that the generator can add to a record."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from typing import Any

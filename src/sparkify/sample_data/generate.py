@@ -7,8 +7,6 @@ Every proportion is a constant below. "Sample" in a comment refers to a public s
 97 users in 30 days) or of its catalogue (14,896 songs).
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

@@ -4,8 +4,6 @@ Every proportion is a constant below. "Sample" in a comment refers to a public s
 of 97 users in 30 days.
 """
 
-from __future__ import annotations
-
 import json
 from bisect import bisect
 from collections import defaultdict

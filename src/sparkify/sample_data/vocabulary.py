@@ -1,7 +1,5 @@
 """Made-up names, titles, places and ids."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from sparkify.sample_data.chance import Draw, pick, stream

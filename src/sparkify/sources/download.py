@@ -1,7 +1,5 @@
 """Download many objects from S3 at once, into memory or to disk."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """List the JSON files of a folder, on disk or in S3, and divide the list into batches."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections import Counter

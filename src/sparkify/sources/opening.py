@@ -1,7 +1,5 @@
 """Open source files, plain or gzip, with errors that name the file."""
 
-from __future__ import annotations
-
 import gzip
 import os
 import re

@@ -4,8 +4,6 @@ A file holds JSON objects: one a line, pretty-printed, one after the other, or i
 where each record begins and ends; the reader decides whether it is valid. The work is linear in the size of the file.
 """
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Iterable, Iterator

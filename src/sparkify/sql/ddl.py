@@ -1,7 +1,5 @@
 """The statements that create and drop every table and view."""
 
-from __future__ import annotations
-
 from sparkify.sql import loader
 from sparkify.sql.model import ALL, STAGING, VIEWS
 

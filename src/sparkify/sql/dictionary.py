@@ -5,8 +5,6 @@ columns, and any other comment line continues the previous one. The same text is
 docs/data-dictionary.md, and ``sparkify describe``.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ A file is one portable statement, except for its hint lines. ``-- @redshift dist
 it names; other engines do not get the line.
 """
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from importlib.resources import files

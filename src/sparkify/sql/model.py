@@ -1,7 +1,5 @@
 """The names of all tables and views, and the relations between them."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 FACTS = ("songplays", "page_views")

@@ -1,7 +1,5 @@
 """Quote identifiers and text for SQL that cannot bind parameters."""
 
-from __future__ import annotations
-
 
 def quoted(name: str) -> str:
     """Return an identifier in double quotes."""

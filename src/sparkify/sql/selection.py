@@ -4,8 +4,6 @@ A view has one definition, its file in ``sql/views``. The warehouse stores it as
 a query about a period, an artist or a user.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, replace
 from datetime import date, timedelta

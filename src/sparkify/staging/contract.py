@@ -12,8 +12,6 @@ The rules are the same on the fast path and the exact path:
 * Any other value of the wrong type, a text too long for its column, and a missing required value are rejected.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import Enum, auto
 

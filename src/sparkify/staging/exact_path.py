@@ -1,7 +1,5 @@
 """The exact path: validate the records of a spool one by one, and name the reason of each rejection."""
 
-from __future__ import annotations
-
 from sparkify.sql.quoting import quoted
 from sparkify.staging import extraction, mojibake, validation
 from sparkify.staging.contract import Contract, Type

@@ -1,7 +1,5 @@
 """The SQL that extracts the text of each field from a record: by key, or by the paths of a JSONPaths file."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 

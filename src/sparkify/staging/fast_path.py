@@ -1,7 +1,5 @@
 """The fast path: DuckDB reads large log files line by line, and leaves doubtful lines to the exact path."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """The SQL of the fast path: parse and validate log files line by line; doubtful lines become fallback lines."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 
 from sparkify.sources.records import MAX_RECORD

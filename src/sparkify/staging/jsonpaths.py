@@ -6,8 +6,6 @@ The rules are those of Redshift's COPY (its documentation, "COPY from JSON forma
 element of a list. Wildcards and filters are not supported. Names match exactly, including their case.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Repair text that was mangled before it reached the logs or the catalogue."""
 
-from __future__ import annotations
-
 from sparkify.sql.quoting import quoted
 from sparkify.staging.contract import Contract
 from sparkify.staging.session import Session

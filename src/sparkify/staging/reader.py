@@ -5,8 +5,6 @@ validation falls back to the exact path. That path takes these lines and all oth
 records and writes them with their file and line to a spool, and DuckDB validates them one by one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The state of reading one batch: the connection, its settings, the progress, and findings other than rows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from threading import Lock

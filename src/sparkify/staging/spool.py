@@ -1,7 +1,5 @@
 """A spool: records split from many files, stored with their file and line so that DuckDB reads them in parallel."""
 
-from __future__ import annotations
-
 import io
 import json
 import re

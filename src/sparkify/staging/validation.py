@@ -1,7 +1,5 @@
 """The SELECT that types records and validates them against the contract."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from sparkify.sql.quoting import quoted

@@ -1,7 +1,5 @@
 """Open a warehouse: the scheme of its URL chooses the class."""
 
-from __future__ import annotations
-
 from sparkify.config import SCHEMES, Config
 from sparkify.errors import ConfigError, WarehouseError
 from sparkify.warehouse.base import Warehouse

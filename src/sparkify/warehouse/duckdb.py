@@ -1,7 +1,5 @@
 """DuckDB, the embedded warehouse in a single file."""
 
-from __future__ import annotations
-
 import os
 import re
 import time

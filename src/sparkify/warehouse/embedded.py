@@ -1,7 +1,5 @@
 """The embedded DuckDB of every warehouse: settings, errors and written files."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

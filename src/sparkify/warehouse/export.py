@@ -1,7 +1,5 @@
 """Export tables and views to Parquet or CSV files."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args

@@ -1,7 +1,5 @@
 """Create, describe and drop the tables and views of an open warehouse."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from hashlib import sha256

@@ -1,7 +1,5 @@
 """PostgreSQL, a warehouse on a server."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress

@@ -1,7 +1,5 @@
 """The base class of warehouses on a server, which stage batches in an embedded database."""
 
-from __future__ import annotations
-
 import re
 from abc import abstractmethod
 from collections.abc import Iterable

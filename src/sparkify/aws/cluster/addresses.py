@@ -1,7 +1,5 @@
 """The addresses that can connect: one range of IPv4 addresses, never the whole internet."""
 
-from __future__ import annotations
-
 import ipaddress
 import urllib.error
 import urllib.request

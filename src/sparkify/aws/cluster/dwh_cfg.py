@@ -1,7 +1,5 @@
 """Set values in dwh.cfg, and clear them again; the rest of the file stays unchanged."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase

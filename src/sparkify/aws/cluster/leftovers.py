@@ -6,8 +6,6 @@ it deleted and what it failed to delete. Redshift, IAM and Secrets Manager are q
 and secret, which cost money or grant access.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice

@@ -1,7 +1,5 @@
 """The warehouse's address, role and stage, from the outputs of its stack."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from sparkify.aws.account import Account, translate_errors

@@ -1,7 +1,5 @@
 """The planned warehouse: dwh.cfg, validated, as parameters of a template. It makes no request and changes nothing."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 

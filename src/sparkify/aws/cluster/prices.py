@@ -1,7 +1,5 @@
 """The cost of a warehouse, from a file of prices that users can update."""
 
-from __future__ import annotations
-
 import tomllib
 from dataclasses import dataclass
 from datetime import date

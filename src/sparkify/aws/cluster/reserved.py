@@ -1,7 +1,5 @@
 """Names that Redshift reserves: no database and no user can have them."""
 
-from __future__ import annotations
-
 # "Reserved words", Redshift Database Developer Guide. CreateCluster rejects them as DBName and MasterUsername.
 _WORDS = """
     aes128 aes256 all allowoverwrite analyse analyze and any array as asc authorization az64 backup between binary

@@ -1,7 +1,5 @@
 """Resources outside the template: the content of the stage bucket, snapshots, and the limit of Serverless spending."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Set the stack up as planned: create it, change an existing one, or continue an interrupted setup."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """One CloudFormation stack: find, create, change and delete it, and follow its events."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

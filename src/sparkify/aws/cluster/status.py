@@ -1,7 +1,5 @@
 """The status of the warehouse: state, address, age, firewall and estimated cost; pause and resume."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime

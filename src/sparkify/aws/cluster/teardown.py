@@ -1,7 +1,5 @@
 """Delete the stack and the content of its bucket, wait until all of it is deleted, and list the leftovers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass

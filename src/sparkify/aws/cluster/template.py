@@ -1,7 +1,5 @@
 """The CloudFormation templates: their text, and the resources that they create for given parameters."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any

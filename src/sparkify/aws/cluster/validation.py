@@ -1,7 +1,5 @@
 """Validate the settings of [DWH] and [S3] against the values that AWS accepts."""
 
-from __future__ import annotations
-
 import re
 
 from sparkify.aws.cluster.prices import Prices

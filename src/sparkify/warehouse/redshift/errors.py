@@ -1,7 +1,5 @@
 """Translate errors of Redshift and its driver."""
 
-from __future__ import annotations
-
 TRANSIENT = {
     "40001": "a conflict with another transaction",
     "40P01": "a deadlock with another transaction",
