@@ -7,13 +7,15 @@ try:
     from sparkify.cli.output import printing
     from sparkify.errors import SparkifyError
     from sparkify.pipeline import statements
+    from sparkify.sql import ddl
+    from sparkify.warehouse.connect import warehouse_class
 except ModuleNotFoundError as error:
     sys.exit(f"{error}. Run `make install` once, then .venv/bin/python sql_queries.py")
 
 try:
     settings = config.load()
-    create_table_queries = statements.create_tables(settings)
-    drop_table_queries = statements.drop_tables()
+    create_table_queries = ddl.create_statements(warehouse_class(settings.warehouse_url).engine)
+    drop_table_queries = ddl.drop_statements()
     copy_table_queries = statements.copy_tables(settings)
     insert_table_queries = statements.insert_tables(settings)
     if __name__ == "__main__":

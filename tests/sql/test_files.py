@@ -8,10 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from sparkify.config import Config
-from sparkify.pipeline import statements
 from sparkify.sources.listing import Kind
-from sparkify.sql import dictionary, loader, model, selection
+from sparkify.sql import ddl, dictionary, loader, model, selection
 from sparkify.staging.contract import CONTRACTS, Type
 
 SQL = Path(loader.__file__).parent
@@ -44,7 +42,7 @@ def test_every_table_has_its_file_and_every_file_its_place() -> None:
 def test_star_file_has_the_columns_of_its_table_in_order(table: str) -> None:
     """A transform's SELECT has the columns of its table, in order."""
     with duckdb.connect() as connection:
-        for statement in statements.create_tables(Config()):
+        for statement in ddl.create_statements("duckdb"):
             connection.execute(statement)
         given = connection.execute(loader.read(f"transform/{table}", "duckdb")).description
         expected = connection.execute(f"select * from {table}").description

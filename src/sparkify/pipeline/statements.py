@@ -1,24 +1,14 @@
-"""The SQL of a run, as the four lists of the original design: create, drop, copy, insert."""
+"""The SQL of a run, for sql_queries.py: what fills the staging tables, and what they are transformed by."""
 
 from sparkify.config import Config
 from sparkify.pipeline import transform
 from sparkify.sources.listing import Kind
 from sparkify.sources.records import MAX_RECORD
-from sparkify.sql import ddl, model
+from sparkify.sql import model
 from sparkify.sql.quoting import literal, quoted
 from sparkify.staging import validation
 from sparkify.staging.contract import CONTRACTS
 from sparkify.warehouse.connect import warehouse_class
-
-
-def create_tables(config: Config) -> list[str]:
-    """Return the statements that create every table and view of the configured warehouse."""
-    return ddl.create_statements(warehouse_class(config.warehouse_url).engine)
-
-
-def drop_tables() -> list[str]:
-    """Return the statements that drop every table and view."""
-    return ddl.drop_statements()
 
 
 def copy_tables(config: Config) -> list[str]:

@@ -13,6 +13,7 @@ from rich.cells import split_graphemes
 
 Rows = Sequence[dict[str, Any]]
 Spec = dict[str, Any]
+RowText = Callable[[dict[str, Any]], str]
 Chart = Callable[[int], Spec]
 """Returns the specification for a width in pixels."""
 
@@ -132,9 +133,7 @@ def stack(rows: Rows, when: str, series: dict[str, str]) -> Chart:
     return chart
 
 
-def ranked(
-    rows: Rows, name: Callable[[dict[str, Any]], str], value: str, text: Callable[[dict[str, Any]], str]
-) -> Chart:
+def ranked(rows: Rows, name: RowText, value: str, text: RowText) -> Chart:
     """Draw amounts as horizontal bars in the order of the rows, each with its name and text above it."""
     values = [
         {"place": place, "name": name(row), "value": row[value], "text": text(row), "tip": f"{name(row)}: {text(row)}"}

@@ -5,7 +5,7 @@ from typing import Any
 
 from sparkify.formatting import count, isolated
 from sparkify.report import charts
-from sparkify.report.story import Figure, Views
+from sparkify.report.story import Figure, Rows, Views
 
 SHOWN = 10
 """Tracks, artists and states in a chart; its table lists five times as many tracks and artists."""
@@ -214,49 +214,38 @@ def _no_week(views: Views) -> str:
 
 def tracks(views: Views) -> Figure:
     """Return the most played tracks."""
-    rows = views.rows("top_tracks", f"order by place, title, artist_name limit {5 * SHOWN}")
-    best = rows[0] if rows else None
-    finding = f"“{isolated(best['title'])}” by {isolated(best['artist_name'])}: {plays(best)}." if best else NOTHING
-    return Figure(
+    return _ranking(
         "top_tracks",
         "Top tracks",
-        finding,
         "Songs started, by title and artist as the app named them. There is no skip rate, since the app does not log"
         " when a song ends.",
-        rows,
-        charts.ranked(
-            rows[:SHOWN], lambda row: f"{isolated(row['title'])} · {isolated(row['artist_name'])}", "plays", plays
-        ),
+        views.rows("top_tracks", f"order by place, title, artist_name limit {5 * SHOWN}"),
+        lambda row: f"{isolated(row['title'])} · {isolated(row['artist_name'])}",
+        lambda best: f"“{isolated(best['title'])}” by {isolated(best['artist_name'])}: {plays(best)}.",
     )
 
 
 def artists(views: Views) -> Figure:
     """Return the most played artists."""
-    rows = views.rows("top_artists", f"order by place, artist_name limit {5 * SHOWN}")
-    best = rows[0] if rows else None
-    finding = f"{isolated(best['artist_name'])}: {heard(best)}." if best else NOTHING
-    return Figure(
+    return _ranking(
         "top_artists",
         "Top artists",
-        finding,
         "Songs started, by artist as the app credited them. A credit that names a guest counts as a separate artist.",
-        rows,
-        charts.ranked(rows[:SHOWN], lambda row: isolated(row["artist_name"]), "plays", plays),
+        views.rows("top_artists", f"order by place, artist_name limit {5 * SHOWN}"),
+        lambda row: isolated(row["artist_name"]),
+        lambda best: f"{isolated(best['artist_name'])}: {heard(best)}.",
     )
 
 
 def regions(views: Views) -> Figure:
     """Return the plays by state."""
-    rows = views.rows("listening_by_region", "order by plays desc, state")
-    best = rows[0] if rows else None
-    finding = f"{isolated(best['state'])}: {heard(best)}." if best else NOTHING
-    return Figure(
+    return _ranking(
         "listening_by_region",
         "Plays by state",
-        finding,
         "The state of the listener's location. A metropolitan area in several states counts in each of them.",
-        rows,
-        charts.ranked(rows[:SHOWN], lambda row: isolated(row["state"]), "plays", plays),
+        views.rows("listening_by_region", "order by plays desc, state"),
+        lambda row: isolated(row["state"]),
+        lambda best: f"{isolated(best['state'])}: {heard(best)}.",
     )
 
 
@@ -264,16 +253,20 @@ def devices(views: Views) -> Figure:
     """Return the plays by device and browser."""
     rows = views.rows("listening_by_device", "order by plays desc, device, browser")
     total = sum(row["plays"] for row in rows)
-    best = rows[0] if rows else None
-    finding = f"{best['browser']} on {best['device']}: {best['plays'] / total:.0%} of plays." if best else NOTHING
-    return Figure(
+    return _ranking(
         "listening_by_device",
         "Plays by device and browser",
-        finding,
         "Derived from the user agent that the browser sends.",
         rows,
-        charts.ranked(rows[:SHOWN], lambda row: f"{row['device']} · {row['browser']}", "plays", plays),
+        lambda row: f"{row['device']} · {row['browser']}",
+        lambda best: f"{best['browser']} on {best['device']}: {best['plays'] / total:.0%} of plays.",
     )
+
+
+def _ranking(name: str, title: str, note: str, rows: Rows, label: charts.RowText, finding: charts.RowText) -> Figure:
+    """Return a chart of the rows with the most plays; the finding describes the first one."""
+    chart = charts.ranked(rows[:SHOWN], label, "plays", plays)
+    return Figure(name, title, finding(rows[0]) if rows else NOTHING, note, rows, chart)
 
 
 def matched(views: Views) -> dict[str, int]:

@@ -1,6 +1,4 @@
-"""The names of all tables and views, and the relations between them."""
-
-from typing import NamedTuple
+"""The names of all tables and views, and the keys of the tables."""
 
 FACTS = ("songplays", "page_views")
 DIMENSIONS = ("users", "songs", "artists", "time", "tracks")
@@ -39,28 +37,6 @@ KEYS = {
     "catalogue": "song_id",
 }
 
-
-class Reference(NamedTuple):
-    """A foreign key, which a check enforces because no engine does."""
-
-    table: str
-    column: str
-    to: str
-    may_be_null: bool = False
-
-
-REFERENCES = (
-    Reference("songplays", "user_id", "users"),
-    Reference("songplays", "start_time", "time"),
-    Reference("songplays", "track_id", "tracks"),
-    Reference("songplays", "song_id", "songs", may_be_null=True),
-    Reference("songplays", "artist_id", "artists", may_be_null=True),
-    Reference("page_views", "user_id", "users", may_be_null=True),
-    Reference("page_views", "start_time", "time"),
-    Reference("tracks", "song_id", "songs", may_be_null=True),
-    Reference("tracks", "artist_id", "artists", may_be_null=True),
-    Reference("songs", "artist_id", "artists"),
-)
 
 STAGING = ("staging_events", "staging_songs", "staging_files", "staging_rejects")
 

@@ -27,7 +27,6 @@ def test_etl_finds_the_warehouse_by_the_name_of_its_stack(cluster: Cluster, kind
     assert re.fullmatch(rf"arn:aws:iam::{cluster.cloud.account}:role/sparkify/sparkify/[\w-]+", found.role_arn)
     assert re.fullmatch(r"s3://sparkify-stage-\w+/stage", found.stage)
     assert found.secret_arn.startswith("arn:aws:secretsmanager:")
-    assert found.user is None
     assert found.url == f"redshift://{found.host}:5439/sparkifydb"
 
 

@@ -13,9 +13,9 @@ from tests.support.cloud.refused import Refused
 from tests.support.realdata import REPOSITORY
 
 from sparkify import config
+from sparkify.aws import redshift_login
 from sparkify.aws.account import missing_permission
 from sparkify.aws.cluster.outputs import outputs
-from sparkify.warehouse.redshift import login
 
 # Codes for an expired login and for unknown keys ("Common Error Types" of the services' API references).
 EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
@@ -102,7 +102,7 @@ def test_documented_policy_covers_every_call(cluster: Cluster, monkeypatch: pyte
         cluster.setup("--allow-from", "198.51.100.7")
         cluster.cloud.fill_stage()
         found = outputs(config.load())
-        user, _ = login.administrator(found.secret_arn, login.Address.of(found.url), config.Aws())
+        user, _ = redshift_login.administrator(found.host, found.secret_arn, found.region, config.Aws())
         assert user == "sparkify_admin"
         for arguments in (["status"], ["pause"], ["resume"], ["teardown", "--yes", "--snapshot"]):
             assert cluster(*arguments).code == 0

@@ -177,7 +177,6 @@ def test_url_without_a_host_is_the_stack_that_setup_made(
         host="localhost",
         port=redshift.port,
         db=delivered.url.rpartition("/")[2],
-        user=None,
         role_arn="arn:aws:iam::123456789012:role/dwhRole",
         stage="s3://stage/of-the-stack",
         region="us-east-1",

@@ -20,7 +20,6 @@ class Outputs:
     host: str
     port: int
     db: str
-    user: str | None  # None: logins are by IAM
     role_arn: str  # for COPY
     stage: str  # s3://bucket/prefix, without a slash at the end
     region: str
@@ -67,7 +66,6 @@ def stack_outputs(account: Account, stack: Stack) -> Outputs:
         host=known["Host"],
         port=int(known["Port"]),
         db=known["Database"],
-        user=None,
         role_arn=known["RoleArn"],
         stage=known["StageUrl"].rstrip("/"),
         region=account.region,

@@ -114,7 +114,10 @@ class Redshift(Server):
             if not self._secret:
                 raise
             # The first login by IAM creates a user, who has no permission to create a schema.
-            administrator = self._open(*login.administrator(self._secret, self._address, self._config.aws))
+            from sparkify.aws.redshift_login import administrator as administrator_login
+
+            at = self._address
+            administrator = self._open(*administrator_login(at.host, self._secret, at.region, self._config.aws))
             with self._translate_errors(), closing(administrator):
                 administrator.cursor().execute(self._grant_create)
             super()._create_schema()

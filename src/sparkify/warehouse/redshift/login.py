@@ -86,10 +86,3 @@ def temporary(at: Address, aws: Aws) -> tuple[str, str]:
     from sparkify.aws import redshift_login
 
     return redshift_login.temporary(at.host, at.cluster, at.workgroup, at.database, at.region, aws)
-
-
-def administrator(secret: str, at: Address, aws: Aws) -> tuple[str, str]:
-    """Return user and password of the administrator, from Secrets Manager."""
-    from sparkify.aws import redshift_login
-
-    return redshift_login.administrator(at.host, secret, at.region, aws)
