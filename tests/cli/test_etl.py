@@ -107,6 +107,7 @@ def test_named_file_that_is_not_json_is_not_read(sparkify: Sparkify, name: str) 
     """A file named by mistake, such as a configuration with passwords, is not read into rejected_records."""
     deliveries.first(Path("data/log_data"), Path("data/song_data"))
     Path(name).write_text("[CLUSTER]\nDB_PASSWORD = hunter2\n")
+    Path(name).chmod(0o600)
     ended = sparkify("etl", "--log-data", name)
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.startswith(f"sparkify: {name}: this is not a .json, .jsonl or .ndjson file.")
