@@ -29,7 +29,7 @@ from tests.support.sandbox import Sandbox, Warehouses
 
 pytestmark = pytest.mark.usefixtures("scratch")
 
-MOMENTS = 20 if os.environ.get("CI") else 5
+MOMENTS = 20 if os.environ.get("CI") else 3
 # The second delivery has four batches.
 STAGES: list[Stage] = [
     ("sparkify.sources.listing:list_files", "songs", 1, "after"),

@@ -68,6 +68,7 @@ def from_disk(rows: dict[str, list[Row]], folder: Path, url: str) -> dict[str, l
     }
 
 
+@pytest.mark.ci
 def test_real_data_from_s3_is_the_warehouse_from_disk(s3: S3, real: Path, tmp_path: Path) -> None:
     """The public sample with its 14,896 songs gives the same rows from S3 and from disk."""
     folder = tmp_path / "data"
@@ -219,6 +220,7 @@ def test_listing_that_breaks_off_goes_on_where_it_was(s3: S3) -> None:
     assert len(s3.asked("ListObjectsV2")) == 4
 
 
+@pytest.mark.ci
 def test_hundred_thousand_keys_are_listed_in_bounded_memory(s3: S3) -> None:
     """Beyond its result, a listing holds a page or two in memory."""
     bucket = s3.add_bucket("bucket")

@@ -140,6 +140,7 @@ def with_obstore(endpoint: str) -> list[Any]:
     return answers
 
 
+@pytest.mark.ci
 def test_server_of_the_tests_answers_as_moto_does(s3: S3, moto: str, tmp_path: Path) -> None:
     """Every call of boto3 and obstore has the same answer from both servers, errors included."""
     for ours, theirs in zip(with_boto3(s3.url, tmp_path), with_boto3(moto, tmp_path), strict=True):

@@ -30,6 +30,7 @@ def test_etl_finds_the_warehouse_by_the_name_of_its_stack(cluster: Cluster, kind
     assert found.url == f"redshift://{found.host}:5439/sparkifydb"
 
 
+@pytest.mark.ci
 def test_role_and_stage_of_dwh_cfg_come_before_those_of_the_stack(cluster: Cluster) -> None:
     """Role and stage in dwh.cfg take precedence over those of the stack."""
     cluster.setup()
@@ -119,6 +120,7 @@ def test_config_that_cannot_be_replaced_leaves_no_copy(
     assert [(path, path.read_text()) for path in tmp_path.iterdir()] == [(file, "[AWS]\nSECRET = hunter2\n")]
 
 
+@pytest.mark.ci
 def test_written_config_calls_for_no_change(cluster: Cluster) -> None:
     """After --write-config, the next setup finds nothing to change."""
     cluster.setup("--write-config", "--allow-from", "198.51.100.7")
@@ -135,6 +137,7 @@ def test_written_config_is_emptied_by_teardown(cluster: Cluster) -> None:
     cluster.setup()
 
 
+@pytest.mark.ci
 def test_other_folder_of_the_stacks_own_stage_keeps_the_bucket(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,6 +170,7 @@ def test_stage_in_a_missing_bucket_is_wrong_usage(
     assert cluster.cloud.everything() == before
 
 
+@pytest.mark.ci
 def test_stage_of_the_user_replaces_that_of_the_stack(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """The user's own stage replaces the stack's bucket, even a full one."""
     cluster.setup()

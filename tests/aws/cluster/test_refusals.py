@@ -91,6 +91,7 @@ def test_permission_is_found_in_the_words_of_aws(words: str, expected: str) -> N
     assert bool(missing_permission(words)) == bool(expected)
 
 
+@pytest.mark.ci
 def test_documented_policy_covers_every_call(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """The policy in docs/aws.md allows every call that any command makes."""
     text = (REPOSITORY / "docs" / "aws.md").read_text("utf-8")

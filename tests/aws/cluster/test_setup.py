@@ -28,6 +28,7 @@ def count(cluster: Cluster, what: str) -> int:
     return cluster.cloud.calls.count(what)
 
 
+@pytest.mark.ci
 def test_zone_without_serverless_is_skipped(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """No subnet is created in an outdated zone, whatever name the account has for it."""
     monkeypatch.setattr(RegionsAndZonesBackend.zones["us-east-1"][0], "zone_id", "use1-az3")
@@ -65,6 +66,7 @@ def test_changed_limit_is_changed_in_aws(cluster: Cluster, monkeypatch: pytest.M
     assert [limit["amount"] for limit in cluster.cloud.serverless.limits.values()] == [213]
 
 
+@pytest.mark.ci
 def test_missing_limit_is_set_again(cluster: Cluster) -> None:
     """Setup sets a missing limit again."""
     cluster.setup()
@@ -84,6 +86,7 @@ def test_limit_that_cannot_be_set_is_an_error(cluster: Cluster) -> None:
     assert len(cluster.cloud.serverless.limits) == 1
 
 
+@pytest.mark.ci
 def test_changed_limit_is_asked_for(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """A change of the limit is shown before the question, and "no" leaves the limit unchanged."""
     cluster.setup()
@@ -96,6 +99,7 @@ def test_changed_limit_is_asked_for(cluster: Cluster, monkeypatch: pytest.Monkey
         assert [limit["amount"] for limit in cluster.cloud.serverless.limits.values()] == [amount]
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("action", ["log", "emit-metric"])
 def test_limit_without_effect_is_replaced(cluster: Cluster, action: str) -> None:
     """Setup replaces a limit that only logs by one that stops queries."""
@@ -106,6 +110,7 @@ def test_limit_without_effect_is_replaced(cluster: Cluster, action: str) -> None
     assert (limit["amount"], limit["breachAction"]) == (106, "deactivate")
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("action", ["log", "deactivate"])
 def test_other_limit_stays(cluster: Cluster, action: str) -> None:
     """Setup does not change an additional limit of the user."""
@@ -193,6 +198,7 @@ def test_change_that_would_lose_the_data_is_refused(
     assert cluster.cloud.everything() == before
 
 
+@pytest.mark.ci
 def test_change_that_may_lose_the_data_is_refused(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """An update that might replace the cluster is not begun."""
     monkeypatch.setenv("SPARKIFY_DWH_KIND", "provisioned")
@@ -205,6 +211,7 @@ def test_change_that_may_lose_the_data_is_refused(cluster: Cluster, monkeypatch:
     assert count(cluster, "cloudformation:ExecuteChangeSet") == 0
 
 
+@pytest.mark.ci
 def test_kind_of_an_existing_warehouse_is_not_changed(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Serverless warehouse is not replaced by a cluster without its data."""
     cluster.setup()
@@ -254,6 +261,7 @@ def test_failure_at_any_resource_is_rolled_back_and_reported(
     cluster.setup("--allow-from", "198.51.100.7")
 
 
+@pytest.mark.ci
 def test_rollback_that_fails_leads_to_teardown(cluster: Cluster) -> None:
     """If the rollback fails too, setup advises a teardown, which deletes everything."""
     before = cluster.cloud.everything()
@@ -284,6 +292,7 @@ def test_update_that_fails_leaves_the_warehouse_as_it_was(cluster: Cluster, monk
     assert cluster.cloud.serverless.workgroups["sparkify"]["baseCapacity"] == 8
 
 
+@pytest.mark.ci
 def test_failed_rollback_of_an_update_is_continued(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """Setup continues the rollback of an update that could not be rolled back."""
     cluster.setup()
@@ -295,6 +304,7 @@ def test_failed_rollback_of_an_update_is_continued(cluster: Cluster, monkeypatch
     assert cluster.cloud.serverless.workgroups["sparkify"]["baseCapacity"] == 8
 
 
+@pytest.mark.ci
 def test_throttled_calls_are_retried(cluster: Cluster) -> None:
     """Throttled calls are retried."""
     cluster.cloud.throttled["cloudformation:DescribeStackEvents"] = 2
@@ -333,6 +343,7 @@ def test_interrupted_setup_is_deleted_by_teardown(cluster: Cluster, after: int) 
     assert cluster.cloud.everything() == before
 
 
+@pytest.mark.ci
 def test_interrupted_setup_says_that_nothing_limits_the_cost(cluster: Cluster) -> None:
     """A setup of Serverless that is interrupted says that nothing limits the cost yet."""
     for _ in range(2):
@@ -342,6 +353,7 @@ def test_interrupted_setup_says_that_nothing_limits_the_cost(cluster: Cluster) -
     assert len(cluster.cloud.serverless.limits) == 1
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("after", [2, 33])
 def test_limit_is_set_even_if_a_change_is_declined_or_refused(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, after: int
@@ -360,6 +372,7 @@ def test_limit_is_set_even_if_a_change_is_declined_or_refused(
     assert len(cluster.cloud.serverless.limits) == 1
 
 
+@pytest.mark.ci
 def test_missing_limit_of_another_kind_is_reported(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """Setup reports a missing limit that it cannot set, because dwh.cfg asks for a cluster."""
     cluster.setup()
@@ -368,6 +381,7 @@ def test_missing_limit_of_another_kind_is_reported(cluster: Cluster, monkeypatch
     assert "Nothing limits the cost of sparkify." in cluster("setup", "--yes").err
 
 
+@pytest.mark.ci
 def test_command_to_continue_keeps_allowed_addresses(cluster: Cluster) -> None:
     """The command that setup advises after Ctrl-C contains the allowed addresses."""
     for _ in range(2):
@@ -377,12 +391,14 @@ def test_command_to_continue_keeps_allowed_addresses(cluster: Cluster) -> None:
     assert count(cluster, "cloudformation:ExecuteChangeSet") == 0
 
 
+@pytest.mark.ci
 def test_interrupted_setup_of_a_cluster_mentions_no_limit(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cluster has no limit, and an interrupted setup does not mention one."""
     monkeypatch.setenv("SPARKIFY_DWH_KIND", "provisioned")
     assert "limits" not in cluster.interrupted(2, "setup", "--yes").err
 
 
+@pytest.mark.ci
 def test_failure_after_an_interruption_is_reported_by_the_next_setup(cluster: Cluster) -> None:
     """The next setup reports what failed after an interruption, and can be repeated."""
     cluster.cloud.formation.fails["create", "Workgroup"] = REASON
@@ -394,6 +410,7 @@ def test_failure_after_an_interruption_is_reported_by_the_next_setup(cluster: Cl
     assert "An earlier setup of sparkify failed and was rolled back. Starting again." in cluster.setup().err
 
 
+@pytest.mark.ci
 def test_interrupted_update_is_awaited_by_the_next(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """After an interrupted update, the next setup waits for it and finds nothing to change."""
     cluster.setup()

@@ -58,6 +58,7 @@ def test_teardown_shows_what_it_would_delete(cluster: Cluster) -> None:
     assert cluster("teardown").code == 2
 
 
+@pytest.mark.ci
 def test_stage_of_the_user_is_not_emptied(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bucket that setup did not create is neither emptied nor deleted."""
     s3, bucket = cluster.cloud.client("s3"), f"ours-{cluster.cloud.account}"
@@ -117,6 +118,7 @@ def test_snapshot_is_the_users_choice(
     assert len([thing for thing in cluster.cloud.everything() if thing.startswith("snapshot")]) == kept
 
 
+@pytest.mark.ci
 def test_cluster_whose_change_failed_leaves_its_snapshot_too(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cluster whose update could not be rolled back leaves a snapshot too."""
     monkeypatch.setenv("SPARKIFY_DWH_KIND", "provisioned")
@@ -165,6 +167,7 @@ def test_failure_at_any_resource_is_listed_and_the_rest_is_deleted(
     assert cluster.cloud.everything() == before
 
 
+@pytest.mark.ci
 def test_transient_failure_is_retried(cluster: Cluster) -> None:
     """A transient failure is retried."""
     cluster.setup()
@@ -173,6 +176,7 @@ def test_transient_failure_is_retried(cluster: Cluster) -> None:
     assert cluster("teardown", "--yes")[:2] == (0, NOTHING)
 
 
+@pytest.mark.ci
 def test_bucket_that_cannot_be_emptied_does_not_keep_the_warehouse(cluster: Cluster) -> None:
     """A bucket that cannot be emptied is listed, and everything else is deleted."""
     cluster.setup()
@@ -188,6 +192,7 @@ def test_bucket_that_cannot_be_emptied_does_not_keep_the_warehouse(cluster: Clus
     assert cluster("teardown", "--yes")[:2] == (0, NOTHING)
 
 
+@pytest.mark.ci
 def test_missing_list_permission_hides_nothing_else(cluster: Cluster) -> None:
     """Without the permission to list some resources, all others are deleted or listed."""
     cluster.setup()
@@ -214,6 +219,7 @@ def test_missing_list_permission_hides_nothing_else(cluster: Cluster) -> None:
 # Leftovers
 
 
+@pytest.mark.ci
 def test_lagging_tags_are_no_false_alarm(cluster: Cluster) -> None:
     """Deleted resources that the Tagging API still lists are not reported."""
     cluster.cloud.tagging.lag = 10_000
@@ -270,6 +276,7 @@ def test_interrupted_teardown_is_completed_by_the_next(cluster: Cluster, after: 
     assert cluster.cloud.everything() == before
 
 
+@pytest.mark.ci
 @pytest.mark.usefixtures("kind")
 def test_config_is_emptied_after_an_interrupted_teardown(cluster: Cluster) -> None:
     """A teardown removes a warehouse from dwh.cfg that AWS deleted after an interruption."""
@@ -283,6 +290,7 @@ def test_config_is_emptied_after_an_interrupted_teardown(cluster: Cluster) -> No
     assert (loaded.cluster.host, loaded.iam_role_arn, loaded.stage) == ("", "", "")
 
 
+@pytest.mark.ci
 def test_config_keeps_other_settings(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stage of the user, and a warehouse of another account, stay in dwh.cfg."""
     bucket = f"ours-{cluster.cloud.account}"
@@ -298,6 +306,7 @@ def test_config_keeps_other_settings(cluster: Cluster, monkeypatch: pytest.Monke
     assert (loaded.cluster.host, loaded.iam_role_arn, loaded.stage) == (host, role, f"s3://{bucket}/stage")
 
 
+@pytest.mark.ci
 def test_interrupted_teardown_takes_its_snapshot_once(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """An interrupted teardown takes its snapshot only once."""
     monkeypatch.setenv("SPARKIFY_DWH_KIND", "provisioned")
@@ -307,6 +316,7 @@ def test_interrupted_teardown_takes_its_snapshot_once(cluster: Cluster, monkeypa
     assert len([thing for thing in cluster.cloud.everything() if thing.startswith("snapshot")]) == 1
 
 
+@pytest.mark.ci
 def test_setup_after_an_interrupted_teardown_starts_again(cluster: Cluster) -> None:
     """A setup waits for a running deletion, and then creates the warehouse."""
     cluster.setup()

@@ -18,7 +18,7 @@ from tests.support.cloud.stacks import Live, Stack, Thing, change, in_order, val
 if TYPE_CHECKING:
     from tests.support.cloud.server import Cloud
 
-EVENTS_PER_LOOK = 3
+EVENTS_PER_LOOK = 6
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
 
 
