@@ -39,8 +39,8 @@ ON_REDSHIFT = {
 
 MANY = 3  # People run every fourth case of a test with more cases, if it uses one of these fixtures.
 EXPENSIVE = {"chromium", "client", "cluster", "make_warehouse", "planned", "reading", "filled", "redshift", "s3"}
-ON_EVERY_ENGINE = ("pipeline", "promises", "warehouse")
-"""The folders whose tests people run on PostgreSQL too; the code of the others is the same for every engine."""
+ON_EVERY_ENGINE = ("promises", "warehouse")
+"""The folders whose tests people run on PostgreSQL too."""
 LEFT_TO_CI = (
     "what only CI runs: tests on the Redshift stand-in, most tests on PostgreSQL, provisioned clusters, and most cases"
     " of tests that have many. Run everything with: make test CI=1"

@@ -55,6 +55,7 @@ def row(page: str, *parts: str) -> list[str]:
     return [cell.strip() for cell in found.strip("|").replace(r"\|", "¦").split("|")]
 
 
+@pytest.mark.ci
 def test_the_smoke_benchmark_prints_the_ratios(tmp_path: Path) -> None:
     """The smoke benchmark runs both sides of its cases and prints their ratios."""
     some = ["--cases", "logs", "nightly", "--scratch", str(tmp_path)]

@@ -151,6 +151,7 @@ def test_song_called_script_is_shown_as_text(chromium: Browser, warehouse: Sandb
                 assert EVIL in opened.page.inner_text("#top_tracks")
 
 
+@pytest.mark.ci
 def test_form_shows_the_page_of_an_artist(chromium: Browser, fortnight: Sandbox) -> None:
     """An artist typed into the form leads to the artist's page, and stays in the form."""
     with serving(fortnight) as served, look(chromium, served.url) as opened:
@@ -225,6 +226,7 @@ def test_last_page_is_shown_while_a_run_holds_the_file(fortnight: Sandbox) -> No
         assert 'class="notice"' not in served.get().text
 
 
+@pytest.mark.ci
 @on_duckdb
 def test_page_reloads_once_the_file_is_free(chromium: Browser, fortnight: Sandbox) -> None:
     """A page requested while a run holds the file shows the reason, and reloads once the file is free."""
@@ -264,6 +266,7 @@ def test_port_in_use_is_reported(fortnight: Sandbox, capsys: pytest.CaptureFixtu
     assert f"--port {port}: the port cannot be used" in capsys.readouterr().err
 
 
+@pytest.mark.ci
 @on_duckdb
 def test_only_the_last_pages_are_kept(fortnight: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the last pages are kept in memory."""

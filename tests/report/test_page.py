@@ -83,6 +83,7 @@ def test_page_of_a_period_counts_its_days(fortnight: Sandbox) -> None:
     assert text.count("No week begins in this period.") == 2
 
 
+@pytest.mark.ci
 def test_week_of_the_headline_is_named_by_its_last_day(fortnight: Sandbox) -> None:
     """A period that goes on after the data shows the listeners of the data's last week, and names that week."""
     text = text_of(rendered(fortnight, Selection(date(2018, 11, 12), date(2018, 12, 31))))
@@ -136,6 +137,7 @@ def test_page_of_an_artist_and_of_a_listener(fortnight: Sandbox) -> None:
     assert "First play on 1 November 2018, last play on 10 November 2018." in listener
 
 
+@pytest.mark.ci
 def test_page_of_a_listener_and_an_artist_omits_levels_and_sessions(fortnight: Sandbox) -> None:
     """The page of a listener's plays of one artist has neither sessions nor levels, which it cannot know."""
     text = text_of(rendered(fortnight, Selection(artist="Known", user="1")))
@@ -158,6 +160,7 @@ def test_names_are_shown_as_text(warehouse: Sandbox) -> None:
         assert html.count("<script>") == 1
 
 
+@pytest.mark.ci
 def test_name_of_any_characters_is_drawn(warehouse: Sandbox) -> None:
     """A title with characters that XML cannot hold is drawn, each of them as U+FFFD."""
     odd = [*map(chr, range(1, 32)), "\ufffe", "\uffff"]
@@ -169,6 +172,7 @@ def test_name_of_any_characters_is_drawn(warehouse: Sandbox) -> None:
         assert not any(c in "".join(re.findall(r"<svg.*?</svg>", html, re.DOTALL)) for c in odd if not c.isspace())
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
@@ -190,6 +194,7 @@ def test_name_from_right_to_left_is_isolated(name: str, shown: str, warehouse: S
     assert f"<h1>{shown}’s listening</h1>" in rendered(warehouse, Selection(user="1"))
 
 
+@pytest.mark.ci
 def test_table_shows_names_unchanged(warehouse: Sandbox) -> None:
     """Tables show joined emoji and invisible characters unchanged."""
     name = "👩\u200d👩\u200d👧 می\u200cخواهم a\u00a0b\tc"
@@ -240,6 +245,7 @@ def test_years_of_data_stay_below_two_megabytes(tmp_path: Path) -> None:
     assert len(rendered(warehouse).encode()) < BIGGEST
 
 
+@pytest.mark.ci
 def test_cohorts_that_are_not_drawn_are_counted(warehouse: Sandbox) -> None:
     """Sentence and table count all weekly cohorts, and the chart shows the latest ones."""
     events = [play(7 * DAY * week, str(week)) for week in range(1, 21)]
@@ -254,6 +260,7 @@ def test_cohorts_that_are_not_drawn_are_counted(warehouse: Sandbox) -> None:
     assert table[: table.index("</table>")].count("<tr>") == 1 + 20 * 21 // 2
 
 
+@pytest.mark.ci
 def test_weeks_of_the_cohorts_are_drawn_in_their_order(warehouse: Sandbox) -> None:
     """A week that is missing in the first cohort keeps its place on the axis."""
     weeks = [play(7 * DAY * week, user) for week, user in ((0, "1"), (1, "2"), (4, "3"), (5, "4"))]
@@ -296,6 +303,7 @@ def test_page_loads_nothing(fortnight: Sandbox) -> None:
 # The command
 
 
+@pytest.mark.ci
 def test_event_in_the_future_is_named_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """If the newest event is in the future, page and status say how far, and show no negative age."""
     warehouse = Sandbox(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
@@ -357,6 +365,7 @@ def test_nothing_but_a_page_is_replaced(
     assert pipe.is_fifo()
 
 
+@pytest.mark.ci
 @on_duckdb
 def test_any_html_file_is_replaced(loaded: Sandbox, tmp_path: Path) -> None:
     """Any HTML file is replaced, whoever wrote it."""
@@ -406,6 +415,7 @@ def test_missing_packages_are_named_with_what_to_do(
     )
 
 
+@pytest.mark.ci
 @on_duckdb
 def test_late_song_changes_the_match_rate(make_warehouse: Warehouses) -> None:
     """The page shows the match rate as of the last run."""

@@ -91,6 +91,7 @@ def test_long_words_do_not_widen_the_page(chromium: Browser, long_words: list[Pa
             assert max(opened.page.evaluate(cells)) < 500
 
 
+@pytest.mark.ci
 def test_every_chart_offers_its_data_as_a_table(chromium: Browser, report: Path) -> None:
     """The table of a chart can be opened by keyboard, with a header and rows."""
     with look(chromium, report.as_uri()) as opened:
@@ -163,6 +164,7 @@ def test_text_in_cells_has_enough_contrast(chromium: Browser, report: Path, dark
         assert min(contrasts) >= 4.5
 
 
+@pytest.mark.ci
 def test_theme_is_the_readers_until_they_choose(chromium: Browser, report: Path) -> None:
     """The page begins in the system's theme, and a button switches it."""
     background = "getComputedStyle(document.body).backgroundColor"
@@ -229,6 +231,7 @@ def links(pdf: bytes) -> dict[str, list[Place]]:
     return found
 
 
+@pytest.mark.ci
 def test_print_cuts_no_figure(chromium: Browser, report: Path) -> None:
     """Printed on A4, every figure ends on the sheet where it begins, and within the margins."""
     with look(chromium, report.as_uri()) as opened:
@@ -242,6 +245,7 @@ def test_print_cuts_no_figure(chromium: Browser, report: Path) -> None:
     assert len({ends[0][0] for ends in found.values()}) > 1
 
 
+@pytest.mark.ci
 def test_page_of_the_fortnight_is_drawn_too(chromium: Browser, fortnight: Sandbox, tmp_path: Path) -> None:
     """A page of very few data is drawn without an error."""
     with open_warehouse(fortnight.url, read_only=True) as engine:

@@ -55,6 +55,7 @@ def test_missing_permission_is_named_with_the_line_that_grants_it(cluster: Clust
     assert cluster(command, "--yes").code == 0
 
 
+@pytest.mark.ci
 def test_missing_permission_inside_the_stack_is_named_too(cluster: Cluster) -> None:
     """A missing permission inside CloudFormation is named too."""
     words = (
@@ -177,7 +178,14 @@ def test_unknown_profile_is_reported(cluster: Cluster, monkeypatch: pytest.Monke
     assert "nobody" in ended.err
 
 
-@pytest.mark.parametrize("endpoint", ["http://{}", "http://user:s3cret@{}", "user:s3cret@{}"])
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        pytest.param("http://{}", marks=pytest.mark.ci),
+        "http://user:s3cret@{}",
+        pytest.param("user:s3cret@{}", marks=pytest.mark.ci),
+    ],
+)
 def test_unreachable_aws_is_reported(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
     """If AWS cannot be reached, the message has its host, and no password."""
     with socket.socket() as unused:

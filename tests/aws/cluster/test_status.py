@@ -56,6 +56,7 @@ def test_status_for_machines_is_json(cluster: Cluster, kind: str, monkeypatch: p
     assert found["cost_so_far"] == pytest.approx(2.5 * hour)
 
 
+@pytest.mark.ci
 def test_status_shows_rules_that_were_added_by_hand(cluster: Cluster) -> None:
     """Status shows the addresses that the firewall allows, not those of dwh.cfg."""
     cluster.setup()
@@ -101,6 +102,7 @@ def test_status_warns_of_serverless_without_a_limit(cluster: Cluster, kind: str)
     assert json.loads(cluster("status", "--json").out)["unlimited"] is (kind == "serverless")
 
 
+@pytest.mark.ci
 def test_status_without_a_price_says_that_the_cost_is_unknown(
     cluster: Cluster, kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -135,6 +137,7 @@ def test_pause_and_resume_a_cluster(cluster: Cluster, monkeypatch: pytest.Monkey
     assert cluster.cloud.calls.count("redshift:PauseCluster") == 1
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(("command", "needed"), [("pause", "available"), ("resume", "paused")])
 def test_busy_cluster_is_not_paused_or_resumed(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, command: str, needed: str
