@@ -37,13 +37,15 @@ ON_REDSHIFT = {
 }
 """The settings that a run on Redshift needs."""
 
-MANY = 3  # People run every fourth case of a test with more cases, if it uses one of these fixtures.
+MANY = 3  # People run every sixth case of a test with more cases, if it uses one of these fixtures.
 EXPENSIVE = {"chromium", "client", "cluster", "make_warehouse", "planned", "reading", "filled", "redshift", "s3"}
 ON_EVERY_ENGINE = ("promises", "warehouse")
 """The folders whose tests people run on PostgreSQL too."""
+ONE_IN = {"aws": 4, "pipeline": 2, "promises": 2, "report": 4, "sources": 2, "staging": 2, "warehouse": 3}
+"""Folder → people run the first test of each of its modules, and then one in so many."""
 LEFT_TO_CI = (
-    "what only CI runs: tests on the Redshift stand-in, most tests on PostgreSQL, provisioned clusters, and most cases"
-    " of tests that have many. Run everything with: make test CI=1"
+    "what only CI runs: the Redshift stand-in, most tests on PostgreSQL, most tests of slow folders, and most cases of"
+    " tests that have many. Run everything with: make test CI=1"
 )
 
 
@@ -89,13 +91,24 @@ def _for_ci(items: Sequence[pytest.Item], config: pytest.Config) -> set[pytest.I
     for item in items:
         if item not in left and EXPENSIVE & set(getattr(item, "fixturenames", ())):
             cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
-    left |= {item for same in cases.values() if len(same) > MANY for number, item in enumerate(same) if number % 4}
+    left |= {item for same in cases.values() if len(same) > MANY for number, item in enumerate(same) if number % 6}
+    tests: dict[Path, list[str]] = {}  # by module
+    for item in items:
+        name, names = item.nodeid.partition("[")[0], tests.setdefault(item.path, [])
+        if item not in left and name not in names:
+            names.append(name)
+        if name in names and names.index(name) % ONE_IN.get(_folder(item), 1):
+            left.add(item)
     return left
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(item.config.rootpath / "tests").parts[0]
 
 
 def _is_left_by_engine(item: pytest.Item) -> bool:
     """Return whether CI alone runs a test on its engine, or on its kind of cluster."""
-    parameters, folder = _parameters(item), item.path.relative_to(item.config.rootpath / "tests").parts[0]
+    parameters, folder = _parameters(item), _folder(item)
     if "redshift" in parameters | set(getattr(item, "fixturenames", ())) or folder == "support":
         return True
     if "postgresql" in parameters:
