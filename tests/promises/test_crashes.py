@@ -70,7 +70,8 @@ def test_run_killed_at_any_stage_is_completed_by_the_next(side_by_side: SideBySi
         warehouse.etl()
         return ended.returncode
 
-    for stage, (warehouse, code) in zip(STAGES, side_by_side(killed, STAGES), strict=True):
+    stages = STAGES if os.environ.get("CI") else STAGES[::2]
+    for stage, (warehouse, code) in zip(stages, side_by_side(killed, stages), strict=True):
         assert code == -signal.SIGKILL, stage
         assert contents(warehouse) == undisturbed, stage
         assert warehouse.failed_checks() == [], stage

@@ -57,7 +57,8 @@ def compare(warehouses: ByEngine, log_data: Path | str, song_data: Path | str) -
     return found["duckdb"]
 
 
-@pytest.mark.parametrize("place", ["disk", pytest.param("s3", marks=pytest.mark.ci)])
+@pytest.mark.ci
+@pytest.mark.parametrize("place", ["disk", "s3"])
 def test_real_data_with_the_whole_catalogue(
     warehouses: ByEngine, real: Path, tmp_path: Path, s3: S3, place: str
 ) -> None:
