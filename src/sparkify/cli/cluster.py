@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sparkify.aws.cluster.leftovers import Leftovers
     from sparkify.aws.cluster.plan import Plan
     from sparkify.aws.cluster.stack import Change
-    from sparkify.aws.cluster.status import Status
+    from sparkify.aws.cluster.status import ClusterStatus
     from sparkify.aws.cluster.teardown import Deletion
     from sparkify.config import Config
 
@@ -67,7 +67,7 @@ def status(options: argparse.Namespace) -> None:
     """Show state, endpoint, capacity, age, cost so far and addresses that can connect."""
     from sparkify.aws.cluster import status
 
-    found = status.status(configuration(options))
+    found = status.read_status(configuration(options))
     if found.unlimited:
         unlimited = f"nothing limits the cost of {found.outputs.stack}"
         say(f"sparkify: {unlimited}. Run `sparkify cluster setup` to set the limit.")
@@ -198,7 +198,7 @@ def _show_leftovers(stack: str, leftovers: Leftovers) -> None:
         print(f"Nothing is left of {stack}.")
 
 
-def _show_status(found: Status) -> None:
+def _show_status(found: ClusterStatus) -> None:
     outputs = found.outputs
     print(f"warehouse  {outputs.name}, {outputs.kind}, {found.state}")
     print(f"host       {outputs.host}")

@@ -17,7 +17,7 @@ def status(options: argparse.Namespace) -> None:
 
     config = configuration(options)
     with open_warehouse(options) as warehouse:
-        state = status.status(warehouse, config)
+        state = status.read_status(warehouse, config)
         label = warehouse.label
     if state.upkeep is None:
         say(

@@ -16,7 +16,7 @@ _RUNS_SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Status:
+class WarehouseStatus:
     """The state of the warehouse, and the files that wait to be loaded."""
 
     rows: dict[str, int]  # table → rows
@@ -30,7 +30,7 @@ class Status:
     runs: list[dict[str, Any]]  # the latest, newest first: the columns of etl_runs, and seconds
 
 
-def status(warehouse: Warehouse, config: Config) -> Status:
+def read_status(warehouse: Warehouse, config: Config) -> WarehouseStatus:
     """Return the state of the warehouse and of the sources."""
     known = ledger.loaded(warehouse)
     try:
@@ -45,7 +45,7 @@ def status(warehouse: Warehouse, config: Config) -> Status:
     newest = warehouse.value("select max(start_time) from time")
     columns, runs = warehouse.query(f"select * from etl_runs order by started_at desc limit {_RUNS_SHOWN}")
     upkeep = warehouse.upkeep()
-    return Status(
+    return WarehouseStatus(
         rows=count_rows(warehouse),
         files_loaded=len(known),
         files_pending=None if waiting is None else len(waiting),

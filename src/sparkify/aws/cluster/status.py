@@ -21,7 +21,7 @@ NO_PAUSE = (
 
 
 @dataclass(frozen=True)
-class Status:
+class ClusterStatus:
     """A warehouse and its state."""
 
     outputs: Outputs
@@ -36,7 +36,7 @@ class Status:
     allowed: tuple[str, ...]  # the ranges of addresses that the firewall lets in
 
 
-def status(config: Config) -> Status:
+def read_status(config: Config) -> ClusterStatus:
     """Return the status of the warehouse of [DWH] STACK; raise ClusterError where there is none."""
     with translate_errors(), Account(config) as account:
         stack = complete_stack(account, stack_name(config.dwh))
@@ -44,7 +44,7 @@ def status(config: Config) -> Status:
         age = (datetime.now(UTC) - stack.created).total_seconds()
         describe = _serverless if stack.kind == SERVERLESS else _provisioned
         warehouse = describe(account, stack, known, age)
-        return Status(
+        return ClusterStatus(
             outputs=stack_outputs(account, stack),
             state=warehouse.state,
             capacity=warehouse.capacity,
