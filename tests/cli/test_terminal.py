@@ -80,8 +80,8 @@ def test_unknown_keys_are_shown_up_to_twenty_and_do_not_steer_the_terminal(
 ) -> None:
     """Twenty unknown keys are named with their control characters as escapes, and the others are counted."""
     keys = [f"key {number:04}" for number in range(1024)]
-    said: dict[str, Any] = dict.fromkeys([RED, *keys], 1)
-    write(warehouse.log_data / "a.json", view(1, **said))
+    unknown: dict[str, Any] = dict.fromkeys([RED, *keys], 1)
+    write(warehouse.log_data / "a.json", view(1, **unknown))
     shown = run("etl", *sources)
     ignored = f"Ignored unknown keys in events: {AS_ESCAPES}, {', '.join(keys[:19])} and 1,005 more\n"
     assert ignored in shown
@@ -91,8 +91,8 @@ def test_unknown_keys_are_shown_up_to_twenty_and_do_not_steer_the_terminal(
 def test_twenty_unknown_keys_are_all_named(run: Run, warehouse: Sandbox, sources: list[str]) -> None:
     """Twenty unknown keys are all named, and none is counted."""
     keys = [f"key {number:04}" for number in range(20)]
-    said: dict[str, Any] = dict.fromkeys(keys, 1)
-    write(warehouse.log_data / "a.json", view(1, **said))
+    unknown: dict[str, Any] = dict.fromkeys(keys, 1)
+    write(warehouse.log_data / "a.json", view(1, **unknown))
     assert f"in events: {', '.join(keys)}\n" in run("etl", *sources)
 
 

@@ -177,11 +177,11 @@ def test_check_command_lists_every_check(warehouse: Sandbox, capsys: pytest.Capt
     capsys.readouterr()
     warehouse.execute("update users set level = 'gold' where user_id = '2'")
     assert main(["check", "--warehouse", warehouse.url]) == 3
-    said = capsys.readouterr()
+    output = capsys.readouterr()
     names = [name.replace("_", " ") for name in loader.names("checks")]
-    found = [line.split(maxsplit=1) for line in said.out.splitlines()]
+    found = [line.split(maxsplit=1) for line in output.out.splitlines()]
     assert found == [["FAILED" if name == "levels are known" else "ok", name] for name in names]
-    assert "found_in = users, found_at = 2, level = gold" in said.err
+    assert "found_in = users, found_at = 2, level = gold" in output.err
 
 
 def test_check_command_lists_every_check_as_json(loaded: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
@@ -197,5 +197,5 @@ def test_check_command_is_json_for_a_failure_too(warehouse: Sandbox, capsys: pyt
     warehouse.etl()
     warehouse.execute("insert into users (user_id, level) values ('1', 'gold'), ('2', 'gold')")
     assert main(["check", "--json", "--warehouse", warehouse.url]) == 3
-    failed = [told for told in json.loads(capsys.readouterr().out) if not told["passed"]]
+    failed = [check for check in json.loads(capsys.readouterr().out) if not check["passed"]]
     assert failed == [{"check": "levels_are_known", "passed": False, "offending_rows": 2}]

@@ -142,8 +142,8 @@ def test_song_called_script_is_shown_as_text(chromium: Browser, warehouse: Sandb
     write(warehouse.log_data / "events.json", play(0, song=EVIL, artist=EVIL, firstName=EVIL))
     warehouse.etl()
     with serving(warehouse) as served:
-        for asked in ({}, {"artist": EVIL}, {"user": "1"}):
-            query = f"?{urlencode(asked)}" if asked else ""
+        for selection in ({}, {"artist": EVIL}, {"user": "1"}):
+            query = f"?{urlencode(selection)}" if selection else ""
             with look(chromium, served.url + query) as opened:
                 opened.page.on("dialog", lambda dialog: pytest.fail(dialog.message))
                 assert opened.messages == []

@@ -237,9 +237,9 @@ def test_skipped_file_is_reported_as_text_and_as_json(warehouse: Sandbox, capsys
     bad.write_bytes(PACKED[:-8])
     assert run(warehouse, "--skip-bad-files", "--json") == 0
     printed = capsys.readouterr()
-    said = f"{bad}: {CUT_SHORT}".replace(", or pass --skip-bad-files", "")
-    assert f"Skipped: {said}\n" in printed.err
-    assert json.loads(printed.out)["files"]["skipped"] == {str(bad): said}
+    message = f"{bad}: {CUT_SHORT}".replace(", or pass --skip-bad-files", "")
+    assert f"Skipped: {message}\n" in printed.err
+    assert json.loads(printed.out)["files"]["skipped"] == {str(bad): message}
     assert run(warehouse, "--skip-bad-files") == 0
     assert capsys.readouterr().out.startswith("Nothing loaded: 1 file skipped, 0 already in ")
 

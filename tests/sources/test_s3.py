@@ -361,9 +361,9 @@ def test_stopped_run_leaves_nothing_for_long(
     with start(from_s3) as process:
         wait_until(lambda: f"{stalled}/b.json" in s3.asked("GetObject") and list(scratch.glob("sparkify-run-*/*")))
         process.send_signal(how)
-        said = process.communicate(timeout=15)[1]
+        narration = process.communicate(timeout=15)[1]
     if how is signal.SIGINT:
-        assert (process.returncode, said.splitlines()[-1][:22]) == (130, "sparkify: interrupted.")
+        assert (process.returncode, narration.splitlines()[-1][:22]) == (130, "sparkify: interrupted.")
         assert list(scratch.iterdir()) == []
     else:
         assert list(scratch.iterdir())

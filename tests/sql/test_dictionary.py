@@ -41,11 +41,11 @@ def test_every_row_is_described_by_a_noun() -> None:
 def test_every_table_view_and_column_has_its_comment(fortnight: Sandbox) -> None:
     """After a run, every table, view and column has its description as a comment."""
     found = comments(fortnight)
-    said = dictionary.texts()
+    texts = dictionary.texts()
     for name in (*model.ALL, *model.VIEWS):
-        assert found[name, ""].startswith(said[name, ""]), name
+        assert found[name, ""].startswith(texts[name, ""]), name
         for column in dictionary.entry(name).columns:
-            assert found[name, column.name] == said[name, column.name], (name, column)
+            assert found[name, column.name] == texts[name, column.name], (name, column)
 
 
 @pytest.mark.parametrize("make_warehouse", ["postgresql"], indirect=True)
@@ -109,8 +109,8 @@ def test_describe_fits_a_terminal(name: str) -> None:
         subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environ),
     ):
         os.close(theirs)
-        said = b"".join(_until_hung_up(terminal)).decode()
-    lines = [re.sub(r"\x1b\[\d*m", "", line) for line in said.splitlines()]
+        shown = b"".join(_until_hung_up(terminal)).decode()
+    lines = [re.sub(r"\x1b\[\d*m", "", line) for line in shown.splitlines()]
     assert max(map(len, lines)) <= 80
     assert any(line.startswith(" " * 20) for line in lines)
 

@@ -1,4 +1,4 @@
-"""Files of our own are read as they were written, whatever their folder is called and whatever they hold."""
+"""Files that sparkify writes can be read back unchanged, whatever their folder and content."""
 
 from __future__ import annotations
 

@@ -229,7 +229,7 @@ def test_keys_of_the_original_dwh_cfg_are_honoured(planned: Planned) -> None:
         DWH_DWH_PORT="5440",
     )
     cluster, role = resolved(made)["Cluster"], resolved(made)["Role"]
-    wanted = {
+    expected = {
         "ClusterIdentifier": "dwhcluster",
         "ClusterType": "multi-node",
         "NumberOfNodes": "4",
@@ -238,7 +238,7 @@ def test_keys_of_the_original_dwh_cfg_are_honoured(planned: Planned) -> None:
         "MasterUsername": "dwhuser",
         "Port": "5440",
     }
-    assert {key: cluster[key] for key in wanted} == wanted
+    assert {key: cluster[key] for key in expected} == expected
     assert role["RoleName"] == "dwhRole"
     assert "hunter2" not in json.dumps([made.parameters, resolved(made)])
 

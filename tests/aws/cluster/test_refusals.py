@@ -114,8 +114,8 @@ def test_documented_policy_covers_every_call(cluster: Cluster, monkeypatch: pyte
         "tagging:GetResources": {"tag:GetResources"},
         "sts:GetCallerIdentity": set(),  # This call needs no permission.
     }
-    asked = {action for call in cluster.cloud.calls for action in names.get(call, {call})}
-    assert asked - granted == set()
+    needed = {action for call in cluster.cloud.calls for action in names.get(call, {call})}
+    assert needed - granted == set()
 
 
 # Credentials, regions, networks

@@ -40,9 +40,9 @@ class Cluster:
 
     def setup(self, *arguments: str) -> Ended:
         """Set up a warehouse, and assert success."""
-        said = self("setup", "--yes", *arguments)
-        assert said.code == 0, said.err
-        return said
+        ended = self("setup", "--yes", *arguments)
+        assert ended.code == 0, ended.err
+        return ended
 
     def interrupted(self, after: int, *arguments: str) -> Ended:
         """Run a command, and interrupt it after so many lines of progress."""

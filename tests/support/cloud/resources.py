@@ -31,12 +31,12 @@ class Maker(NamedTuple):
     replaced_by: frozenset[str] = frozenset()  # the properties whose change replaces the resource
 
 
-def _ec2(call: str, key: str, kind: str, *asked: str) -> Callable[[Cloud, Properties, Tags], Made]:
-    """Return how EC2 makes a thing that is asked for by some of its properties, and can be tagged at once."""
+def _ec2(call: str, key: str, kind: str, *names: str) -> Callable[[Cloud, Properties, Tags], Made]:
+    """Return how EC2 makes a thing that is names for by some of its properties, and can be tagged at once."""
 
     def create(cloud: Cloud, properties: Properties, tags: Tags) -> Made:
-        wanted = {name: properties[name] for name in asked}
-        made = getattr(cloud.client("ec2"), call)(**wanted, TagSpecifications=[{"ResourceType": kind, "Tags": tags}])
+        chosen = {name: properties[name] for name in names}
+        made = getattr(cloud.client("ec2"), call)(**chosen, TagSpecifications=[{"ResourceType": kind, "Tags": tags}])
         physical = (made.get(key, made))[_id_of(kind)]
         arn = f"arn:aws:ec2:us-east-1:{cloud.account}:{kind}/{physical}"
         return Made(physical, {"GroupId": physical}, arn)
@@ -75,8 +75,8 @@ def _route(cloud: Cloud, properties: Properties, _: Tags) -> Made:
 
 
 def _no_route(cloud: Cloud, _: str, properties: Properties) -> None:
-    wanted = {key: properties[key] for key in ("RouteTableId", "DestinationCidrBlock")}
-    cloud.client("ec2").delete_route(**wanted)
+    chosen = {key: properties[key] for key in ("RouteTableId", "DestinationCidrBlock")}
+    cloud.client("ec2").delete_route(**chosen)
 
 
 def _associate(cloud: Cloud, properties: Properties, _: Tags) -> Made:
@@ -98,11 +98,11 @@ def _role(cloud: Cloud, properties: Properties, tags: Tags) -> Made:
 
 def _put_policies(cloud: Cloud, name: str, before: Properties, after: Properties) -> None:
     iam = cloud.client("iam")
-    wanted = {policy["PolicyName"]: policy["PolicyDocument"] for policy in after["Policies"]}
+    chosen = {policy["PolicyName"]: policy["PolicyDocument"] for policy in after["Policies"]}
     for policy in before.get("Policies", ()):
-        if policy["PolicyName"] not in wanted:
+        if policy["PolicyName"] not in chosen:
             iam.delete_role_policy(RoleName=name, PolicyName=policy["PolicyName"])
-    for policy, document in wanted.items():
+    for policy, document in chosen.items():
         iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
 
 
@@ -152,15 +152,15 @@ def _subnet_group(cloud: Cloud, properties: Properties, tags: Tags) -> Made:
 
 def _parameter_group(cloud: Cloud, properties: Properties, tags: Tags) -> Made:
     name = f"parameters-{uuid.uuid4().hex[:12]}"
-    wanted = {key: properties[key] for key in ("Description", "ParameterGroupFamily")}
-    cloud.client("redshift").create_cluster_parameter_group(ParameterGroupName=name, **wanted, Tags=tags)
+    chosen = {key: properties[key] for key in ("Description", "ParameterGroupFamily")}
+    cloud.client("redshift").create_cluster_parameter_group(ParameterGroupName=name, **chosen, Tags=tags)
     return Made(name, {}, f"arn:aws:redshift:us-east-1:{cloud.account}:parametergroup:{name}")
 
 
 def _cluster(cloud: Cloud, properties: Properties, tags: Tags) -> Made:
-    wanted = {key: value for key, value in properties.items() if key != "NumberOfNodes"}
+    chosen = {key: value for key, value in properties.items() if key != "NumberOfNodes"}
     many = {"NumberOfNodes": int(properties["NumberOfNodes"])} if "NumberOfNodes" in properties else {}
-    cloud.client("redshift").create_cluster(**wanted | many | {"Port": int(properties["Port"])}, Tags=tags)
+    cloud.client("redshift").create_cluster(**chosen | many | {"Port": int(properties["Port"])}, Tags=tags)
     name = properties["ClusterIdentifier"]
     secret = cloud.make_password(name, properties["MasterUsername"])
     host = f"{name}.c1a2b3c4d5e6.us-east-1.redshift.amazonaws.com"
@@ -169,9 +169,9 @@ def _cluster(cloud: Cloud, properties: Properties, tags: Tags) -> Made:
 
 
 def _change_cluster(cloud: Cloud, physical: str, _: Properties, after: Properties) -> None:
-    wanted = {key: after[key] for key in ("NodeType", "ClusterType")}
+    chosen = {key: after[key] for key in ("NodeType", "ClusterType")}
     nodes = int(after.get("NumberOfNodes", 1))
-    cloud.client("redshift").modify_cluster(ClusterIdentifier=physical, **wanted, NumberOfNodes=nodes)
+    cloud.client("redshift").modify_cluster(ClusterIdentifier=physical, **chosen, NumberOfNodes=nodes)
 
 
 def _no_cluster(cloud: Cloud, physical: str, _: Properties) -> None:

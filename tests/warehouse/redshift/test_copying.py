@@ -105,8 +105,8 @@ def test_area_without_delete_permission_gets_no_file(delivered: Sandbox, s3: S3)
 def test_files_of_a_killed_run_are_deleted_by_the_next(delivered: Sandbox, stage: S3) -> None:
     """A run deletes the staged files of a killed run of the same warehouse, and no other files."""
     delivered.etl()
-    asked = [key for key in stage.asked("PutObject") if "_sparkify-" in key]
-    prefix = asked[-1].split("/stage/")[-1].rpartition("/")[0].rpartition("/")[0]
+    staged_keys = [key for key in stage.asked("PutObject") if "_sparkify-" in key]
+    prefix = staged_keys[-1].split("/stage/")[-1].rpartition("/")[0].rpartition("/")[0]
     left, foreign = f"s3://stage/{prefix}/0123/left.json.gz", "s3://stage/area/sparkify-else/theirs.json"
     stage.put(left, b"left")
     stage.put(foreign, b"theirs")

@@ -90,7 +90,7 @@ def test_ctrl_c_ends_the_session_on_the_cluster_too(delivered: Sandbox, postgres
     command = [sys.executable, "-m", "sparkify", "etl", *sources, "--warehouse", delivered.url]
     environment = {**os.environ, **delivered.environ}
 
-    def asked(sql: str, *values: object) -> list[tuple[Any, ...]]:
+    def rows_of(sql: str, *values: object) -> list[tuple[Any, ...]]:
         for _ in range(300):  # until there is a row
             if found := behind.execute(sql, values).fetchall():
                 return found
@@ -106,12 +106,12 @@ def test_ctrl_c_ends_the_session_on_the_cluster_too(delivered: Sandbox, postgres
         ):
             holding.lock_ledger()
             try:
-                [(session,)] = asked(waiting, database)
+                [(session,)] = rows_of(waiting, database)
                 running.send_signal(signal.SIGINT)
                 assert "sparkify: interrupted." in running.communicate()[1]
             finally:
                 running.kill()  # Otherwise a failing test would wait for the run, and the run for the lock.
-            assert asked("select 1 where not exists (select from pg_stat_activity where pid = %s)", session)
+            assert rows_of("select 1 where not exists (select from pg_stat_activity where pid = %s)", session)
 
 
 @pytest.mark.parametrize(

@@ -99,15 +99,15 @@ class _Aws(BaseHTTPRequestHandler):
     """Grants temporary logins, as Redshift and Redshift Serverless do."""
 
     def do_POST(self) -> None:
-        asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        request = self.rfile.read(int(self.headers["Content-Length"])).decode()
         if self.headers.get("X-Amz-Target") == "secretsmanager.GetSecretValue":
             answer = json.dumps({"SecretString": json.dumps({"username": "sparkify", "password": "Str0ng-enough"})})
         elif "X-Amz-Target" in self.headers:
-            assert json.loads(asked)["workgroupName"] == "mine"
+            assert json.loads(request)["workgroupName"] == "mine"
             answer = json.dumps({"dbUser": "IAM:tester", "dbPassword": "temporary-1", "expiration": 1.0})
         else:
-            assert "Action=GetClusterCredentialsWithIAM" in asked
-            assert "ClusterIdentifier=mine" in asked
+            assert "Action=GetClusterCredentialsWithIAM" in request
+            assert "ClusterIdentifier=mine" in request
             result = "<DbUser>IAM:tester</DbUser><DbPassword>temporary-1</DbPassword>"
             answer = (
                 '<GetClusterCredentialsWithIAMResponse xmlns="http://redshift.amazonaws.com/doc/2012-12-01/">'
