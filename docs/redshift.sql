@@ -1014,757 +1014,757 @@ comment on view freshness is 'One row: the period of all loaded events, and the 
 commit
 ;
 
-comment on table "staging_events" is 'One row per accepted event of the current batch, under the source''s own names. On DuckDB it is temporary, unless the run has the option --keep-staging.'
-;
-
-comment on table "staging_songs" is 'One row per accepted song record of the current batch, under the source''s own names. On DuckDB it is temporary, unless the run has the option --keep-staging.'
-;
-
-comment on table "staging_files" is 'One row per file of the current batch, with the number of its records. On DuckDB it is temporary, unless the run has the option --keep-staging.'
-;
-
-comment on table "staging_rejects" is 'One row per rejected record of the current batch. On DuckDB it is temporary, unless the run has the option --keep-staging.'
-;
-
-comment on table "checked_period" is 'One row: the period whose facts the checks read. A run checks the period that it changed. On DuckDB it is temporary.'
-;
-
-comment on table "catalogue" is 'One row per song: its current record, which is the one delivered last. The tables songs and artists are built from it.'
-;
-
-comment on table "songplays" is 'One row per NextSong event.'
-;
-
-comment on table "page_views" is 'One row per event that is not a play.'
-;
-
-comment on table "users" is 'One row per user, as of their latest event.'
-;
-
-comment on table "songs" is 'One row per song of the catalogue.'
-;
-
 comment on table "artists" is 'One row per artist of the catalogue.'
-;
-
-comment on table "time" is 'One row per moment at which a play or a page view happened.'
-;
-
-comment on table "etl_files" is 'One row per loaded file, in the version last loaded. It is the ledger of what has been loaded.'
-;
-
-comment on table "tracks" is 'One row per recording as the app logs it, with its match in the catalogue.'
-;
-
-comment on table "etl_runs" is 'One row per run that published something.'
-;
-
-comment on table "rejected_records" is 'One row per rejected record, with its origin, the reason and its text.'
-;
-
-comment on column "staging_events"."song" is 'The title of the song; null for most events that are not plays.'
-;
-
-comment on column "staging_songs"."duplicate" is 'Whether the record changes nothing.'
-;
-
-comment on column "time"."hour" is 'The hour of the day, 0 to 23.'
-;
-
-comment on column "songplays"."songplay_id" is 'The unique key: ts, sessionId, itemInSession and userId of the event, joined by hyphens.'
-;
-
-comment on column "level_history"."user_id" is 'The user.'
-;
-
-comment on column "freshness"."rejected" is 'The number of rejected records in those files.'
-;
-
-comment on column "listening_by_device"."listeners" is 'The number of users with a play; a user of two devices is in two rows.'
-;
-
-comment on column "daily_levels"."upgrades" is 'The number of changes from free to paid on that day.'
-;
-
-comment on column "catalogue"."song_id" is 'The catalogue''s identifier of the song.'
-;
-
-comment on column "rejected_records"."file" is 'The path or s3:// URL of the file that contains the record.'
-;
-
-comment on column "staging_songs"."artist_location" is 'The artist''s home; null if unknown.'
-;
-
-comment on column "weekly_retention"."retention" is 'active_listeners / cohort_listeners.'
-;
-
-comment on column "staging_events"."firstname" is 'The given name of the user; null if logged out.'
-;
-
-comment on column "listening_by_region"."state" is 'The two-letter code of the state; unknown if the location is missing or names no state.'
-;
-
-comment on column "etl_files"."source" is 'The kind of the file''s records: events or songs.'
-;
-
-comment on column "page_views"."auth" is 'The authentication state: Logged In or Logged Out.'
-;
-
-comment on column "weekly_churn"."lost_listeners" is 'The number of users with a play in the week before and none in this week.'
-;
-
-comment on column "daily_listeners"."listeners" is 'The number of users with a play on that day.'
-;
-
-comment on column "users"."level" is 'The subscription level at the latest event: free or paid. The view level_history has the earlier ones.'
-;
-
-comment on column "checked_period"."last_time" is 'The end of the period, inclusive, in UTC; null if there is nothing to check.'
-;
-
-comment on column "staging_files"."source" is 'The kind of the file''s records: events or songs.'
-;
-
-comment on column "etl_files"."size" is 'The size of the file as stored, in bytes.'
-;
-
-comment on column "listening_by_hour"."plays" is 'The number of plays started in that hour.'
-;
-
-comment on column "staging_events"."length" is 'The length of the song, in seconds; null for most events that are not plays.'
-;
-
-comment on column "upgrade_funnel"."name" is 'The name of the step: Free (any event at that level), Upgrade page (viewed at level free), Submitted (the form of that page was sent), Paid (an event at that level).'
-;
-
-comment on column "tracks"."song_id" is 'The catalogue song with exactly the same title, artist and duration; null if there is none.'
-;
-
-comment on column "catalogue"."artist_name" is 'The name of the artist as credited on this song; null if unknown.'
-;
-
-comment on column "listening_by_device"."device" is 'The device: Windows (Windows phones too, which also name Android and iPhone), iPhone, iPad, Android, Mac, Linux, ChromeOS, other, or unknown if the log has no user agent.'
-;
-
-comment on column "top_artists"."artist_name" is 'The name of the artist, as the app logs it.'
-;
-
-comment on column "top_tracks"."hours" is 'The total length of the songs played, in hours; a song that the user left early counts in full.'
-;
-
-comment on column "level_history"."valid_to" is 'The time of the first event at the next level, in UTC; null for the latest level.'
-;
-
-comment on column "staging_events"."location" is 'The user''s location according to the app: a metropolitan area and its states.'
-;
-
-comment on column "songplays"."level" is 'The user''s subscription level at that time: free or paid.'
-;
-
-comment on column "etl_files"."read" is 'The number of records read from the file: the sum of the columns that follow.'
-;
-
-comment on column "daily_listeners"."listeners_7d" is 'The number of users with a play on that day or in the 6 days before.'
-;
-
-comment on column "top_tracks"."last_played_at" is 'The time of the last play, in UTC.'
-;
-
-comment on column "catalogue"."year" is 'The year of release; null if unknown.'
-;
-
-comment on column "songplays"."location" is 'The user''s location according to the app: a metropolitan area and its states; null if unknown.'
-;
-
-comment on column "match_rate"."artist_rate" is 'artist_plays / plays.'
-;
-
-comment on column "staging_events"."gender" is 'The gender of the user: F or M; null if logged out.'
-;
-
-comment on column "listening_by_hour"."weekday" is 'The day of the week, from 0 (Sunday) to 6 (Saturday).'
-;
-
-comment on column "etl_files"."page_views" is 'The number of events that became page views.'
-;
-
-comment on column "listening_by_device"."plays" is 'The number of plays.'
-;
-
-comment on column "catalogue"."artist_longitude" is 'The longitude of that location, in degrees east; null if unknown.'
-;
-
-comment on column "songplays"."session_id" is 'The app''s identifier of the session.'
-;
-
-comment on column "staging_events"."ts" is 'The time of the event, in milliseconds since 1970 in UTC.'
-;
-
-comment on column "sessions"."plays" is 'The number of plays.'
-;
-
-comment on column "songplays"."user_id" is 'The user who played the song.'
-;
-
-comment on column "level_history"."valid_from" is 'The time of the first event at this level, in UTC; the level before the first event is unknown.'
-;
-
-comment on column "artists"."longitude" is 'The longitude of that location, in degrees east; null if unknown.'
-;
-
-comment on column "page_views"."status" is 'The HTTP status code of the response, such as 200, 307 or 404.'
-;
-
-comment on column "catalogue"."artist_id" is 'The identifier of the song''s artist.'
-;
-
-comment on column "etl_runs"."songs_duplicate" is 'The number of song records that changed nothing.'
-;
-
-comment on column "staging_events"."artist" is 'The name of the artist; null for most events that are not plays.'
-;
-
-comment on column "listening_by_region"."listeners" is 'The number of users with such a play.'
-;
-
-comment on column "listening_by_hour"."listeners" is 'The number of users with such a play.'
-;
-
-comment on column "etl_files"."version" is 'The version of the file''s content: its ETag in S3, its size and modification time on disk.'
-;
-
-comment on column "songs"."title" is 'The title of the song; null if unknown.'
-;
-
-comment on column "daily_listeners"."day" is 'The day, in UTC.'
-;
-
-comment on column "events"."page" is 'The name of the page requested; NextSong for a play.'
-;
-
-comment on column "etl_runs"."bytes" is 'The total size of those files as stored, in bytes.'
-;
-
-comment on column "sessions"."session_id" is 'The app''s identifier of the session.'
-;
-
-comment on column "etl_runs"."songs_read" is 'The number of song records read: songs + songs_duplicate + songs_rejected.'
-;
-
-comment on column "top_tracks"."artist_name" is 'The name of the artist, as the app logs it.'
-;
-
-comment on column "page_views"."session_id" is 'The app''s identifier of the session.'
-;
-
-comment on column "weekly_churn"."churn" is 'lost_listeners / listeners of the week before; null if nobody listened then.'
-;
-
-comment on column "page_views"."method" is 'The HTTP method of the request, such as GET or PUT.'
-;
-
-comment on column "match_rate"."day" is 'The day, in UTC.'
-;
-
-comment on column "etl_runs"."events_rejected" is 'The number of rejected events.'
-;
-
-comment on column "etl_runs"."songs" is 'The number of song records that added or changed a song.'
-;
-
-comment on column "artists"."name" is 'The shortest name under which the catalogue credits the artist; null if it never names the artist.'
-;
-
-comment on column "match_rate"."artist_plays" is 'The number of plays that match an artist.'
-;
-
-comment on column "songplays"."item_in_session" is 'The position of the event in its session, counted from 0.'
-;
-
-comment on column "staging_events"."lastname" is 'The family name of the user; null if logged out.'
-;
-
-comment on column "page_errors"."errors" is 'The number of page views that ended in an error.'
-;
-
-comment on column "staging_rejects"."reason" is 'The reason for the rejection.'
-;
-
-comment on column "weekly_churn"."new_listeners" is 'The number of listeners without an earlier play.'
-;
-
-comment on column "daily_listeners"."stickiness" is 'listeners / listeners_30d, the share of a month''s listeners who listen on one day. It is too high in the first 30 days of the data, which lack a full month.'
-;
-
-comment on column "catalogue"."duration" is 'The length of the recording, in seconds; null if unknown.'
-;
-
-comment on column "page_views"."user_id" is 'The user who requested the page; null if logged out.'
-;
-
-comment on column "songs"."duration" is 'The length of the recording, in seconds; null if unknown.'
-;
-
-comment on column "sessions"."ended_at" is 'The time of the last event, in UTC; the log does not record how long a last song was played.'
-;
-
-comment on column "etl_runs"."started_at" is 'The time at which the run began, in UTC.'
-;
-
-comment on column "freshness"."newest_play_at" is 'The time of the last play, in UTC; null if there is none.'
-;
-
-comment on column "top_tracks"."first_played_at" is 'The time of the first play, in UTC.'
-;
-
-comment on column "events"."start_time" is 'The time of the event, in UTC, to the millisecond.'
-;
-
-comment on column "etl_files"."songplays" is 'The number of events that became plays.'
-;
-
-comment on column "page_errors"."day" is 'The day, in UTC.'
-;
-
-comment on column "time"."month" is 'The month of the year, 1 to 12.'
-;
-
-comment on column "staging_rejects"."file_id" is 'The file that contains the record, in staging_files.'
-;
-
-comment on column "weekly_churn"."week" is 'The Monday of the week, in UTC.'
-;
-
-comment on column "page_views"."page_view_id" is 'The unique key: ts, sessionId, itemInSession and userId of the event, joined by hyphens.'
-;
-
-comment on column "etl_files"."loaded_at" is 'The time at which the file was loaded, in UTC.'
-;
-
-comment on column "staging_songs"."position" is 'The position of the record in its file.'
-;
-
-comment on column "daily_levels"."users" is 'The number of users seen so far whose level is known: free_users + paid_users.'
-;
-
-comment on column "staging_songs"."year" is 'The year of release; 0 or null if unknown.'
-;
-
-comment on column "weekly_retention"."weeks_since" is 'The number of whole weeks since then; 0 is the first week.'
-;
-
-comment on column "staging_songs"."artist_id" is 'The catalogue''s identifier of the artist.'
-;
-
-comment on column "freshness"."oldest_event_at" is 'The time of the first event, in UTC; null if there is none.'
-;
-
-comment on column "songplays"."artist_id" is 'The artist of that song, otherwise the artist credited with exactly this name; null if there is none.'
-;
-
-comment on column "staging_events"."level" is 'The subscription level at that time: free or paid.'
-;
-
-comment on column "catalogue"."artist_latitude" is 'The latitude of that location, in degrees north; null if unknown.'
-;
-
-comment on column "top_tracks"."plays" is 'The number of plays.'
-;
-
-comment on column "rejected_records"."record" is 'The text of the record; on Redshift, text of more than 64,000 bytes is shortened.'
-;
-
-comment on column "users"."first_name" is 'The given name of the user.'
-;
-
-comment on column "sessions"."page_views" is 'The number of page views.'
-;
-
-comment on column "top_tracks"."place" is 'The rank by number of plays, from 1; songs with equally many plays share a rank.'
-;
-
-comment on column "staging_files"."size" is 'The size of the file as stored, in bytes.'
-;
-
-comment on column "freshness"."last_loaded_at" is 'The time of the last load, in UTC, by the clock of the machine that ran it; null if there is none.'
-;
-
-comment on column "staging_songs"."file_id" is 'The file that contains the record, in staging_files.'
-;
-
-comment on column "sessions"."started_at" is 'The time of the first event, in UTC.'
-;
-
-comment on column "page_views"."level" is 'The subscription level at that time: free or paid. The app logs it for logged-out users too.'
-;
-
-comment on column "upgrade_funnel"."share_of_previous" is 'users / users of the previous step; null for step 1, or if nobody reached the previous step.'
-;
-
-comment on column "tracks"."title" is 'The title of the song, as the app logs it.'
-;
-
-comment on column "weekly_churn"."kept_listeners" is 'The number of listeners with a play in the week before.'
-;
-
-comment on column "page_errors"."users" is 'The number of users who met an error; logged-out users do not count.'
-;
-
-comment on column "staging_rejects"."record" is 'The text of the record; on Redshift, text of more than 64,000 bytes is shortened.'
-;
-
-comment on column "match_rate"."song_plays" is 'The number of plays that match a song.'
-;
-
-comment on column "top_artists"."titles" is 'The number of distinct titles played.'
-;
-
-comment on column "etl_files"."run_id" is 'The run that loaded the file.'
-;
-
-comment on column "users"."user_id" is 'The app''s identifier of the user, as text.'
-;
-
-comment on column "time"."year" is 'The calendar year.'
-;
-
-comment on column "page_views"."item_in_session" is 'The position of the event in its session, counted from 0.'
-;
-
-comment on column "page_views"."user_agent" is 'The user agent string of the browser; null if the browser sent none.'
-;
-
-comment on column "weekly_retention"."cohort_week" is 'The Monday of the week of the cohort''s first plays, in UTC.'
-;
-
-comment on column "etl_runs"."finished_at" is 'The time at which the run''s last batch was published, in UTC.'
-;
-
-comment on column "staging_songs"."num_songs" is 'The number of songs in the record, which is 1 in the public sample.'
-;
-
-comment on column "freshness"."newest_event_at" is 'The time of the last event, in UTC; null if there is none. Later events are not loaded yet.'
-;
-
-comment on column "events"."user_id" is 'The user who caused the event; null if logged out.'
-;
-
-comment on column "daily_levels"."day" is 'The day, in UTC.'
-;
-
-comment on column "rejected_records"."run_id" is 'The run that rejected the record.'
-;
-
-comment on column "catalogue"."artist_location" is 'The artist''s home according to this record; null if unknown.'
-;
-
-comment on column "etl_runs"."songs_rejected" is 'The number of rejected song records.'
-;
-
-comment on column "songplays"."song_id" is 'The catalogue song with exactly the same title, artist and duration; null if there is none.'
-;
-
-comment on column "level_history"."level_before" is 'The previous level; null for the first known level.'
-;
-
-comment on column "artists"."location" is 'The artist''s home, as written in the catalogue; null if unknown.'
-;
-
-comment on column "page_errors"."page_views" is 'The number of page views.'
-;
-
-comment on column "staging_rejects"."line" is 'The line on which the record begins, counted from 1; null if Redshift''s COPY rejected it.'
-;
-
-comment on column "weekly_churn"."listeners" is 'The number of users with a play in this week.'
-;
-
-comment on column "page_views"."start_time" is 'The time at which the page was requested, in UTC, to the millisecond.'
-;
-
-comment on column "tracks"."duration" is 'The length of the song, in seconds, as the app logs it; null if the log has none.'
-;
-
-comment on column "page_views"."location" is 'The user''s location according to the app: a metropolitan area and its states; null if unknown.'
-;
-
-comment on column "staging_files"."redelivered" is 'Whether an earlier version of the file has been loaded.'
-;
-
-comment on column "daily_levels"."paid_users" is 'The number of those users at level paid at the end of the day.'
-;
-
-comment on column "events"."user_agent" is 'The user agent string of the browser; null if the browser sent none.'
-;
-
-comment on column "tracks"."track_id" is 'The MD5 hash of title, artist and duration, in hexadecimal.'
-;
-
-comment on column "etl_runs"."events_duplicate" is 'The number of events that changed nothing.'
-;
-
-comment on column "users"."gender" is 'The gender of the user: F or M.'
-;
-
-comment on column "top_artists"."hours" is 'The total length of the songs played, in hours; a song that the user left early counts in full.'
-;
-
-comment on column "top_tracks"."title" is 'The title of the song, as the app logs it.'
-;
-
-comment on column "events"."item_in_session" is 'The position of the event in its session, counted from 0. Of a user''s events in one millisecond, the highest position is the latest.'
-;
-
-comment on column "etl_runs"."songplays" is 'The number of events that became plays.'
-;
-
-comment on column "weekly_retention"."active_listeners" is 'The number of those users with a play in that week.'
-;
-
-comment on column "staging_songs"."artist_longitude" is 'The longitude of the artist''s location, in degrees east; null if unknown.'
-;
-
-comment on column "tracks"."artist_name" is 'The name of the artist, as the app logs it.'
-;
-
-comment on column "staging_events"."status" is 'The HTTP status code of the response.'
-;
-
-comment on column "staging_songs"."duration" is 'The length of the recording, in seconds; null if unknown.'
-;
-
-comment on column "match_rate"."plays" is 'The number of plays.'
-;
-
-comment on column "artists"."latitude" is 'The latitude of that location, in degrees north; null if unknown.'
-;
-
-comment on column "users"."last_item_in_session" is 'The position of the latest event in its session. Of events at one time, the highest position is the latest.'
-;
-
-comment on column "events"."level" is 'The subscription level at that time: free or paid.'
-;
-
-comment on column "staging_songs"."song_id" is 'The catalogue''s identifier of the song.'
-;
-
-comment on column "etl_runs"."files" is 'The number of files loaded.'
-;
-
-comment on column "users"."last_seen_at" is 'The time of the latest event, in UTC, to the millisecond.'
-;
-
-comment on column "sessions"."user_id" is 'The user of the session.'
-;
-
-comment on column "weekly_retention"."cohort_listeners" is 'The number of users in the cohort.'
-;
-
-comment on column "etl_runs"."run_id" is 'The identifier of the run: its start time in UTC, and six random hexadecimal digits.'
-;
-
-comment on column "staging_songs"."artist_latitude" is 'The latitude of the artist''s location, in degrees north; null if unknown.'
-;
-
-comment on column "events"."event_id" is 'The key of the event: songplay_id or page_view_id.'
-;
-
-comment on column "users"."last_name" is 'The family name of the user.'
-;
-
-comment on column "staging_events"."duplicate" is 'Whether the event changes nothing.'
-;
-
-comment on column "daily_listeners"."listeners_30d" is 'The number of users with a play on that day or in the 29 days before.'
-;
-
-comment on column "staging_events"."iteminsession" is 'The position of the event in its session, counted from 0.'
-;
-
-comment on column "songs"."artist_name" is 'The name of the artist as credited on this song; null if unknown.'
-;
-
-comment on column "daily_levels"."free_users" is 'The number of those users at level free at the end of the day.'
-;
-
-comment on column "staging_events"."sessionid" is 'The app''s identifier of the session.'
 ;
 
 comment on column "artists"."artist_id" is 'The catalogue''s identifier of the artist.'
 ;
 
-comment on column "match_rate"."song_rate" is 'song_plays / plays.'
+comment on column "artists"."latitude" is 'The latitude of that location, in degrees north; null if unknown.'
 ;
 
-comment on column "time"."weekday" is 'The day of the week, from 0 (Sunday) to 6 (Saturday).'
+comment on column "artists"."location" is 'The artist''s home, as written in the catalogue; null if unknown.'
 ;
 
-comment on column "staging_events"."useragent" is 'The user agent string of the browser.'
+comment on column "artists"."longitude" is 'The longitude of that location, in degrees east; null if unknown.'
 ;
 
-comment on column "upgrade_funnel"."users" is 'The number of users who reached the step.'
+comment on column "artists"."name" is 'The shortest name under which the catalogue credits the artist; null if it never names the artist.'
 ;
 
-comment on column "top_artists"."plays" is 'The number of plays of the artist''s songs.'
+comment on table "catalogue" is 'One row per song: its current record, which is the one delivered last. The tables songs and artists are built from it.'
 ;
 
-comment on column "staging_events"."page" is 'The page requested; NextSong for a play.'
+comment on column "catalogue"."artist_id" is 'The identifier of the song''s artist.'
 ;
 
-comment on column "staging_files"."path" is 'The path of the file on disk, or its s3:// URL.'
+comment on column "catalogue"."artist_latitude" is 'The latitude of that location, in degrees north; null if unknown.'
 ;
 
-comment on column "sessions"."minutes" is 'The time from the first to the last event, in minutes, computed from whole seconds; 0 for a single event.'
+comment on column "catalogue"."artist_location" is 'The artist''s home according to this record; null if unknown.'
 ;
 
-comment on column "songs"."year" is 'The year of release; null if unknown, which the source writes as 0.'
+comment on column "catalogue"."artist_longitude" is 'The longitude of that location, in degrees east; null if unknown.'
 ;
 
-comment on column "listening_by_hour"."hour" is 'The hour of the day, 0 to 23.'
+comment on column "catalogue"."artist_name" is 'The name of the artist as credited on this song; null if unknown.'
 ;
 
-comment on column "rejected_records"."line" is 'The line on which the record begins, counted from 1; null if Redshift''s COPY rejected it.'
+comment on column "catalogue"."duration" is 'The length of the recording, in seconds; null if unknown.'
 ;
 
-comment on column "staging_files"."read" is 'The number of records read from the file.'
-;
-
-comment on column "users"."last_session_id" is 'The session of the latest event.'
-;
-
-comment on column "staging_songs"."title" is 'The title of the song; null if unknown.'
-;
-
-comment on column "staging_events"."auth" is 'The authentication state: Logged In or Logged Out.'
-;
-
-comment on column "songs"."song_id" is 'The catalogue''s identifier of the song.'
-;
-
-comment on column "daily_listeners"."plays" is 'The number of plays on that day.'
-;
-
-comment on column "staging_events"."method" is 'The HTTP method of the request.'
-;
-
-comment on column "staging_events"."registration" is 'The time at which the user registered, in milliseconds since 1970 in UTC.'
-;
-
-comment on column "staging_events"."userid" is 'The app''s identifier of the user; null if logged out.'
-;
-
-comment on column "time"."day" is 'The day of the month, 1 to 31.'
-;
-
-comment on column "etl_runs"."events_read" is 'The number of events read: songplays + page_views + events_duplicate + events_rejected.'
-;
-
-comment on column "events"."session_id" is 'The app''s identifier of the session.'
-;
-
-comment on column "etl_runs"."page_views" is 'The number of events that became page views.'
-;
-
-comment on column "listening_by_region"."plays" is 'The number of plays started there.'
-;
-
-comment on column "etl_files"."path" is 'The path of the file on disk, or its s3:// URL.'
-;
-
-comment on column "events"."location" is 'The user''s location according to the app: a metropolitan area and its states; null if unknown.'
-;
-
-comment on column "songs"."artist_id" is 'The identifier of the song''s artist.'
-;
-
-comment on column "songplays"."user_agent" is 'The user agent string of the browser; null if the browser sent none.'
-;
-
-comment on column "staging_files"."version" is 'The version of the file''s content: its ETag in S3, its size and modification time on disk.'
-;
-
-comment on column "rejected_records"."source" is 'The kind of record: events or songs.'
-;
-
-comment on column "daily_levels"."downgrades" is 'The number of changes from paid to free on that day.'
-;
-
-comment on column "freshness"."files" is 'The number of loaded files.'
-;
-
-comment on column "staging_events"."file_id" is 'The file that contains the event, in staging_files.'
-;
-
-comment on column "songplays"."start_time" is 'The time at which the song started, in UTC, to the millisecond.'
-;
-
-comment on column "level_history"."level" is 'The subscription level in the period: free or paid.'
-;
-
-comment on column "staging_songs"."artist_name" is 'The name of the artist as credited on this song; null if unknown.'
-;
-
-comment on column "top_artists"."listeners" is 'The number of users with such a play.'
+comment on column "catalogue"."song_id" is 'The catalogue''s identifier of the song.'
 ;
 
 comment on column "catalogue"."title" is 'The title of the song; null if unknown.'
 ;
 
-comment on column "weekly_churn"."returned_listeners" is 'The number of listeners with an earlier play, but none in the week before.'
+comment on column "catalogue"."year" is 'The year of release; null if unknown.'
 ;
 
-comment on column "users"."registered_at" is 'The time at which the user registered, in UTC; null if the event has none.'
-;
-
-comment on column "upgrade_funnel"."share_of_first" is 'users / users of step 1; null if nobody reached step 1.'
-;
-
-comment on column "page_views"."page" is 'The name of the page: Home, Login, Upgrade, Submit Upgrade, Error and so on; never NextSong.'
-;
-
-comment on column "etl_files"."songs" is 'The number of song records that added or changed a song.'
-;
-
-comment on column "etl_files"."rejected" is 'The number of rejected records.'
-;
-
-comment on column "time"."start_time" is 'The moment, in UTC, to the millisecond.'
-;
-
-comment on column "page_errors"."error_rate" is 'errors / page_views.'
-;
-
-comment on column "listening_by_device"."browser" is 'The browser family: Edge, Opera, Firefox, Chrome (Chromium too), Safari, Internet Explorer, other, or unknown if the log has no user agent.'
-;
-
-comment on column "top_artists"."place" is 'The rank by number of plays, from 1; artists with equally many plays share a rank.'
-;
-
-comment on column "time"."week" is 'The week of the year by ISO 8601, 1 to 53.'
-;
-
-comment on column "upgrade_funnel"."step" is 'The number of the step, 1 to 4.'
-;
-
-comment on column "songplays"."track_id" is 'The track that was played, as the app logged it.'
-;
-
-comment on column "tracks"."artist_id" is 'The artist of that song, otherwise the artist credited with exactly this name; null if there is none.'
+comment on table "checked_period" is 'One row: the period whose facts the checks read. A run checks the period that it changed. On DuckDB it is temporary.'
 ;
 
 comment on column "checked_period"."first_time" is 'The start of the period, inclusive, in UTC; null if there is nothing to check.'
 ;
 
+comment on column "checked_period"."last_time" is 'The end of the period, inclusive, in UTC; null if there is nothing to check.'
+;
+
+comment on column "daily_levels"."day" is 'The day, in UTC.'
+;
+
+comment on column "daily_levels"."downgrades" is 'The number of changes from paid to free on that day.'
+;
+
+comment on column "daily_levels"."free_users" is 'The number of those users at level free at the end of the day.'
+;
+
+comment on column "daily_levels"."paid_users" is 'The number of those users at level paid at the end of the day.'
+;
+
+comment on column "daily_levels"."upgrades" is 'The number of changes from free to paid on that day.'
+;
+
+comment on column "daily_levels"."users" is 'The number of users seen so far whose level is known: free_users + paid_users.'
+;
+
+comment on column "daily_listeners"."day" is 'The day, in UTC.'
+;
+
+comment on column "daily_listeners"."listeners" is 'The number of users with a play on that day.'
+;
+
+comment on column "daily_listeners"."listeners_30d" is 'The number of users with a play on that day or in the 29 days before.'
+;
+
+comment on column "daily_listeners"."listeners_7d" is 'The number of users with a play on that day or in the 6 days before.'
+;
+
+comment on column "daily_listeners"."plays" is 'The number of plays on that day.'
+;
+
+comment on column "daily_listeners"."stickiness" is 'listeners / listeners_30d, the share of a month''s listeners who listen on one day. It is too high in the first 30 days of the data, which lack a full month.'
+;
+
+comment on table "etl_files" is 'One row per loaded file, in the version last loaded. It is the ledger of what has been loaded.'
+;
+
 comment on column "etl_files"."duplicates" is 'The number of records that changed nothing.'
+;
+
+comment on column "etl_files"."loaded_at" is 'The time at which the file was loaded, in UTC.'
+;
+
+comment on column "etl_files"."page_views" is 'The number of events that became page views.'
+;
+
+comment on column "etl_files"."path" is 'The path of the file on disk, or its s3:// URL.'
+;
+
+comment on column "etl_files"."read" is 'The number of records read from the file: the sum of the columns that follow.'
+;
+
+comment on column "etl_files"."rejected" is 'The number of rejected records.'
+;
+
+comment on column "etl_files"."run_id" is 'The run that loaded the file.'
+;
+
+comment on column "etl_files"."size" is 'The size of the file as stored, in bytes.'
+;
+
+comment on column "etl_files"."songplays" is 'The number of events that became plays.'
+;
+
+comment on column "etl_files"."songs" is 'The number of song records that added or changed a song.'
+;
+
+comment on column "etl_files"."source" is 'The kind of the file''s records: events or songs.'
+;
+
+comment on column "etl_files"."version" is 'The version of the file''s content: its ETag in S3, its size and modification time on disk.'
+;
+
+comment on table "etl_runs" is 'One row per run that published something.'
+;
+
+comment on column "etl_runs"."bytes" is 'The total size of those files as stored, in bytes.'
+;
+
+comment on column "etl_runs"."events_duplicate" is 'The number of events that changed nothing.'
+;
+
+comment on column "etl_runs"."events_read" is 'The number of events read: songplays + page_views + events_duplicate + events_rejected.'
+;
+
+comment on column "etl_runs"."events_rejected" is 'The number of rejected events.'
+;
+
+comment on column "etl_runs"."files" is 'The number of files loaded.'
+;
+
+comment on column "etl_runs"."finished_at" is 'The time at which the run''s last batch was published, in UTC.'
+;
+
+comment on column "etl_runs"."page_views" is 'The number of events that became page views.'
+;
+
+comment on column "etl_runs"."run_id" is 'The identifier of the run: its start time in UTC, and six random hexadecimal digits.'
+;
+
+comment on column "etl_runs"."songplays" is 'The number of events that became plays.'
+;
+
+comment on column "etl_runs"."songs" is 'The number of song records that added or changed a song.'
+;
+
+comment on column "etl_runs"."songs_duplicate" is 'The number of song records that changed nothing.'
+;
+
+comment on column "etl_runs"."songs_read" is 'The number of song records read: songs + songs_duplicate + songs_rejected.'
+;
+
+comment on column "etl_runs"."songs_rejected" is 'The number of rejected song records.'
+;
+
+comment on column "etl_runs"."started_at" is 'The time at which the run began, in UTC.'
+;
+
+comment on column "events"."event_id" is 'The key of the event: songplay_id or page_view_id.'
+;
+
+comment on column "events"."item_in_session" is 'The position of the event in its session, counted from 0. Of a user''s events in one millisecond, the highest position is the latest.'
+;
+
+comment on column "events"."level" is 'The subscription level at that time: free or paid.'
+;
+
+comment on column "events"."location" is 'The user''s location according to the app: a metropolitan area and its states; null if unknown.'
+;
+
+comment on column "events"."page" is 'The name of the page requested; NextSong for a play.'
+;
+
+comment on column "events"."session_id" is 'The app''s identifier of the session.'
+;
+
+comment on column "events"."start_time" is 'The time of the event, in UTC, to the millisecond.'
+;
+
+comment on column "events"."user_agent" is 'The user agent string of the browser; null if the browser sent none.'
+;
+
+comment on column "events"."user_id" is 'The user who caused the event; null if logged out.'
+;
+
+comment on column "freshness"."files" is 'The number of loaded files.'
+;
+
+comment on column "freshness"."last_loaded_at" is 'The time of the last load, in UTC, by the clock of the machine that ran it; null if there is none.'
+;
+
+comment on column "freshness"."newest_event_at" is 'The time of the last event, in UTC; null if there is none. Later events are not loaded yet.'
+;
+
+comment on column "freshness"."newest_play_at" is 'The time of the last play, in UTC; null if there is none.'
+;
+
+comment on column "freshness"."oldest_event_at" is 'The time of the first event, in UTC; null if there is none.'
+;
+
+comment on column "freshness"."rejected" is 'The number of rejected records in those files.'
+;
+
+comment on column "level_history"."level" is 'The subscription level in the period: free or paid.'
+;
+
+comment on column "level_history"."level_before" is 'The previous level; null for the first known level.'
+;
+
+comment on column "level_history"."user_id" is 'The user.'
+;
+
+comment on column "level_history"."valid_from" is 'The time of the first event at this level, in UTC; the level before the first event is unknown.'
+;
+
+comment on column "level_history"."valid_to" is 'The time of the first event at the next level, in UTC; null for the latest level.'
+;
+
+comment on column "listening_by_device"."browser" is 'The browser family: Edge, Opera, Firefox, Chrome (Chromium too), Safari, Internet Explorer, other, or unknown if the log has no user agent.'
+;
+
+comment on column "listening_by_device"."device" is 'The device: Windows (Windows phones too, which also name Android and iPhone), iPhone, iPad, Android, Mac, Linux, ChromeOS, other, or unknown if the log has no user agent.'
+;
+
+comment on column "listening_by_device"."listeners" is 'The number of users with a play; a user of two devices is in two rows.'
+;
+
+comment on column "listening_by_device"."plays" is 'The number of plays.'
+;
+
+comment on column "listening_by_hour"."hour" is 'The hour of the day, 0 to 23.'
+;
+
+comment on column "listening_by_hour"."listeners" is 'The number of users with such a play.'
+;
+
+comment on column "listening_by_hour"."plays" is 'The number of plays started in that hour.'
+;
+
+comment on column "listening_by_hour"."weekday" is 'The day of the week, from 0 (Sunday) to 6 (Saturday).'
+;
+
+comment on column "listening_by_region"."listeners" is 'The number of users with such a play.'
+;
+
+comment on column "listening_by_region"."plays" is 'The number of plays started there.'
+;
+
+comment on column "listening_by_region"."state" is 'The two-letter code of the state; unknown if the location is missing or names no state.'
+;
+
+comment on column "match_rate"."artist_plays" is 'The number of plays that match an artist.'
+;
+
+comment on column "match_rate"."artist_rate" is 'artist_plays / plays.'
+;
+
+comment on column "match_rate"."day" is 'The day, in UTC.'
+;
+
+comment on column "match_rate"."plays" is 'The number of plays.'
+;
+
+comment on column "match_rate"."song_plays" is 'The number of plays that match a song.'
+;
+
+comment on column "match_rate"."song_rate" is 'song_plays / plays.'
+;
+
+comment on column "page_errors"."day" is 'The day, in UTC.'
+;
+
+comment on column "page_errors"."error_rate" is 'errors / page_views.'
+;
+
+comment on column "page_errors"."errors" is 'The number of page views that ended in an error.'
+;
+
+comment on column "page_errors"."page_views" is 'The number of page views.'
+;
+
+comment on column "page_errors"."users" is 'The number of users who met an error; logged-out users do not count.'
+;
+
+comment on table "page_views" is 'One row per event that is not a play.'
+;
+
+comment on column "page_views"."auth" is 'The authentication state: Logged In or Logged Out.'
+;
+
+comment on column "page_views"."item_in_session" is 'The position of the event in its session, counted from 0.'
+;
+
+comment on column "page_views"."level" is 'The subscription level at that time: free or paid. The app logs it for logged-out users too.'
+;
+
+comment on column "page_views"."location" is 'The user''s location according to the app: a metropolitan area and its states; null if unknown.'
+;
+
+comment on column "page_views"."method" is 'The HTTP method of the request, such as GET or PUT.'
+;
+
+comment on column "page_views"."page" is 'The name of the page: Home, Login, Upgrade, Submit Upgrade, Error and so on; never NextSong.'
+;
+
+comment on column "page_views"."page_view_id" is 'The unique key: ts, sessionId, itemInSession and userId of the event, joined by hyphens.'
+;
+
+comment on column "page_views"."session_id" is 'The app''s identifier of the session.'
+;
+
+comment on column "page_views"."start_time" is 'The time at which the page was requested, in UTC, to the millisecond.'
+;
+
+comment on column "page_views"."status" is 'The HTTP status code of the response, such as 200, 307 or 404.'
+;
+
+comment on column "page_views"."user_agent" is 'The user agent string of the browser; null if the browser sent none.'
+;
+
+comment on column "page_views"."user_id" is 'The user who requested the page; null if logged out.'
+;
+
+comment on table "rejected_records" is 'One row per rejected record, with its origin, the reason and its text.'
+;
+
+comment on column "rejected_records"."file" is 'The path or s3:// URL of the file that contains the record.'
+;
+
+comment on column "rejected_records"."line" is 'The line on which the record begins, counted from 1; null if Redshift''s COPY rejected it.'
 ;
 
 comment on column "rejected_records"."reason" is 'The reason for the rejection.'
 ;
 
-comment on column "top_tracks"."listeners" is 'The number of users with such a play.'
+comment on column "rejected_records"."record" is 'The text of the record; on Redshift, text of more than 64,000 bytes is shortened.'
+;
+
+comment on column "rejected_records"."run_id" is 'The run that rejected the record.'
+;
+
+comment on column "rejected_records"."source" is 'The kind of record: events or songs.'
+;
+
+comment on column "sessions"."ended_at" is 'The time of the last event, in UTC; the log does not record how long a last song was played.'
+;
+
+comment on column "sessions"."minutes" is 'The time from the first to the last event, in minutes, computed from whole seconds; 0 for a single event.'
+;
+
+comment on column "sessions"."page_views" is 'The number of page views.'
+;
+
+comment on column "sessions"."plays" is 'The number of plays.'
+;
+
+comment on column "sessions"."session_id" is 'The app''s identifier of the session.'
+;
+
+comment on column "sessions"."started_at" is 'The time of the first event, in UTC.'
+;
+
+comment on column "sessions"."user_id" is 'The user of the session.'
+;
+
+comment on table "songplays" is 'One row per NextSong event.'
+;
+
+comment on column "songplays"."artist_id" is 'The artist of that song, otherwise the artist credited with exactly this name; null if there is none.'
+;
+
+comment on column "songplays"."item_in_session" is 'The position of the event in its session, counted from 0.'
+;
+
+comment on column "songplays"."level" is 'The user''s subscription level at that time: free or paid.'
+;
+
+comment on column "songplays"."location" is 'The user''s location according to the app: a metropolitan area and its states; null if unknown.'
+;
+
+comment on column "songplays"."session_id" is 'The app''s identifier of the session.'
+;
+
+comment on column "songplays"."song_id" is 'The catalogue song with exactly the same title, artist and duration; null if there is none.'
+;
+
+comment on column "songplays"."songplay_id" is 'The unique key: ts, sessionId, itemInSession and userId of the event, joined by hyphens.'
+;
+
+comment on column "songplays"."start_time" is 'The time at which the song started, in UTC, to the millisecond.'
+;
+
+comment on column "songplays"."track_id" is 'The track that was played, as the app logged it.'
+;
+
+comment on column "songplays"."user_agent" is 'The user agent string of the browser; null if the browser sent none.'
+;
+
+comment on column "songplays"."user_id" is 'The user who played the song.'
+;
+
+comment on table "songs" is 'One row per song of the catalogue.'
+;
+
+comment on column "songs"."artist_id" is 'The identifier of the song''s artist.'
+;
+
+comment on column "songs"."artist_name" is 'The name of the artist as credited on this song; null if unknown.'
+;
+
+comment on column "songs"."duration" is 'The length of the recording, in seconds; null if unknown.'
+;
+
+comment on column "songs"."song_id" is 'The catalogue''s identifier of the song.'
+;
+
+comment on column "songs"."title" is 'The title of the song; null if unknown.'
+;
+
+comment on column "songs"."year" is 'The year of release; null if unknown, which the source writes as 0.'
+;
+
+comment on table "staging_events" is 'One row per accepted event of the current batch, under the source''s own names. On DuckDB it is temporary, unless the run has the option --keep-staging.'
+;
+
+comment on column "staging_events"."artist" is 'The name of the artist; null for most events that are not plays.'
+;
+
+comment on column "staging_events"."auth" is 'The authentication state: Logged In or Logged Out.'
+;
+
+comment on column "staging_events"."duplicate" is 'Whether the event changes nothing.'
+;
+
+comment on column "staging_events"."file_id" is 'The file that contains the event, in staging_files.'
+;
+
+comment on column "staging_events"."firstname" is 'The given name of the user; null if logged out.'
+;
+
+comment on column "staging_events"."gender" is 'The gender of the user: F or M; null if logged out.'
+;
+
+comment on column "staging_events"."iteminsession" is 'The position of the event in its session, counted from 0.'
+;
+
+comment on column "staging_events"."lastname" is 'The family name of the user; null if logged out.'
+;
+
+comment on column "staging_events"."length" is 'The length of the song, in seconds; null for most events that are not plays.'
+;
+
+comment on column "staging_events"."level" is 'The subscription level at that time: free or paid.'
+;
+
+comment on column "staging_events"."location" is 'The user''s location according to the app: a metropolitan area and its states.'
+;
+
+comment on column "staging_events"."method" is 'The HTTP method of the request.'
+;
+
+comment on column "staging_events"."page" is 'The page requested; NextSong for a play.'
+;
+
+comment on column "staging_events"."registration" is 'The time at which the user registered, in milliseconds since 1970 in UTC.'
+;
+
+comment on column "staging_events"."sessionid" is 'The app''s identifier of the session.'
+;
+
+comment on column "staging_events"."song" is 'The title of the song; null for most events that are not plays.'
+;
+
+comment on column "staging_events"."status" is 'The HTTP status code of the response.'
+;
+
+comment on column "staging_events"."ts" is 'The time of the event, in milliseconds since 1970 in UTC.'
+;
+
+comment on column "staging_events"."useragent" is 'The user agent string of the browser.'
+;
+
+comment on column "staging_events"."userid" is 'The app''s identifier of the user; null if logged out.'
+;
+
+comment on table "staging_files" is 'One row per file of the current batch, with the number of its records. On DuckDB it is temporary, unless the run has the option --keep-staging.'
 ;
 
 comment on column "staging_files"."file_id" is 'The number of the file in the batch.'
+;
+
+comment on column "staging_files"."path" is 'The path of the file on disk, or its s3:// URL.'
+;
+
+comment on column "staging_files"."read" is 'The number of records read from the file.'
+;
+
+comment on column "staging_files"."redelivered" is 'Whether an earlier version of the file has been loaded.'
+;
+
+comment on column "staging_files"."size" is 'The size of the file as stored, in bytes.'
+;
+
+comment on column "staging_files"."source" is 'The kind of the file''s records: events or songs.'
+;
+
+comment on column "staging_files"."version" is 'The version of the file''s content: its ETag in S3, its size and modification time on disk.'
+;
+
+comment on table "staging_rejects" is 'One row per rejected record of the current batch. On DuckDB it is temporary, unless the run has the option --keep-staging.'
+;
+
+comment on column "staging_rejects"."file_id" is 'The file that contains the record, in staging_files.'
+;
+
+comment on column "staging_rejects"."line" is 'The line on which the record begins, counted from 1; null if Redshift''s COPY rejected it.'
+;
+
+comment on column "staging_rejects"."reason" is 'The reason for the rejection.'
+;
+
+comment on column "staging_rejects"."record" is 'The text of the record; on Redshift, text of more than 64,000 bytes is shortened.'
+;
+
+comment on table "staging_songs" is 'One row per accepted song record of the current batch, under the source''s own names. On DuckDB it is temporary, unless the run has the option --keep-staging.'
+;
+
+comment on column "staging_songs"."artist_id" is 'The catalogue''s identifier of the artist.'
+;
+
+comment on column "staging_songs"."artist_latitude" is 'The latitude of the artist''s location, in degrees north; null if unknown.'
+;
+
+comment on column "staging_songs"."artist_location" is 'The artist''s home; null if unknown.'
+;
+
+comment on column "staging_songs"."artist_longitude" is 'The longitude of the artist''s location, in degrees east; null if unknown.'
+;
+
+comment on column "staging_songs"."artist_name" is 'The name of the artist as credited on this song; null if unknown.'
+;
+
+comment on column "staging_songs"."duplicate" is 'Whether the record changes nothing.'
+;
+
+comment on column "staging_songs"."duration" is 'The length of the recording, in seconds; null if unknown.'
+;
+
+comment on column "staging_songs"."file_id" is 'The file that contains the record, in staging_files.'
+;
+
+comment on column "staging_songs"."num_songs" is 'The number of songs in the record, which is 1 in the public sample.'
+;
+
+comment on column "staging_songs"."position" is 'The position of the record in its file.'
+;
+
+comment on column "staging_songs"."song_id" is 'The catalogue''s identifier of the song.'
+;
+
+comment on column "staging_songs"."title" is 'The title of the song; null if unknown.'
+;
+
+comment on column "staging_songs"."year" is 'The year of release; 0 or null if unknown.'
+;
+
+comment on table "time" is 'One row per moment at which a play or a page view happened.'
+;
+
+comment on column "time"."day" is 'The day of the month, 1 to 31.'
+;
+
+comment on column "time"."hour" is 'The hour of the day, 0 to 23.'
+;
+
+comment on column "time"."month" is 'The month of the year, 1 to 12.'
+;
+
+comment on column "time"."start_time" is 'The moment, in UTC, to the millisecond.'
+;
+
+comment on column "time"."week" is 'The week of the year by ISO 8601, 1 to 53.'
+;
+
+comment on column "time"."weekday" is 'The day of the week, from 0 (Sunday) to 6 (Saturday).'
+;
+
+comment on column "time"."year" is 'The calendar year.'
+;
+
+comment on column "top_artists"."artist_name" is 'The name of the artist, as the app logs it.'
+;
+
+comment on column "top_artists"."hours" is 'The total length of the songs played, in hours; a song that the user left early counts in full.'
+;
+
+comment on column "top_artists"."listeners" is 'The number of users with such a play.'
+;
+
+comment on column "top_artists"."place" is 'The rank by number of plays, from 1; artists with equally many plays share a rank.'
+;
+
+comment on column "top_artists"."plays" is 'The number of plays of the artist''s songs.'
+;
+
+comment on column "top_artists"."titles" is 'The number of distinct titles played.'
+;
+
+comment on column "top_tracks"."artist_name" is 'The name of the artist, as the app logs it.'
+;
+
+comment on column "top_tracks"."first_played_at" is 'The time of the first play, in UTC.'
+;
+
+comment on column "top_tracks"."hours" is 'The total length of the songs played, in hours; a song that the user left early counts in full.'
+;
+
+comment on column "top_tracks"."last_played_at" is 'The time of the last play, in UTC.'
+;
+
+comment on column "top_tracks"."listeners" is 'The number of users with such a play.'
+;
+
+comment on column "top_tracks"."place" is 'The rank by number of plays, from 1; songs with equally many plays share a rank.'
+;
+
+comment on column "top_tracks"."plays" is 'The number of plays.'
+;
+
+comment on column "top_tracks"."title" is 'The title of the song, as the app logs it.'
+;
+
+comment on table "tracks" is 'One row per recording as the app logs it, with its match in the catalogue.'
+;
+
+comment on column "tracks"."artist_id" is 'The artist of that song, otherwise the artist credited with exactly this name; null if there is none.'
+;
+
+comment on column "tracks"."artist_name" is 'The name of the artist, as the app logs it.'
+;
+
+comment on column "tracks"."duration" is 'The length of the song, in seconds, as the app logs it; null if the log has none.'
+;
+
+comment on column "tracks"."song_id" is 'The catalogue song with exactly the same title, artist and duration; null if there is none.'
+;
+
+comment on column "tracks"."title" is 'The title of the song, as the app logs it.'
+;
+
+comment on column "tracks"."track_id" is 'The MD5 hash of title, artist and duration, in hexadecimal.'
+;
+
+comment on column "upgrade_funnel"."name" is 'The name of the step: Free (any event at that level), Upgrade page (viewed at level free), Submitted (the form of that page was sent), Paid (an event at that level).'
+;
+
+comment on column "upgrade_funnel"."share_of_first" is 'users / users of step 1; null if nobody reached step 1.'
+;
+
+comment on column "upgrade_funnel"."share_of_previous" is 'users / users of the previous step; null for step 1, or if nobody reached the previous step.'
+;
+
+comment on column "upgrade_funnel"."step" is 'The number of the step, 1 to 4.'
+;
+
+comment on column "upgrade_funnel"."users" is 'The number of users who reached the step.'
+;
+
+comment on table "users" is 'One row per user, as of their latest event.'
+;
+
+comment on column "users"."first_name" is 'The given name of the user.'
+;
+
+comment on column "users"."gender" is 'The gender of the user: F or M.'
+;
+
+comment on column "users"."last_item_in_session" is 'The position of the latest event in its session. Of events at one time, the highest position is the latest.'
+;
+
+comment on column "users"."last_name" is 'The family name of the user.'
+;
+
+comment on column "users"."last_seen_at" is 'The time of the latest event, in UTC, to the millisecond.'
+;
+
+comment on column "users"."last_session_id" is 'The session of the latest event.'
+;
+
+comment on column "users"."level" is 'The subscription level at the latest event: free or paid. The view level_history has the earlier ones.'
+;
+
+comment on column "users"."registered_at" is 'The time at which the user registered, in UTC; null if the event has none.'
+;
+
+comment on column "users"."user_id" is 'The app''s identifier of the user, as text.'
+;
+
+comment on column "weekly_churn"."churn" is 'lost_listeners / listeners of the week before; null if nobody listened then.'
+;
+
+comment on column "weekly_churn"."kept_listeners" is 'The number of listeners with a play in the week before.'
+;
+
+comment on column "weekly_churn"."listeners" is 'The number of users with a play in this week.'
+;
+
+comment on column "weekly_churn"."lost_listeners" is 'The number of users with a play in the week before and none in this week.'
+;
+
+comment on column "weekly_churn"."new_listeners" is 'The number of listeners without an earlier play.'
+;
+
+comment on column "weekly_churn"."returned_listeners" is 'The number of listeners with an earlier play, but none in the week before.'
+;
+
+comment on column "weekly_churn"."week" is 'The Monday of the week, in UTC.'
+;
+
+comment on column "weekly_retention"."active_listeners" is 'The number of those users with a play in that week.'
+;
+
+comment on column "weekly_retention"."cohort_listeners" is 'The number of users in the cohort.'
+;
+
+comment on column "weekly_retention"."cohort_week" is 'The Monday of the week of the cohort''s first plays, in UTC.'
+;
+
+comment on column "weekly_retention"."retention" is 'active_listeners / cohort_listeners.'
+;
+
+comment on column "weekly_retention"."weeks_since" is 'The number of whole weeks since then; 0 is the first week.'
 ;
 
 select count(*)

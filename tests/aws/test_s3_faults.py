@@ -165,7 +165,7 @@ ERRORS: dict[str, tuple[str, int, str, str]] = {
         "ListObjectsV2",
         403,
         "RequestTimeTooSkewed",
-        f"{SONGS}: this machine's clock is wrong message more than S3 allows. Set it.",
+        f"{SONGS}: this machine's clock is wrong by more than S3 allows. Set it.",
     ),
     "archived": (
         "GetObject",

@@ -33,7 +33,7 @@ def write_comments(warehouse: Warehouse) -> int:
             outdated[table, column] = text
     if outdated:
         with warehouse.transaction():
-            for (table, column), text in outdated.items():
+            for (table, column), text in sorted(outdated.items()):
                 target = f"column {quoted(table)}.{quoted(column)}" if column else f"table {quoted(table)}"
                 warehouse.execute(f"comment on {target} is {literal(text)}")
     return len(outdated)
