@@ -29,7 +29,7 @@ from tests.support.sandbox import Sandbox, Warehouses
 
 pytestmark = pytest.mark.usefixtures("scratch")
 
-MOMENTS = 20 if os.environ.get("CI") else 3
+MOMENTS = 20
 # The second delivery has four batches.
 STAGES: list[Stage] = [
     ("sparkify.sources.listing:list_files", "songs", 1, "after"),
@@ -44,6 +44,7 @@ STAGES: list[Stage] = [
 ]
 
 
+@pytest.mark.ci
 def test_run_killed_at_any_moment_is_completed_by_the_next(side_by_side: SideBySide, undisturbed: Contents) -> None:
     """Whenever a run is killed, the next run ends as if nothing had happened."""
 
@@ -152,6 +153,7 @@ def test_run_interrupted_inside_a_statement_of_the_reader_ends_the_same_way(wait
     assert everything(waiting) == before
 
 
+@pytest.mark.ci
 def test_run_interrupted_while_songs_are_cut_ends_soon(waiting: Sandbox, tmp_path: Path) -> None:
     """Ctrl-C ends a run while song files are being split into records, however much is left of them."""
     (waiting.song_data / "endless.json.gz").write_bytes(gzip.compress(song().encode()))

@@ -75,6 +75,7 @@ def test_full_refresh_from_a_folder_without_files_changes_nothing(waiting: Sandb
     assert waiting.contents() == before
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("kind", ["songs", "events"])
 def test_full_refresh_from_unreadable_files_changes_nothing(waiting: Sandbox, kind: str) -> None:
     """A full refresh that can read no file of a kind fails, even if bad files are skipped, and drops no rows."""
@@ -89,6 +90,7 @@ def test_full_refresh_from_unreadable_files_changes_nothing(waiting: Sandbox, ki
     assert everything(waiting) == before
 
 
+@pytest.mark.ci
 def test_full_refresh_keeps_the_history_of_runs(waiting: Sandbox) -> None:
     """After a full refresh etl_runs holds the earlier runs, unchanged, and the refresh itself."""
     waiting.etl()
@@ -137,6 +139,7 @@ def test_full_refresh_killed_at_any_stage_leaves_the_old_warehouse(
         assert leftovers(warehouse) == [], stage
 
 
+@pytest.mark.ci
 def test_full_refresh_killed_after_its_end_is_complete(waiting: Sandbox) -> None:
     """A full refresh killed after it replaced the tables is complete."""
     stop_at((EXECUTE, "commit", 2, "after"), signal.SIGKILL, arguments(waiting, "--full-refresh"))

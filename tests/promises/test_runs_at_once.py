@@ -40,7 +40,10 @@ def test_two_runs_at_once_end_right(waiting: Sandbox, undisturbed: Contents) -> 
 
 
 @pytest.mark.parametrize("make_warehouse", ["duckdb"], indirect=True)
-@pytest.mark.parametrize("command", ["etl", pytest.param("create-tables", marks=pytest.mark.ci), "status"])
+@pytest.mark.parametrize(
+    "command",
+    [pytest.param("etl", marks=pytest.mark.ci), pytest.param("create-tables", marks=pytest.mark.ci), "status"],
+)
 def test_command_on_a_file_in_use_names_the_process_that_uses_it(loaded: Sandbox, command: str) -> None:
     """While one process has a DuckDB file open, another fails with a message that names the first."""
     words = arguments(loaded) if command == "etl" else [command, "--warehouse", loaded.url]
