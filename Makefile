@@ -1,6 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+LINTERS := .venv/.linters
 
 # Packages from these paths must not replace the pinned ones.
 unexport PYTHONPATH PYTHONHOME
@@ -46,16 +47,17 @@ run: $(INSTALLED) ## Generate data, load it, show the top songs, write the repor
 test: $(INSTALLED) ## Run the tests (ARGS="-k ledger": some; CI=1: on every engine)
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest $(ARGS)
 
-lint: $(INSTALLED) ## Check style, imports, prose and workflows
+lint: $(LINTERS) ## Check style, imports, prose and workflows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-logo --no-cache
 	@$(BIN)/python tools/check_prose.py
+	@$(BIN)/cfn-lint --template src/sparkify/aws/cluster/*.yaml --regions us-east-1 eu-west-1 us-west-1
 	@$(BIN)/sqlfluff parse docs/redshift.sql >/dev/null && echo "Redshift's SQL parses."
 	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*_*.yml
 
-types: $(INSTALLED) ## Check types
+types: $(LINTERS) ## Check types
 	@$(BIN)/mypy
 
 bench: $(INSTALLED) ## Compare with other tools (SCALE=0.1: a tenth of the data)
@@ -67,9 +69,9 @@ clean: ## Remove .venv, builds and caches; keep data and warehouse
 
 # As variables, the pins also apply to the build backend, which pip installs in an isolated environment.
 # pip before 25.3 reads the first variable there, later versions the second.
-$(INSTALLED): export PIP_CONSTRAINT := constraints.txt
-$(INSTALLED): export PIP_BUILD_CONSTRAINT := constraints.txt
-$(INSTALLED): export PIP_DISABLE_PIP_VERSION_CHECK := 1
+$(INSTALLED) $(LINTERS): export PIP_CONSTRAINT := constraints.txt
+$(INSTALLED) $(LINTERS): export PIP_BUILD_CONSTRAINT := constraints.txt
+$(INSTALLED) $(LINTERS): export PIP_DISABLE_PIP_VERSION_CHECK := 1
 $(INSTALLED): pyproject.toml constraints.txt
 	@command -v "$(PYTHON)" >/dev/null || { \
 		echo "$(PYTHON) was not found. Install Python 3.11 or newer, or name one: make PYTHON=python3.12" >&2; exit 1; }
@@ -78,5 +80,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 			"Install one, or name one: make PYTHON=python3.12" >&2; exit 1; }
 	@echo "==> Creating .venv with the pinned dependencies"
 	@"$(PYTHON)" -m venv --clear .venv
+	@$(BIN)/pip install -qq --editable '.[test]'
+	@touch $@
+
+# The linters take as long to install as everything else, and few people run them.
+$(LINTERS): $(INSTALLED)
+	@echo "==> Adding the linters to .venv"
 	@$(BIN)/pip install -qq --editable '.[dev]'
 	@touch $@

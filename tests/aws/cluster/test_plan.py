@@ -70,26 +70,6 @@ class _Attributes(dict[str, Any]):
 # The templates
 
 
-def lint(text: str, *regions: str) -> list[str]:
-    """Return what cfn-lint reports about a template, including warnings."""
-    from cfnlint import api  # Its import takes a second.
-    from cfnlint.config import ManualArgs
-
-    return [str(match) for match in api.lint(text, config=ManualArgs(regions=list(regions)))]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_template_has_no_warning(kind: str) -> None:
-    """cfn-lint reports no error and no warning about the templates."""
-    assert lint(template.text(kind), "us-east-1", "eu-west-1", "us-west-1") == []
-
-
-def test_linter_rejects_an_unknown_property() -> None:
-    """cfn-lint rejects a template with an unknown property."""
-    broken = template.text(SERVERLESS).replace("ManageAdminPassword", "ManageAdminPasword")
-    assert lint(broken, "us-east-1")
-
-
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("allow_from", ["", "198.51.100.7/32"])
 def test_warehouse_is_safe_by_default(planned: Planned, kind: str, allow_from: str) -> None:
