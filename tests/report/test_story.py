@@ -212,7 +212,7 @@ def gathered(warehouse: Sandbox, selection: Selection = EVERYTHING) -> Page:
 
 def content(shown: Page) -> Content:
     """Return the content of a page."""
-    sentences = {figure.name: figure.finding for section in shown.story.sections for figure in section.figures}
+    sentences = {figure.name: figure.finding for section in shown.story.sections.values() for figure in section}
     return Content(shown.story.title, shown.story.numbers, sentences)
 
 
@@ -292,7 +292,7 @@ def test_class_of_lengths_begins_with_its_first_minute(warehouse: Sandbox) -> No
     write(warehouse.log_data / "1.json", *ends)
     warehouse.etl()
     shown = gathered(warehouse)
-    [figure] = [each for section in shown.story.sections for each in section.figures if each.name == "sessions"]
+    [figure] = [each for section in shown.story.sections.values() for each in section if each.name == "sessions"]
     assert [(row["length"], row["sessions"]) for row in figure.rows] == [
         *((each, 2) for each in LENGTHS[:-1]),
         (LENGTHS[-1], 1),

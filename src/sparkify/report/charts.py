@@ -41,12 +41,21 @@ def _days(values: Rows, width: int) -> Spec:
     return {"field": "when", "type": "temporal", "scale": {"type": "utc"}, "axis": axis}
 
 
+def _series(labels: Sequence[str], colours: Sequence[str]) -> Spec:
+    return {"field": "series", "type": "nominal", "scale": {"domain": labels, "range": colours[: len(labels)]}}
+
+
 def _amount(values: Rows, form: str) -> Spec:
     """Return the axis of amounts, from 0. A few whole numbers are all labelled, without fractions between them."""
     most = max((value["value"] or 0 for value in values), default=0)
     axis: Spec = {"title": None, "format": form}
     axis |= {"values": list(range(most + 1))} if form == _WHOLE and most < _FEW_STEPS else {"tickCount": 4}
     return {"field": "value", "type": "quantitative", "axis": axis, "scale": {"zero": True, "nice": True}}
+
+
+def _frame(values: Rows, width: int, height: int = 230) -> Spec:
+    """Return the parts that every chart has: its data and its size in pixels."""
+    return {"width": width, "height": height, "data": {"values": values}}
 
 
 def lines(
@@ -67,29 +76,16 @@ def lines(
             values.append({"when": day, "series": label, "value": amount, "tip": tip, "alone": is_alone})
 
     def chart(width: int) -> Spec:
-        colour = {
-            "field": "series",
-            "type": "nominal",
-            "scale": {"domain": list(series.values()), "range": list(_COLOURS[: len(series)])},
-            "legend": {} if len(series) > 1 else None,
-        }
-        encoding = {
-            "x": _days(values, width),
-            "y": _amount(values, form),
-            "color": colour,
-        }
+        colour = _series([*series.values()], _COLOURS) | {"legend": {} if len(series) > 1 else None}
         layers: list[Spec] = [{"mark": {"type": "line", "strokeWidth": 2.5, "strokeJoin": "round"}}]
         if len(values) <= len(series) * _POINTS:
             point = {"type": "point", "filled": True, "size": 90, "opacity": 0}
             layers.append({"mark": point, "encoding": {"description": {"field": "tip"}}})
         if any(value["alone"] for value in values):  # a single value has no line, so it needs a point
-            alone = {"transform": [{"filter": "datum.alone"}], "mark": {"type": "point", "filled": True, "size": 40}}
-            layers.append(alone)
-        return {
-            "width": width,
-            "height": 230,
-            "data": {"values": values},
-            "encoding": encoding,
+            point = {"type": "point", "filled": True, "size": 40}
+            layers.append({"transform": [{"filter": "datum.alone"}], "mark": point})
+        return _frame(values, width) | {
+            "encoding": {"x": _days(values, width), "y": _amount(values, form), "color": colour},
             "layer": layers,
         }
 
@@ -103,30 +99,23 @@ def _with_gaps(amounts: dict[date, float | None], missing: float | None, every: 
     return sorted((amounts | {day: missing for gap in gaps for day in gap}).items())
 
 
-def stack(rows: Rows, when: str, series: dict[str, str]) -> Chart:
-    """Draw two amounts over days as stacked areas, given as column → label from the bottom up."""
+def stack(rows: Rows, series: dict[str, str]) -> Chart:
+    """Draw two daily amounts as stacked areas, given as column → label from the bottom up."""
     values = [
-        {"when": row[when], "series": label, "value": row[column], "order": place}
+        {"when": row["day"], "series": label, "value": row[column], "order": place}
         for place, (column, label) in enumerate(series.items())
         for row in rows
     ]
     totals = [{"value": sum(row[column] for column in series)} for row in rows]
 
     def chart(width: int) -> Spec:
-        return {
-            "width": width,
-            "height": 230,
-            "data": {"values": values},
+        return _frame(values, width) | {
             "mark": {"type": "area", "interpolate": "step-after", "opacity": 1},
             "encoding": {
                 "x": _days(values, width),
                 "y": _amount(totals, _WHOLE),
                 "order": {"field": "order"},
-                "color": {
-                    "field": "series",
-                    "type": "nominal",
-                    "scale": {"domain": list(series.values()), "range": [_COLOURS[0], _COLOURS[2]]},
-                },
+                "color": _series([*series.values()], _COLOURS[::2]),
             },
         }
 
@@ -144,20 +133,15 @@ def ranked(rows: Rows, name: RowText, value: str, text: RowText) -> Chart:
         y = {"field": "place", "type": "ordinal", "axis": None, "scale": {"paddingInner": 0, "paddingOuter": 0}}
         x = {"field": "value", "type": "quantitative", "axis": None, "scale": {"zero": True, "nice": False}}
         mark = {"type": "text", "baseline": "bottom", "dy": 1}
-        return {
-            "width": width,
-            "height": 38 * max(len(values), 1),
-            "data": {"values": [value | {"name": shortened(value["name"], width - 120)} for value in values]},
+        fitting = [value | {"name": shortened(value["name"], width - 120)} for value in values]
+        return _frame(fitting, width, 38 * max(len(values), 1)) | {
             "encoding": {"y": y},
             "layer": [
                 {
                     "mark": {"type": "bar", "height": 8, "yOffset": 10, "cornerRadius": 2, "color": _COLOURS[0]},
                     "encoding": {"x": x, "description": {"field": "tip"}},
                 },
-                {
-                    "mark": mark | {"align": "left", "x": 0},
-                    "encoding": {"text": {"field": "name"}},
-                },
+                {"mark": mark | {"align": "left", "x": 0}, "encoding": {"text": {"field": "name"}}},
                 {
                     "mark": mark | {"align": "right", "x": "width", "color": "var(--soft)"},
                     "encoding": {"text": {"field": "text"}},
@@ -181,22 +165,18 @@ def shortened(text: str, width: int) -> str:
     return text
 
 
-def columns(rows: Rows, when: str, value: str, unit: str) -> Chart:
-    """Draw an amount per day as columns, or as a line if there are too many days."""
+def columns(rows: Rows, unit: str) -> Chart:
+    """Draw the daily amount in the column `unit` as columns, or as a line if there are too many days."""
     if len(rows) > _POINTS:
-        return lines(rows, when, {value: unit})
+        return lines(rows, "day", {unit: unit})
     values = [
-        {"when": row[when], "value": row[value], "tip": f"{_day(row[when])}: {_text(row[value], _WHOLE)} {unit}"}
+        {"when": row["day"], "value": row[unit], "tip": f"{_day(row['day'])}: {_text(row[unit], _WHOLE)} {unit}"}
         for row in rows
     ]
 
     def chart(width: int) -> Spec:
-        mark = {"type": "bar", "color": _COLOURS[0], "width": {"band": 0.7}, "cornerRadiusEnd": 1}
-        return {
-            "width": width,
-            "height": 230,
-            "data": {"values": values},
-            "mark": mark,
+        return _frame(values, width) | {
+            "mark": {"type": "bar", "color": _COLOURS[0], "width": {"band": 0.7}, "cornerRadiusEnd": 1},
             "encoding": {
                 "x": _days(values, width) | {"timeUnit": "utcyearmonthdate"},
                 "y": _amount(values, _WHOLE),
@@ -225,7 +205,7 @@ def grid(
         }
         for row in rows
     ]
-    downs = list(dict.fromkeys(value["down"] for value in values))
+    downs = {value["down"] for value in values}
     acrosses = sorted({value["across"] for value in values})
 
     def chart(width: int) -> Spec:
@@ -248,16 +228,9 @@ def grid(
         ]
         if labelled and has_room:
             layers.append({"mark": {"type": "text"}, "encoding": {"text": {"field": "text"}}})
-        return {
-            "width": width,
-            "height": max(28 * len(downs), 28) + 50,
-            "data": {"values": values},
+        return _frame(values, width, max(28 * len(downs), 28) + 50) | {
             "encoding": {
-                "x": {
-                    "field": "across",
-                    "type": "ordinal",
-                    "axis": axis | {"title": titles[0], "values": every},
-                },
+                "x": {"field": "across", "type": "ordinal", "axis": axis | {"title": titles[0], "values": every}},
                 "y": {"field": "down", "type": "ordinal", "sort": None, "axis": axis | {"title": titles[1] or None}},
             },
             "layer": layers,

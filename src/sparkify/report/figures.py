@@ -98,14 +98,9 @@ def hours(views: Views) -> Figure:
     rows = views.rows("listening_by_hour", "order by weekday, hour")
     best = max(rows, key=lambda row: row["plays"], default=None)
     finding = f"Busiest hour: {WEEKDAYS[best['weekday']]} from {best['hour']}:00, {plays(best)}." if best else NOTHING
-    by_hour = {(row["weekday"], row["hour"]): row for row in rows}
-    nothing = {"plays": 0, "listeners": 0}
+    by_hour = {(row["weekday"], row["hour"]): {key: row[key] for key in ("plays", "listeners")} for row in rows}
     cells = [
-        {
-            "weekday": WEEKDAYS[weekday],
-            "hour": hour,
-            **{key: by_hour.get((weekday, hour), nothing)[key] for key in nothing},
-        }
+        {"weekday": WEEKDAYS[weekday], "hour": hour, **by_hour.get((weekday, hour), {"plays": 0, "listeners": 0})}
         for weekday in (1, 2, 3, 4, 5, 6, 0)
         for hour in range(24)
     ]
@@ -135,7 +130,7 @@ def paid_and_free(views: Views) -> Figure:
         finding,
         "Users by their level at the end of the day. The app does not log who leaves, so nobody is removed.",
         levels,
-        charts.stack(levels, "day", {"paid_users": "paid", "free_users": "free"}),
+        charts.stack(levels, {"paid_users": "paid", "free_users": "free"}),
     )
 
 
@@ -307,5 +302,5 @@ def page_errors(views: Views) -> Figure:
         finding,
         "Page views with a status of 400 or more. Plays are not page views.",
         rows,
-        charts.columns(rows, "day", "errors", "errors"),
+        charts.columns(rows, "errors"),
     )

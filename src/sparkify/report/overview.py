@@ -1,24 +1,8 @@
 """The page about all listeners, or about one artist."""
 
 from sparkify.formatting import isolated
-from sparkify.report.figures import (
-    artists,
-    churn,
-    day,
-    devices,
-    funnel,
-    hours,
-    listeners,
-    match_rate,
-    page_errors,
-    paid_and_free,
-    regions,
-    retention,
-    session_lengths,
-    stickiness,
-    tracks,
-)
-from sparkify.report.story import Number, Section, Story, Views
+from sparkify.report import figures
+from sparkify.report.story import Figure, Number, Story, Views
 
 
 def overview(views: Views) -> Story:
@@ -34,7 +18,8 @@ def headline(views: Views) -> list[Number]:
     days = views.rows("daily_listeners", "order by day")
     in_week = ""
     if days:  # a selected period can begin or end outside of the data, so its last 7 days are named by their end
-        last_week = "in the 7 days to " + day(days[-1]["day"]) if views.has_period else "of them in the last 7 days"
+        until = figures.day(days[-1]["day"])
+        last_week = f"in the 7 days to {until}" if views.has_period else "of them in the last 7 days"
         in_week = f"{days[-1]['listeners_7d']:,} {last_week}"
     latest = [row["stickiness"] for row in days[-7:]]
     mean = sum(latest) / len(latest) if latest else 0.0
@@ -56,16 +41,20 @@ def headline(views: Views) -> list[Number]:
     return numbers
 
 
-def sections(views: Views) -> list[Section]:
-    """Return the sections of the page, in order; for an artist, only figures that need nothing but plays."""
-    places = Section("Places and devices", [regions(views), devices(views)])
+def sections(views: Views) -> dict[str, list[Figure]]:
+    """Return the figures of each section, in order; for an artist, only those that need nothing but plays."""
+    places = (figures.regions, figures.devices)
     if views.selection.artist is not None:
-        listening = [listeners(views), stickiness(views), tracks(views), hours(views)]
-        return [Section("Listening", listening), places]
-    return [
-        Section("Listening", [listeners(views), stickiness(views), session_lengths(views), hours(views)]),
-        Section("Growth", [paid_and_free(views), funnel(views), retention(views), churn(views)]),
-        Section("Music", [tracks(views), artists(views)]),
-        places,
-        Section("Data quality", [match_rate(views), page_errors(views)]),
-    ]
+        shown = {
+            "Listening": (figures.listeners, figures.stickiness, figures.tracks, figures.hours),
+            "Places and devices": places,
+        }
+    else:
+        shown = {
+            "Listening": (figures.listeners, figures.stickiness, figures.session_lengths, figures.hours),
+            "Growth": (figures.paid_and_free, figures.funnel, figures.retention, figures.churn),
+            "Music": (figures.tracks, figures.artists),
+            "Places and devices": places,
+            "Data quality": (figures.match_rate, figures.page_errors),
+        }
+    return {title: [figure(views) for figure in section] for title, section in shown.items()}

@@ -18,7 +18,7 @@ from sparkify.errors import ConfigError, WarehouseError
 from sparkify.filesystem import write_whole
 from sparkify.report import charts, figures, overview, review, svg
 from sparkify.report.story import Figure, Rows, Story, Views
-from sparkify.sql.selection import Selection
+from sparkify.sql.selection import EVERYTHING, Selection
 from sparkify.warehouse import base
 from sparkify.warehouse.base import Warehouse
 
@@ -58,7 +58,7 @@ def gather(warehouse: Warehouse, selection: Selection) -> Page:
     if selection.artist is not None:
         _require_artist(warehouse, selection.artist)
     views = Views(warehouse, selection)
-    [freshness] = views.rows_of_everything("freshness")
+    [freshness] = views.rows("freshness", selection=EVERYTHING)
     made_at = base.now()
     newest = freshness["newest_event_at"]
     return Page(
@@ -67,8 +67,8 @@ def gather(warehouse: Warehouse, selection: Selection) -> Page:
         freshness=freshness,
         age=formatting.ago((made_at - newest).total_seconds()) if newest else "",
         matched=figures.matched(views),
-        balance=views.rows_of_everything("report/balance", "order by kind"),
-        rejections=views.rows_of_everything("report/rejections", "order by records desc, source, reason limit 20"),
+        balance=views.rows("report/balance", "order by kind", EVERYTHING),
+        rejections=views.rows("report/rejections", "order by records desc, source, reason limit 20", EVERYTHING),
         warehouse=warehouse.label,
         made_at=made_at,
     )
@@ -76,7 +76,7 @@ def gather(warehouse: Warehouse, selection: Selection) -> Page:
 
 def render(page: Page, template: str = "page.html.j2", **more: Any) -> str:
     """Return a page as HTML, with its charts drawn; `more` holds further variables of the template."""
-    sections = [(section.title, [draw(figure) for figure in section.figures]) for section in page.story.sections]
+    sections = [(title, [draw(figure) for figure in section]) for title, section in page.story.sections.items()]
     return _environment().get_template(template).render(page=page, sections=sections, **more)
 
 

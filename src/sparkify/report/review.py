@@ -1,11 +1,12 @@
 """The page about one listener: a review of a year, or of any other period."""
 
+from dataclasses import replace
 from datetime import date
 
 from sparkify.errors import ConfigError
 from sparkify.formatting import count, isolated
 from sparkify.report import charts, figures
-from sparkify.report.story import Figure, Number, Section, Story, Views
+from sparkify.report.story import Figure, Number, Story, Views
 from sparkify.sql.selection import Selection
 
 
@@ -22,19 +23,19 @@ def review(views: Views) -> Story:
         return Story(
             f"{title}, {isolated(artist)}",
             _numbers(views),
-            [
-                Section("Music", [figures.tracks(views)]),
-                Section("Times and devices", [_days(views), figures.hours(views), figures.devices(views)]),
-            ],
+            {
+                "Music": [figures.tracks(views)],
+                "Times and devices": [_days(views), figures.hours(views), figures.devices(views)],
+            },
         )
     return Story(
         title,
         [*_numbers(views), *_longest_session(views)],
-        [
-            Section("Music", [figures.tracks(views), figures.artists(views)]),
-            Section("Times", [_days(views), figures.session_lengths(views), figures.hours(views)]),
-            Section("Subscription and devices", [_levels(views), figures.devices(views)]),
-        ],
+        {
+            "Music": [figures.tracks(views), figures.artists(views)],
+            "Times": [_days(views), figures.session_lengths(views), figures.hours(views)],
+            "Subscription and devices": [_levels(views), figures.devices(views)],
+        },
     )
 
 
@@ -84,12 +85,13 @@ def _days(views: Views) -> Figure:
         finding,
         "Songs started. Days are in UTC.",
         rows,
-        charts.columns(rows, "day", "plays", "plays"),
+        charts.columns(rows, "plays"),
     )
 
 
 def _levels(views: Views) -> Figure:
-    rows = views.rows_of_all_time("level_history", "order by valid_from")
+    all_time = replace(views.selection, since=None, until=None)
+    rows = views.rows("level_history", "order by valid_from", all_time)
     shown = [{key: row[key] for key in ("level", "valid_from", "valid_to")} for row in rows]
     finding = figures.NOTHING
     if rows:

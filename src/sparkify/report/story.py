@@ -1,10 +1,10 @@
-"""The content of a page: numbers, sections and figures, and the views that they are read from."""
+"""The content of a page: numbers and figures, and the views that they are read from."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sparkify.report.charts import Chart
-from sparkify.sql.selection import EVERYTHING, Selection, select
+from sparkify.sql.selection import Selection, select
 from sparkify.warehouse.base import Warehouse
 
 Rows = list[dict[str, Any]]
@@ -46,20 +46,12 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Section:
-    """Related figures under a title."""
-
-    title: str
-    figures: list[Figure]
-
-
-@dataclass(frozen=True)
 class Story:
     """The content of one page."""
 
     title: str
     numbers: list[Number]
-    sections: list[Section]
+    sections: dict[str, list[Figure]]  # by their titles
 
 
 class Views:
@@ -75,20 +67,9 @@ class Views:
         """Whether the selection has a first or a last day."""
         return self.selection.since is not None or self.selection.until is not None
 
-    def rows(self, view: str, rest: str = "") -> Rows:
-        """Return the rows of a view, or of a file of ``sql/report``, over the selection."""
-        return self._rows(view, self.selection, rest)
-
-    def rows_of_everything(self, view: str, rest: str = "") -> Rows:
-        """Return the rows of a view without the selection."""
-        return self._rows(view, EVERYTHING, rest)
-
-    def rows_of_all_time(self, view: str, rest: str = "") -> Rows:
-        """Return the rows of a view over the selection without its period."""
-        return self._rows(view, replace(self.selection, since=None, until=None), rest)
-
-    def _rows(self, view: str, selection: Selection, rest: str) -> Rows:
-        query = (view, selection, rest)
+    def rows(self, view: str, rest: str = "", selection: Selection | None = None) -> Rows:
+        """Return the rows of a view, or of a file of ``sql/report``, over the page's selection or another one."""
+        query = (view, selection or self.selection, rest)
         if query not in self._results:
             names, rows = self.warehouse.query(*select(self.warehouse.engine, *query))
             self._results[query] = [dict(zip(names, row, strict=True)) for row in rows]
