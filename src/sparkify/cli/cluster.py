@@ -143,18 +143,13 @@ def _show_plan(planned: Plan, line: Print) -> None:
 
 
 def _show_cost(planned: Plan, line: Print) -> None:
-    known, cost = planned.prices, planned.cost
+    known = planned.prices
     line(f"\nCost in US dollars, at the prices of {known.as_of} in {known.region}")
     if planned.region and planned.region != known.region:
         line(f"  (there are none for {planned.region}: add them to a copy of")
         line("  prices.toml, and name it in [DWH] PRICES)")
-    for label, amount, explanation in (
-        ("an hour of work", cost.hour, planned.hour_in_words),
-        ("a day idle", cost.day_idle, planned.idle_in_words),
-        ("a month", cost.month, planned.month_in_words),
-        ("100 GB, a month", cost.storage, "storage in the warehouse, not included above"),
-    ):
-        line(f"  {label:16} {amount:10,.2f}   {explanation}")
+    for label, (amount, components) in planned.costs.items():
+        line(f"  {label:16} {amount:10,.2f}   {components}")
     if approximate := sorted(planned.price_names & known.approximate):
         line(f"  Approximate: {', '.join(approximate)}.")
     line(f"  {known.source}\n")

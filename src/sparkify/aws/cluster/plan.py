@@ -4,13 +4,14 @@ import os
 from dataclasses import dataclass
 
 from sparkify.aws.cluster import addresses, prices, template
-from sparkify.aws.cluster.prices import Cost, Prices
-from sparkify.aws.cluster.reserved import RESERVED, SYSTEM_DATABASES, SYSTEM_USERS
+from sparkify.aws.cluster.prices import Prices
 from sparkify.aws.cluster.template import Resource
 from sparkify.aws.cluster.validation import (
     ADMIN,
     PROVISIONED,
     SERVERLESS,
+    SYSTEM_DATABASES,
+    SYSTEM_USERS,
     capacity_parameters,
     check_identifier,
     check_port,
@@ -50,7 +51,7 @@ class Plan:
     @property
     def rpu_hours(self) -> int:
         """The RPU-hours a month after which Serverless refuses queries; 0 for a cluster, which has no limit."""
-        return prices.rpu_hours(self.prices, self.limit) if self.kind == SERVERLESS else 0
+        return int(self.limit / self.prices.of("serverless_rpu_hour")) if self.kind == SERVERLESS else 0
 
     @property
     def command(self) -> str:
@@ -65,34 +66,35 @@ class Plan:
         return f"{self.nodes} x {self.node_type}"
 
     @property
-    def cost(self) -> Cost:
-        """The cost; raise ConfigError for a missing price."""
-        public = bool(self.allow_from)
-        if self.kind == SERVERLESS:
-            return prices.serverless(self.prices, self.base_capacity, self.limit, public=public)
-        return prices.provisioned(self.prices, self.node_type, self.nodes, public=public)
-
-    @property
-    def hour_in_words(self) -> str:
-        """The components of an hour's cost."""
+    def costs(self) -> dict[str, tuple[float, str]]:
+        """The costs by label, in US dollars, each with its components; raise ConfigError for a missing price."""
+        idle = prices.idle_hour(self.prices, public=bool(self.allow_from))
         if self.kind == SERVERLESS:
             price = self.prices.of("serverless_rpu_hour")
-            return f"{self.base_capacity} RPU x {price}; billed by the second, minimum 60"
-        return f"{self.nodes} x {self.prices.of(self.node_type)}, busy or idle"
-
-    @property
-    def idle_in_words(self) -> str:
-        """The components of the cost of a day without a query."""
-        if self.kind == SERVERLESS:
-            return "no compute; the secret" + (" and a public address" if self.allow_from else "")
-        return "the same as a busy day; paused: storage only"
-
-    @property
-    def month_in_words(self) -> str:
-        """The limit of a month's cost."""
-        if self.kind == SERVERLESS:
-            return f"at most: {self.rpu_hours:,} RPU-hours, then queries are refused"
-        return f"{prices.HOURS_A_MONTH} hours, never paused"
+            costs = {
+                "an hour of work": (
+                    self.base_capacity * price + idle,
+                    f"{self.base_capacity} RPU x {price}; billed by the second, minimum 60",
+                ),
+                "a day idle": (
+                    24 * idle,
+                    "no compute; the secret" + (" and a public address" if self.allow_from else ""),
+                ),
+                "a month": (
+                    self.rpu_hours * price + prices.HOURS_A_MONTH * idle,
+                    f"at most: {self.rpu_hours:,} RPU-hours, then queries are refused",
+                ),
+            }
+        else:
+            price = self.prices.of(self.node_type)
+            hour = self.nodes * price + idle
+            costs = {
+                "an hour of work": (hour, f"{self.nodes} x {price}, busy or idle"),
+                "a day idle": (24 * hour, "the same as a busy day; paused: storage only"),
+                "a month": (prices.HOURS_A_MONTH * hour, f"{prices.HOURS_A_MONTH} hours, never paused"),
+            }
+        storage = 100 * self.prices.of("storage_gb_month")
+        return costs | {"100 GB, a month": (storage, "storage in the warehouse, not included above")}
 
     @property
     def price_names(self) -> set[str]:
@@ -108,18 +110,14 @@ class Plan:
     @property
     def policy(self) -> list[str]:
         """The permissions of the warehouse's role, in words, one a line."""
-        lines = [
+        sources = [
             f"read             s3://{self.parameters[f'{what}Bucket']}/{self.parameters[f'{what}Prefix']}"
             for what in ("Log", "Song")
             if self.parameters[f"{what}Bucket"]
         ]
         own = self.parameters["OwnStageBucket"]
-        stage = f"s3://{own}" if own else "the stack's own bucket, "
-        return [
-            *lines,
-            f"read and write   {stage}/{self.parameters['StagePrefix']}".replace(", /", ", "),
-            "nothing else",
-        ]
+        stage = f"s3://{own}/" if own else "the stack's own bucket, "
+        return [*sources, f"read and write   {stage}{self.parameters['StagePrefix']}", "nothing else"]
 
 
 def plan(config: Config, allow_from: str | None = None) -> Plan:
@@ -140,8 +138,8 @@ def plan(config: Config, allow_from: str | None = None) -> Plan:
         region=region,
         parameters={
             "Name": name,
-            "DatabaseName": check_identifier(dwh.db, "DWH_DB", RESERVED | SYSTEM_DATABASES),
-            "AdminUser": check_identifier(dwh.db_user or ADMIN, "DWH_DB_USER", RESERVED | SYSTEM_USERS),
+            "DatabaseName": check_identifier(dwh.db, "DWH_DB", SYSTEM_DATABASES),
+            "AdminUser": check_identifier(dwh.db_user or ADMIN, "DWH_DB_USER", SYSTEM_USERS),
             "Port": str(check_port(dwh.port)),
             "AllowFrom": addresses.allowed(dwh.allow_from if allow_from is None else allow_from),
             "RoleName": check_role_name(dwh.iam_role_name),
@@ -163,7 +161,7 @@ def plan(config: Config, allow_from: str | None = None) -> Plan:
 
 def check_cost(planned: Plan) -> None:
     """Raise ConfigError where a price is missing, or the limit is less than the price of one RPU-hour."""
-    _ = planned.cost
+    _ = planned.costs
     if planned.kind == SERVERLESS and planned.rpu_hours < 1:
         raise ConfigError(
             f"[DWH] MONTHLY_LIMIT: {planned.limit} dollars are less than the price of one RPU-hour."

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from sparkify.errors import ConfigError
 
@@ -44,7 +43,9 @@ def load(region: str, path: str = "") -> Prices:
         read = tomllib.loads(text)
         regions = read["regions"]
         of = region if region in regions else FALLBACK
-        amounts = {key: float(amount) for key, amount in _flat(regions[of]).items()}
+        table = dict(regions[of])
+        nodes = table.pop("node_hour", {})
+        amounts = {key: float(amount) for key, amount in {**table, **nodes}.items()}
         as_of = read["as_of"]
         if not isinstance(as_of, date):
             raise TypeError
@@ -58,43 +59,6 @@ def load(region: str, path: str = "") -> Prices:
         ) from None
 
 
-def _flat(table: dict[str, Any]) -> dict[str, Any]:
-    nodes: dict[str, Any] = table.get("node_hour", {})
-    return {key: value for key, value in table.items() if key != "node_hour"} | nodes
-
-
-@dataclass(frozen=True)
-class Cost:
-    """The cost of a warehouse, in US dollars."""
-
-    hour: float  # of work
-    day_idle: float
-    month: float  # the most that it can cost
-    storage: float  # of 100 GB for a month, not included in the others
-
-
-def serverless(prices: Prices, base_capacity: int, limit: int, *, public: bool) -> Cost:
-    """Return the cost of a Serverless workgroup with a limit in dollars a month."""
-    idle = idle_hour(prices, public=public)
-    return Cost(
-        hour=base_capacity * prices.of("serverless_rpu_hour") + idle,
-        day_idle=24 * idle,
-        month=rpu_hours(prices, limit) * prices.of("serverless_rpu_hour") + HOURS_A_MONTH * idle,
-        storage=100 * prices.of("storage_gb_month"),
-    )
-
-
-def provisioned(prices: Prices, node_type: str, nodes: int, *, public: bool) -> Cost:
-    """Return the cost of a cluster that is never paused."""
-    hour = nodes * prices.of(node_type) + idle_hour(prices, public=public)
-    return Cost(hour, day_idle=24 * hour, month=HOURS_A_MONTH * hour, storage=100 * prices.of("storage_gb_month"))
-
-
 def idle_hour(prices: Prices, *, public: bool) -> float:
     """Return the cost of an hour without compute: the administrator's secret, and a public address."""
     return prices.of("secret_month") / HOURS_A_MONTH + (prices.of("public_address_hour") if public else 0)
-
-
-def rpu_hours(prices: Prices, limit: int) -> int:
-    """Return the number of whole RPU-hours that a limit in dollars pays for."""
-    return int(limit / prices.of("serverless_rpu_hour"))

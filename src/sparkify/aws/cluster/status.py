@@ -43,34 +43,17 @@ def read_status(config: Config) -> ClusterStatus:
         known = prices.load(account.region, config.dwh.prices)
         age = (datetime.now(UTC) - stack.created).total_seconds()
         describe = _serverless if stack.kind == SERVERLESS else _provisioned
-        warehouse = describe(account, stack, known, age)
         return ClusterStatus(
             outputs=stack_outputs(account, stack),
-            state=warehouse.state,
-            capacity=warehouse.capacity,
             created=stack.created,
             age=age,
-            unlimited=warehouse.unlimited,
-            cost_so_far=warehouse.cost,
-            cost_basis=warehouse.basis,
-            public=warehouse.public,
             allowed=_allowed(account, stack),
+            **describe(account, stack, known, age),
         )
 
 
-@dataclass(frozen=True)
-class _Warehouse:
-    """The part of a status that depends on the kind of warehouse."""
-
-    state: str
-    capacity: str
-    public: bool
-    cost: float | None
-    basis: str
-    unlimited: bool = False
-
-
-def _serverless(account: Account, stack: Stack, known: prices.Prices, age: float) -> _Warehouse:
+def _serverless(account: Account, stack: Stack, known: prices.Prices, age: float) -> dict[str, Any]:
+    """Return the part of a status that depends on the kind of warehouse; likewise `_provisioned`."""
     name = stack.outputs["Name"]
     workgroup = account.client("redshift-serverless").get_workgroup(workgroupName=name)["workgroup"]
     capacity, public, hours = workgroup["baseCapacity"], bool(workgroup["publiclyAccessible"]), age / 3600
@@ -84,15 +67,16 @@ def _serverless(account: Account, stack: Stack, known: prices.Prices, age: float
         return float(rpu_hours * known.of("serverless_rpu_hour") + hours * prices.idle_hour(known, public=public))
 
     basis = "if it ran at its base capacity without a pause" + (", up to the limit" if limit else "")
-    return _Warehouse(workgroup["status"].lower(), text, public, *_estimate(cost, basis), unlimited=not limit)
+    state = {"state": workgroup["status"].lower(), "capacity": text, "public": public, "unlimited": not limit}
+    return state | _estimate(cost, basis)
 
 
-def _estimate(cost: Callable[[], float], basis: str) -> tuple[float | None, str]:
+def _estimate(cost: Callable[[], float], basis: str) -> dict[str, Any]:
     """Return a cost and its basis, or None and an error: a missing price hides only the cost."""
     try:
-        return cost(), basis
+        return {"cost_so_far": cost(), "cost_basis": basis}
     except ConfigError as error:
-        return None, str(error)
+        return {"cost_so_far": None, "cost_basis": str(error)}
 
 
 def _months_begun(since: datetime, now: datetime) -> int:
@@ -100,16 +84,18 @@ def _months_begun(since: datetime, now: datetime) -> int:
     return (now.year - since.year) * 12 + now.month - since.month + 1
 
 
-def _provisioned(account: Account, stack: Stack, known: prices.Prices, age: float) -> _Warehouse:
+def _provisioned(account: Account, stack: Stack, known: prices.Prices, age: float) -> dict[str, Any]:
     described = cluster(account, stack)
     nodes, node_type = described["NumberOfNodes"], described["NodeType"]
     public = bool(described["PubliclyAccessible"])
 
     def cost() -> float:
-        return prices.provisioned(known, node_type, nodes, public=public).hour * age / 3600
+        return float(nodes * known.of(node_type) + prices.idle_hour(known, public=public)) * age / 3600
 
     basis = f"{nodes} x {node_type} since its creation; less if it was paused"
-    return _Warehouse(described["ClusterStatus"], f"{nodes} x {node_type}", public, *_estimate(cost, basis))
+    capacity = f"{nodes} x {node_type}"
+    state = {"state": described["ClusterStatus"], "capacity": capacity, "public": public, "unlimited": False}
+    return state | _estimate(cost, basis)
 
 
 def cluster(account: Account, stack: Stack) -> dict[str, Any]:

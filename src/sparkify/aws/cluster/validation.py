@@ -22,6 +22,26 @@ NODE_TYPES = {
 }
 SMALLEST_NODE = "ra3.large"
 
+# "Reserved words", Redshift Database Developer Guide. CreateCluster rejects them as DBName and MasterUsername.
+_WORDS = """
+    aes128 aes256 all allowoverwrite analyse analyze and any array as asc authorization az64 backup between binary
+    blanksasnull both bytedict bzip2 case cast check collate column constraint create credentials cross current_date
+    current_time current_timestamp current_user current_user_id default deferrable deflate defrag delta delta32k desc
+    disable distinct do else emptyasnull enable encode encrypt encryption end except explicit false for foreign freeze
+    from full globaldict256 globaldict64k grant group gzip having identity ignore ilike in initially inner intersect
+    interval into is isnull join language leading left like limit localtime localtimestamp lun luns lzo lzop minus
+    mostly16 mostly32 mostly8 natural new not notnull null nulls off offline offset oid old on only open or order outer
+    overlaps parallel partition percent permissions pivot placing primary raw readratio recover references rejectlog
+    resort respect restore right select session_user similar snapshot some sysdate system table tag tdes text255
+    text32k then timestamp to top trailing true truncatecolumns union unique unnest unpivot user using verbose wallet
+    when where with without
+"""
+RESERVED = frozenset(_WORDS.split())
+
+# Every warehouse already has these: "CREATE TEMPLATE" and "CREATE USER", the same guide.
+SYSTEM_DATABASES = frozenset({"template0", "template1", "padb_harvest"})
+SYSTEM_USERS = frozenset({"public", "rdsdb"})
+
 ADMIN = "sparkify_admin"
 IDENTIFIER = r"[a-z](?:[a-z0-9]|-(?!-|$))"  # no double hyphen, and none at the end
 
@@ -99,14 +119,14 @@ def capacity_parameters(dwh: Dwh, kind: str, node_type: str, nodes: int) -> dict
     return {"BaseCapacity": str(capacity)}
 
 
-def check_identifier(text: str, key: str, reserved: frozenset[str]) -> str:
+def check_identifier(text: str, key: str, system_names: frozenset[str]) -> str:
     """Return the name of a database or user; raise ConfigError for an invalid or reserved one."""
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", text):
         raise ConfigError(
             f"[DWH] {key}: the value is not a valid name in Redshift. Write lower-case letters, digits and underscores,"
             " a letter first."
         )
-    if text in reserved:
+    if text in RESERVED | system_names:
         raise ConfigError(f"[DWH] {key}: {text} is reserved by Redshift. Write another name, such as sparkify.")
     return text
 
