@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sparkify.aws.session import session, without_login
-from sparkify.config import Aws, Config
+from sparkify.config import Config
 from sparkify.errors import ClusterError, ConfigError, SourceError
 
 if TYPE_CHECKING:
-    import boto3
+    from botocore.exceptions import ClientError
 
 
 PAUSE = 5.0  # seconds between two polls
@@ -25,19 +25,17 @@ KIND = "sparkify:kind"
 KEPT = "sparkify:kept"  # the tag of a snapshot that outlives the stack on purpose
 
 
-def _cluster_session(aws: Aws, region: str = "") -> boto3.Session:
-    try:
-        return session(aws, region or None)
-    except SourceError as error:
-        raise ClusterError(str(error)) from error
-
-
 class Account:
     """The account and region of a configuration."""
 
     def __init__(self, config: Config) -> None:
-        with translate_errors():
-            self._session: Any = _cluster_session(config.aws, config.dwh.region)
+        try:
+            self._session: Any = session(config.aws, config.dwh.region)
+        except SourceError as error:
+            raise ClusterError(str(error)) from error
+        from botocore.exceptions import ClientError
+
+        self.refusal: type[ClientError] = ClientError  # imported late, since a plan needs no boto3
         if not self._session.region_name:
             raise ConfigError(
                 "[DWH] REGION is empty, and your AWS profile names no region either. Set it, for example to us-east-1."
@@ -62,16 +60,12 @@ class Account:
         """Return the ID of the account."""
         return str(self.client("sts").get_caller_identity()["Account"])
 
-    def close(self) -> None:
-        """Close the connections."""
-        for client in self._clients.values():
-            client.close()
-
     def __enter__(self) -> Account:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        for client in self._clients.values():
+            client.close()
 
     def polls(self, subject: str) -> Iterator[None]:
         """Yield now and after each pause; raise ClusterError about the subject after an hour."""

@@ -16,7 +16,7 @@ def temporary(host: str, cluster: str, workgroup: str, database: str, region: st
         f"{host}: AWS does not grant a login by IAM ({{reason}}). Allow {action} for your AWS identity, or set"
         " [CLUSTER] DB_USER and DB_PASSWORD."
     ):
-        boto3_session = session(aws, region or None)
+        boto3_session = session(aws, region)
         if workgroup:
             client = boto3_session.client("redshift-serverless")
             login = client.get_credentials(workgroupName=workgroup, dbName=database)
@@ -32,7 +32,7 @@ def administrator(host: str, secret: str, region: str, aws: Aws) -> tuple[str, s
         f"{host}: your login lacks the permission to create a schema, and the administrator's login, which could grant"
         f" it, cannot be read ({{reason}}). Allow secretsmanager:GetSecretValue on {secret} for one run."
     ):
-        client = session(aws, region or None).client("secretsmanager")
+        client = session(aws, region).client("secretsmanager")
         login = json.loads(client.get_secret_value(SecretId=secret)["SecretString"])
         return str(login["username"]), str(login["password"])
 

@@ -28,15 +28,15 @@ def without_login(error: Exception) -> str:
     return _LOGIN.sub(r"\1", str(error))
 
 
-def session(aws: Aws, region: str | None = None) -> boto3.Session:
-    """Return a boto3 Session with the keys of [AWS] if they are set, otherwise with those that boto3 finds."""
+def session(aws: Aws, region: str = "") -> boto3.Session:
+    """Return a boto3 Session with the region and the keys of [AWS] if they are set, otherwise with what boto3 finds."""
     with require_clients("AWS"):
         import boto3
     if bool(aws.key) != bool(aws.secret):
         raise ConfigError("[AWS] KEY and SECRET go together, and one of them is empty. Set both, or none.")
     with translate_boto3_errors("AWS"):
         return boto3.Session(
-            aws_access_key_id=aws.key or None, aws_secret_access_key=aws.secret or None, region_name=region
+            aws_access_key_id=aws.key or None, aws_secret_access_key=aws.secret or None, region_name=region or None
         )
 
 

@@ -6,12 +6,12 @@ it deleted and what it failed to delete. Redshift, IAM and Secrets Manager are q
 and secret, which cost money or grant access.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sparkify.aws.account import KEPT, PROJECT, Account, code, translate
+from sparkify.aws.account import KEPT, PROJECT, Account, translate
 from sparkify.aws.cluster import stack
 from sparkify.aws.cluster.stack import DELETED, Member
 
@@ -40,11 +40,9 @@ def find_leftovers(account: Account, name: str, secret: str = "", kept: str = ""
     unknown: list[str] = []
 
     def ask(source: Callable[[], list[T]]) -> list[T]:
-        from botocore.exceptions import ClientError
-
         try:
             return source()
-        except ClientError as error:
+        except account.refusal as error:
             unknown.append(str(translate(error)))
             return []
 
@@ -112,31 +110,26 @@ def _tagged(account: Account, name: str, deleted: set[str], kept: list[str]) -> 
 
 def _serverless_exists(account: Account, arn: str) -> bool:
     """Return whether a Redshift Serverless resource exists: its ARN lacks the name by which CloudFormation knows it."""
-    client = account.client("redshift-serverless")
-    for listing, resources, key in (
-        ("list_workgroups", "workgroups", "workgroupArn"),
-        ("list_namespaces", "namespaces", "namespaceArn"),
-        ("list_snapshots", "snapshots", "snapshotArn"),
-    ):
-        pages = client.get_paginator(listing).paginate()
-        if any(resource[key] == arn for page in pages for resource in page[resources]):
-            return True
-    return False
+    found = _serverless(account, "workgroup", "namespace", "snapshot")
+    return any(resource[f"{kind}Arn"] == arn for kind, resource in found)
+
+
+def _serverless(account: Account, *kinds: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each Redshift Serverless resource of some kinds, after its kind."""
+    for kind in kinds:
+        for page in account.client("redshift-serverless").get_paginator(f"list_{kind}s").paginate():
+            for resource in page[f"{kind}s"]:
+                yield kind, resource
 
 
 def _warehouses(account: Account, name: str) -> list[str]:
     """Return the workgroups, namespaces and clusters that have the project's tag according to Redshift."""
-    serverless = account.client("redshift-serverless")
-    found = []
-    for listing, resources, kind in (
-        ("list_workgroups", "workgroups", "workgroup"),
-        ("list_namespaces", "namespaces", "namespace"),
-    ):
-        for page in serverless.get_paginator(listing).paginate():
-            for resource in page[resources]:
-                tags = serverless.list_tags_for_resource(resourceArn=resource[f"{kind}Arn"])["tags"]
-                if {"key": PROJECT, "value": name} in tags:
-                    found.append(f"AWS::RedshiftServerless::{kind.capitalize()} {resource[f'{kind}Name']}")
+    client = account.client("redshift-serverless")
+    found = [
+        f"AWS::RedshiftServerless::{kind.capitalize()} {resource[f'{kind}Name']}"
+        for kind, resource in _serverless(account, "workgroup", "namespace")
+        if {"key": PROJECT, "value": name} in client.list_tags_for_resource(resourceArn=resource[f"{kind}Arn"])["tags"]
+    ]
     for page in account.client("redshift").get_paginator("describe_clusters").paginate():
         found += [
             f"AWS::Redshift::Cluster {cluster['ClusterIdentifier']}"
@@ -152,11 +145,8 @@ def _roles(account: Account, name: str) -> list[str]:
 
 
 def _secret_exists(account: Account, arn: str) -> bool:
-    from botocore.exceptions import ClientError
-
+    client = account.client("secretsmanager")
     try:
-        return "DeletedDate" not in account.client("secretsmanager").describe_secret(SecretId=arn)
-    except ClientError as error:
-        if code(error) == "ResourceNotFoundException":
-            return False
-        raise
+        return "DeletedDate" not in client.describe_secret(SecretId=arn)
+    except client.exceptions.ResourceNotFoundException:
+        return False

@@ -1,6 +1,7 @@
 """Resources outside the template: the content of the stage bucket, snapshots, and the limit of Serverless spending."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,11 +23,9 @@ class BucketContent:
 
 def bucket_exists(account: Account, bucket: str) -> bool:
     """Return whether there is a bucket of this name, in this account or another."""
-    from botocore.exceptions import ClientError
-
     try:
         account.client("s3").head_bucket(Bucket=bucket)
-    except ClientError as error:
+    except account.refusal as error:
         if code(error) == "404":
             return False
         if code(error) not in ("301", "400", "403"):  # a bucket in another region, or without permission to read it
@@ -58,13 +57,9 @@ def empty_bucket(account: Account, bucket: str) -> None:
 
 
 def _versions(account: Account, bucket: str) -> Iterator[dict[str, Any]]:
-    from botocore.exceptions import ClientError
-
-    try:
-        yield from account.client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket)
-    except ClientError as error:
-        if code(error) != "NoSuchBucket":
-            raise
+    client = account.client("s3")
+    with suppress(client.exceptions.NoSuchBucket):
+        yield from client.get_paginator("list_object_versions").paginate(Bucket=bucket)
 
 
 # Snapshots

@@ -24,6 +24,10 @@ FIXED = "DbName"
 OUTDATED_ZONES = ("use1-az3",)
 
 
+Agree = Callable[[Plan, Sequence[Change] | None], bool]
+"""Asks for a confirmation of the plan and the changes of an existing stack, or None for a new one."""
+
+
 @dataclass(frozen=True)
 class Result:
     """The result of a setup."""
@@ -32,12 +36,8 @@ class Result:
     changed: bool
 
 
-def setup(
-    config: Config, plan: Plan, say: Say, agree: Callable[[Plan, Sequence[Change] | None], bool]
-) -> Result | None:
+def setup(config: Config, plan: Plan, say: Say, agree: Agree) -> Result | None:
     """Create the stack, or change it to match the plan, after a confirmation; return None if it is declined.
-
-    `agree` receives the plan and the changes of an existing stack, or None for a new one.
 
     Raise ClusterError where AWS refuses a request or rolls it back.
     """
@@ -79,13 +79,11 @@ def _limit_if_unlimited(account: Account, live: Stack, plan: Plan, say: Say) -> 
 
 def _set_limit(account: Account, plan: Plan) -> str:
     """Set the spending limit and return a description of the change; raise ClusterError where AWS refuses it."""
-    from botocore.exceptions import ClientError
-
     at_ctrl_c = f"The warehouse {plan.stack} may have no spending limit. Run `{plan.command}` to set it."
     try:
         with stack.interruptible(at_ctrl_c):
             return set_limit(account, plan.name, plan.rpu_hours)
-    except ClientError as error:
+    except account.refusal as error:
         raise ClusterError(
             f"{plan.stack}: the warehouse exists, but nothing limits its cost.\n{translate(error)}\n"
             f"Correct that, then run `{plan.command}` again."
@@ -118,7 +116,7 @@ def _wait_for_stack(account: Account, plan: Plan, say: Say) -> Stack | None:
         with _explain_ctrl_c(plan, unlimited=live.kind == SERVERLESS and live.status.startswith("CREATE")):
             outcome = stack.follow(account, live.id, say, after)
         if outcome.failures and "DELETE" not in outcome.status:
-            raise _failure(account, stack.find(account, name), name, outcome)
+            raise _failure(account, name, outcome)
     return None
 
 
@@ -130,9 +128,7 @@ def _explain_ctrl_c(plan: Plan, *, unlimited: bool = False) -> AbstractContextMa
     )
 
 
-def _create(
-    account: Account, plan: Plan, say: Say, agree: Callable[[Plan, Sequence[Change] | None], bool]
-) -> bool | None:
+def _create(account: Account, plan: Plan, say: Say, agree: Agree) -> bool | None:
     if not agree(plan, None):
         return None
     parameters = plan.parameters | {"Zones": _zones(account)}
@@ -140,7 +136,7 @@ def _create(
         stack_id = stack.create(account, plan.stack, plan.kind, template.text(plan.kind), parameters)
         outcome = stack.follow(account, stack_id, say)
     if outcome.status != "CREATE_COMPLETE":
-        raise _failure(account, stack.find(account, plan.stack), plan.stack, outcome)
+        raise _failure(account, plan.stack, outcome)
     return True
 
 
@@ -155,13 +151,7 @@ def _zones(account: Account) -> str:
     return ",".join(names[number % len(names)] for number in range(3))
 
 
-def _change(
-    account: Account,
-    live: Stack,
-    plan: Plan,
-    say: Say,
-    agree: Callable[[Plan, Sequence[Change] | None], bool],
-) -> bool | None:
+def _change(account: Account, live: Stack, plan: Plan, say: Say, agree: Agree) -> bool | None:
     if live.kind != plan.kind:
         raise ClusterError(
             f"{plan.stack}: the warehouse is {live.kind}, but dwh.cfg now calls for {plan.kind}. Run `sparkify"
@@ -186,7 +176,7 @@ def _change(
         with _explain_ctrl_c(plan):
             outcome = stack.follow(account, live.id, say, after=execute())
     if outcome.status != "UPDATE_COMPLETE":
-        raise _failure(account, stack.find(account, plan.stack), plan.stack, outcome)
+        raise _failure(account, plan.stack, outcome)
     return True
 
 
@@ -210,8 +200,9 @@ def _refuse_data_loss(plan: Plan, changes: Sequence[Change]) -> None:
             )
 
 
-def _failure(account: Account, left: Stack | None, name: str, outcome: Outcome) -> ClusterError:
+def _failure(account: Account, name: str, outcome: Outcome) -> ClusterError:
     """Return the error of a failed operation, after the deletion of a stack that was never complete."""
+    left = stack.find(account, name)
     causes = "\n".join(outcome.failures) or outcome.status
     if left and left.status == "ROLLBACK_COMPLETE":
         stack.follow(account, left.id, lambda _: None, after=stack.delete(account, left))

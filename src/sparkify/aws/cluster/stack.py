@@ -51,11 +51,9 @@ class Change:
 
 def find(account: Account, name: str) -> Stack | None:
     """Return the stack of a name, if it exists; raise ClusterError where sparkify did not create it."""
-    from botocore.exceptions import ClientError
-
     try:
         (found,) = account.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
-    except ClientError as error:
+    except account.refusal as error:
         if code(error) == "ValidationError" and "does not exist" in str(error):
             return None
         raise
@@ -253,17 +251,15 @@ def follow(account: Account, stack_id: str, say: Say, after: str = "") -> Outcom
             if event["PhysicalResourceId"] == stack_id or (resource, status) in reported:
                 continue
             reported.add((resource, status))
-            say(_line(resource, status))
+            say(f"  {WORDS.get(status, status.lower().replace('_', ' ')):9} {resource}")
             reason = event.get("ResourceStatusReason", "")
             if status.endswith("_FAILED") and "cancelled" not in reason:  # after a failure, AWS cancels the others
-                failures.append(_failure(resource, event["ResourceType"], reason))
-        if ended := [e for e in events if e["PhysicalResourceId"] == stack_id and _is_end(e["ResourceStatus"])]:
-            return Outcome(ended[-1]["ResourceStatus"], tuple(dict.fromkeys(failures)))
+                missing = missing_permission(reason)
+                failures.append(f"{resource} ({event['ResourceType']}): {reason}" + (f"\n{missing}" if missing else ""))
+        own = [event["ResourceStatus"] for event in events if event["PhysicalResourceId"] == stack_id]
+        if ended := [status for status in own if not status.endswith("_IN_PROGRESS")]:
+            return Outcome(ended[-1], tuple(dict.fromkeys(failures)))
     raise AssertionError("polls ends by raising")
-
-
-def _is_end(status: str) -> bool:
-    return not status.endswith("_IN_PROGRESS")
 
 
 def _events(account: Account, stack_id: str, after: str) -> list[dict[str, Any]]:
@@ -292,12 +288,3 @@ WORDS = {
     "DELETE_FAILED": "FAILED",
     "DELETE_SKIPPED": "kept",
 }
-
-
-def _line(resource: str, status: str) -> str:
-    return f"  {WORDS.get(status, status.lower().replace('_', ' ')):9} {resource}"
-
-
-def _failure(resource: str, type: str, reason: str) -> str:  # noqa: A002 (AWS's term)
-    missing = missing_permission(reason)
-    return f"{resource} ({type}): {reason}" + (f"\n{missing}" if missing else "")

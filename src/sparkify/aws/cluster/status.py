@@ -153,11 +153,9 @@ def _switch(config: Config, say: Say, call: str, before: str, after: str, betwee
 
 
 def _request(account: Account, call: str, name: str) -> None:
-    from botocore.exceptions import ClientError
-
     try:
         getattr(account.client("redshift"), call)(ClusterIdentifier=name)
-    except ClientError as error:
+    except account.refusal as error:
         if not code(error).startswith("InvalidClusterState"):
             raise
         reason = error.response["Error"]["Message"]

@@ -108,7 +108,6 @@ def _wait_for_stack(account: Account, name: str, say: Say) -> Stack | None:
 
 def _plan_deletion(account: Account, live: Stack, snapshot: bool | None) -> Deletion:
     members = tuple(member for member in stack.members(account, live.id) if member.status != stack.DELETED)
-    bucket = _own_bucket(members)
     warehouse = _warehouse(members)
     wanted = live.kind == PROVISIONED if snapshot is None else snapshot
     if live.status == "DELETE_IN_PROGRESS":  # the snapshot was taken or declined before the deletion began
@@ -119,7 +118,7 @@ def _plan_deletion(account: Account, live: Stack, snapshot: bool | None) -> Dele
         kind=live.kind,
         database=live.parameters.get("DatabaseName", ""),
         members=members,
-        staged=_staged(account, bucket),
+        staged=_staged(account, _own_bucket(members)),
         snapshot=final_snapshot_name(warehouse) if wanted and warehouse else "",
     )
 
@@ -127,7 +126,7 @@ def _plan_deletion(account: Account, live: Stack, snapshot: bool | None) -> Dele
 def _staged(account: Account, bucket: str) -> BucketContent | None:
     try:
         return count_objects(account, bucket) if bucket else None
-    except _client_error():  # the count is only for display
+    except account.refusal:  # the count is only for display
         return None
 
 
@@ -149,7 +148,7 @@ def _take_snapshot(account: Account, deletion: Deletion, say: Say) -> str:
     try:
         warehouse = _warehouse(deletion.members)
         return take_snapshot(account, deletion.stack, deletion.kind, warehouse, deletion.snapshot)
-    except (ClusterError, _client_error()) as error:
+    except (ClusterError, account.refusal) as error:
         cause = error if isinstance(error, ClusterError) else translate(error)
         raise ClusterError(
             f"{cause}\nNothing was deleted. If the cluster is paused, resume it for the snapshot, or pass"
@@ -157,17 +156,10 @@ def _take_snapshot(account: Account, deletion: Deletion, say: Say) -> str:
         ) from error
 
 
-def _client_error() -> type[Exception]:
-    from botocore.exceptions import ClientError
-
-    kind: type[Exception] = ClientError
-    return kind
-
-
 def _secret(account: Account, live: Stack) -> str:
     try:
         return live.outputs.get("SecretArn") or (secret_arn(account, live) if live.outputs else "")
-    except _client_error():  # the namespace was deleted before the stack
+    except account.refusal:  # the namespace was deleted before the stack
         return ""
 
 
@@ -176,11 +168,10 @@ def _delete(account: Account, live: Stack, deletion: Deletion, say: Say) -> list
     problems: list[str] = []
     for _ in range(ATTEMPTS):
         problems = []
-        bucket = _own_bucket(deletion.members)
-        if bucket:
+        if bucket := _own_bucket(deletion.members):
             try:
                 empty_bucket(account, bucket)
-            except (ClusterError, _client_error()) as error:
+            except (ClusterError, account.refusal) as error:
                 problems.append(str(error if isinstance(error, ClusterError) else translate(error)))
         after = "" if live.status == "DELETE_IN_PROGRESS" else stack.delete(account, live)
         outcome = stack.follow(account, live.id, say, after)
