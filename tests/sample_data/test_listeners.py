@@ -165,4 +165,4 @@ def test_only_open_sessions_are_held_in_memory() -> None:
         date = FIRST_DAY + timedelta(number)
         events = sum(len(hour) for hour in app.day(date))
         assert min(app.hours, default=10**9) >= (date + timedelta(1)).timestamp() // 3600
-        assert sum(len(hour.events) for hour in app.hours.values()) < events / 3
+        assert sum(len(hour) for hour in app.hours.values()) < events / 3

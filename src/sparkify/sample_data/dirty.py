@@ -21,7 +21,6 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -139,20 +138,16 @@ class _DirtyDays:
 
     def write(self, path: Path, hours: Iterator[list[str]]) -> int:
         """Write the events of a day, some of them dirty; return the number of good events."""
-        first = next(hours, None)
-        if first is None:
-            return 0
         form = DAY_FORMS[self._days % len(DAY_FORMS)]
         self._days += 1
         self._writer.counts[form] += 1
         self._path = path.with_name(path.name + ".gz") if form == "gzip" else path
         self._lines, self._earlier = 0, self._clean
-        path.parent.mkdir(parents=True, exist_ok=True)
         if form == "hidden_file":
             path.with_name(f".{path.name}").write_bytes(b"not JSON")
         events = 0
         with _open_text(self._path) as write:
-            for lines in chain([first], hours):
+            for lines in hours:
                 text = ("\n" if events else "\ufeff" if form == "bom" else "") + "\n".join(self._alter(lines))
                 write(text.replace("\n", "\r\n") if form == "crlf" else text)
                 events += len(lines)

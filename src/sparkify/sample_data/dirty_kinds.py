@@ -151,21 +151,18 @@ HARMLESS_SONGS: dict[str, Change] = {
 }
 
 
-def _mojibake(times: int) -> Change:
-    def misread(key: str, value: Any) -> Any:
-        if key in REPAIRED and isinstance(value, str):
-            for _ in range(times):
-                value = value.encode().decode("latin-1")
-        return value
+def _damaged(change: Callable[[str], str]) -> Change:
+    """Return the change of every text that the repair of mojibake covers."""
+    return _each(lambda key, value: change(value) if key in REPAIRED and isinstance(value, str) else value)
 
-    return _each(misread)
+
+def _misread(text: str) -> str:
+    return text.encode().decode("latin-1")
 
 
 MANGLED: dict[str, Change] = {
-    "mojibake_once": _mojibake(1),
-    "mojibake_twice": _mojibake(2),
-    "mojibake_thrice": _mojibake(3),
-    "low_bytes": _each(
-        lambda key, value: value.translate(LOW_BYTES) if key in REPAIRED and isinstance(value, str) else value
-    ),
+    "mojibake_once": _damaged(_misread),
+    "mojibake_twice": _damaged(lambda text: _misread(_misread(text))),
+    "mojibake_thrice": _damaged(lambda text: _misread(_misread(_misread(text)))),
+    "low_bytes": _damaged(lambda text: text.translate(LOW_BYTES)),
 }

@@ -151,23 +151,24 @@ def _track(title: str, artist: str, duration: float) -> Track:
 def _write_days(
     folder: Path, app: App, days: int, write: Callable[[Path, Iterator[list[str]]], int]
 ) -> tuple[int, int]:
-    """Write the events of each day to its own file; return the numbers of files and events."""
-    written = [
-        write(folder / f"{date:%Y/%m/%Y-%m-%d}-events.json", app.day(date))
-        for date in (FIRST_DAY + timedelta(day) for day in range(days))
-    ]
-    return sum(events > 0 for events in written), sum(written)
+    """Write the events of each day with events to its own file; return the numbers of files and events."""
+    files = events = 0
+    for day in range(days):
+        midnight = FIRST_DAY + timedelta(day)
+        hours = app.day(midnight)
+        if first := next(hours, None):
+            path = folder / f"{midnight:%Y/%m/%Y-%m-%d}-events.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            events += write(path, chain([first], hours))
+            files += 1
+    return files, events
 
 
 def _write_day(path: Path, hours: Iterator[list[str]]) -> int:
     """Write a day hour by hour, one event per line without a final newline, as the app does; return their number."""
-    first = next(hours, None)
-    if first is None:
-        return 0
-    path.parent.mkdir(parents=True, exist_ok=True)
     events = 0
     with path.open("wb") as file:
-        for lines in chain([first], hours):
+        for lines in hours:
             text = "\n".join(lines)
             file.write((f"\n{text}" if events else text).encode())
             events += len(lines)

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import NamedTuple
 
 from sparkify.sample_data.chance import Draw, bounds, pick, quantile, stream
@@ -145,20 +146,6 @@ class _Page:
 PAGES = {level: {name: _Page(name, to) for name, to in moves.items()} for level, moves in MOVES.items()}
 
 
-class _Hour:
-    """The events of one hour, in the order in which the sessions create them."""
-
-    __slots__ = ("events", "times")
-
-    def __init__(self) -> None:
-        self.times: list[int] = []
-        self.events: list[str] = []
-
-    def in_order(self) -> list[str]:
-        """Return the events in order of time."""
-        return [self.events[place] for place in sorted(range(len(self.times)), key=self.times.__getitem__)]
-
-
 class App:
     """The app in use: its users, and the future events of the sessions that have begun."""
 
@@ -168,7 +155,7 @@ class App:
         self._sessions = 0  # number of sessions begun so far
         self.tracks = tracks
         self.popularity = popularity
-        self.hours: defaultdict[int, _Hour] = defaultdict(_Hour)  # by the number of hours since 1970
+        self.hours: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)  # hour since 1970 → time and event
 
     def day(self, date: datetime) -> Iterator[list[str]]:
         """Yield the events of each hour with events, in order of time. Days must be requested in order."""
@@ -180,7 +167,7 @@ class App:
                 earliest = user.free_at + int(quantile(PAUSES, draw()) * 1000)
                 _Session(self, user, self._sessions, max(start, earliest), draw).run()
             if hour in self.hours:
-                yield self.hours.pop(hour).in_order()
+                yield [event for _, event in sorted(self.hours.pop(hour), key=itemgetter(0))]
 
     def _starts(self, weekday: float, draw: Draw) -> list[list[User]]:
         """Return the users who begin a session in each of the 24 hours of a day."""
@@ -240,10 +227,8 @@ class _Session:
         while True:
             artist, length, song, milliseconds = tracks[bisect(popularity, draw())]
             if ts >= hour_ends:
-                hour, hour_ends = self._app.hours[ts // HOUR], ts // HOUR * HOUR + HOUR
-                add_time, add_event = hour.times.append, hour.events.append
-            add_time(ts)
-            add_event(f"{artist}{before}{item}{last_name}{length}{middle}{song}{ts}{tail}")
+                add, hour_ends = self._app.hours[ts // HOUR].append, ts // HOUR * HOUR + HOUR
+            add((ts, f"{artist}{before}{item}{last_name}{length}{middle}{song}{ts}{tail}"))
             item += 1
             chance = draw()
             if chance >= play_bound and (following := page.next(chance)) != PLAY:
@@ -257,12 +242,11 @@ class _Session:
         fragments = _logged_out(self._user, self._number) if page.logged_out else self._logged_in
         before, last_name, level, since, tail = fragments
         ts, status = self._ts, 307 if page.name in REDIRECTS else 404 if page.name == "Error" else 200
-        hour = self._app.hours[ts // HOUR]
-        hour.times.append(ts)
-        hour.events.append(
+        event = (
             f'{{"artist":null{before}{self._item}{last_name}null{level}{page.fields}{since}null,'
             f'"status":{status},"ts":{ts}{tail}'
         )
+        self._app.hours[ts // HOUR].append((ts, event))
         self._item += 1
 
 
