@@ -5,7 +5,7 @@
     ├── SourceError       a file or folder cannot be listed or read
     │   ├── BadFile            one file cannot be read: a run can skip it
     │   ├── SourceChanged      an object changed after it was listed: the next run loads it
-    │   └── SourceUnreachable  S3 denies access or cannot be reached: skipping a file would not help
+    │   └── SourceUnreachable  S3 or this machine refuses every file: skipping one would not help
     ├── WarehouseError    the warehouse cannot be reached, or rejects a statement
     │   ├── Denied        the login lacks a permission
     │   ├── StillNeeded   a table or view cannot be dropped: an object that sparkify did not create depends on it
@@ -50,7 +50,7 @@ class SourceChanged(SourceError):
 
 
 class SourceUnreachable(SourceError):
-    """S3 denies access or cannot be reached, so skipping a file would not help."""
+    """S3 cannot be reached, or this machine has reached a limit, so skipping a file would not help."""
 
 
 class WarehouseError(SparkifyError):

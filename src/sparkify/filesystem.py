@@ -1,5 +1,6 @@
 """Scratch folders, and files that appear only when they are complete."""
 
+import errno
 import fcntl
 import glob
 import os
@@ -9,7 +10,18 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from sparkify.errors import ConfigError, WarehouseError
+from sparkify.errors import ConfigError, SourceUnreachable, WarehouseError
+
+_LIMITS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
+
+def raise_if_limited(where: object, error: OSError) -> None:
+    """Raise SourceUnreachable if an error is due to a limit of this machine, and not to the file that was opened."""
+    if error.errno in _LIMITS:
+        raise SourceUnreachable(
+            f"{where}: this machine has reached a limit ({error.strerror})."
+            " Close other programs, or raise the limit with `ulimit`, then run again."
+        ) from error
 
 
 @contextmanager
@@ -26,7 +38,7 @@ def scratch_folder() -> Iterator[str]:
         pid = folder.name.split("-")[2]
         if pid.isdecimal() and not _is_running(int(pid)):
             shutil.rmtree(folder, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f"sparkify-run-{os.getpid()}-") as name:
+    with tempfile.TemporaryDirectory(prefix=f"sparkify-run-{os.getpid()}-", ignore_cleanup_errors=True) as name:
         yield name
 
 

@@ -158,9 +158,11 @@ def test_folder_that_is_not_writable_fails_before_anything_is_read(
 
 
 def test_debug_shows_the_traceback(sparkify: Sparkify) -> None:
-    """`--debug` raises the error itself."""
-    with pytest.raises(Exception, match="no such folder"):
-        sparkify("etl", "--debug")
+    """`--debug` adds the traceback to the message, and keeps the exit code."""
+    plain, debugged = sparkify("etl"), sparkify("etl", "--debug")
+    assert (debugged.code, debugged.out) == (plain.code, plain.out)
+    assert debugged.err.startswith("Traceback (most recent call last):\n")
+    assert debugged.err.endswith(f": {plain.err.removeprefix('sparkify: ')}{plain.err}")
 
 
 @pytest.mark.parametrize("command", [["query", "select 1"], ["check"], ["etl"]])

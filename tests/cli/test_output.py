@@ -76,7 +76,27 @@ def test_argument_that_is_not_utf8_is_wrong_usage(arguments: str) -> None:
         [sys.executable, "-m", "sparkify", *arguments.encode("latin-1").split()], capture_output=True, check=False
     )
     assert (ended.returncode, ended.stdout) == (2, b"")
-    assert ended.stderr == b"sparkify: b'\\xff': the argument is not text in this locale. Write it in UTF-8.\n"
+    assert ended.stderr == b"sparkify: b'\\xff': the argument is not valid UTF-8. Write it in UTF-8.\n"
+
+
+def test_argument_in_utf8_works_in_any_locale(sparkify: Sparkify) -> None:
+    """In a C locale, where Python takes arguments for ASCII, every command takes a path or text in UTF-8."""
+    warehouse = "--warehouse duckdb:///Zoë.duckdb"
+    for command in (
+        "generate --out Zoë/data --users 2 --days 1 --songs 2",
+        f"etl --log-data Zoë/data/log_data --song-data Zoë/data/song_data {warehouse}",
+        f"status {warehouse}",
+        f"export --out Zoë/exported {warehouse}",
+        f"report --out Zoë/report.html {warehouse}",
+        f"query \"select 'ß' as letter\" --format json {warehouse}",
+    ):
+        ended = in_shell(f"sparkify {command}", **ASCII)
+        assert (ended.returncode, "Traceback" in ended.stderr) == (0, False), command
+    assert json.loads(ended.stdout) == [{"letter": "ß"}]
+    assert {"Zoë", "Zoë.duckdb"} <= {path.name for path in Path().iterdir()}
+    assert {"data", "exported", "report.html"} <= {path.name for path in Path("Zoë").iterdir()}
+    again = sparkify("etl", "--log-data", "Zoë/data/log_data", "--song-data", "Zoë/data/song_data", *warehouse.split())
+    assert again.out.startswith("Nothing new")
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import socket
-import traceback
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redshift_connector
 from tests.support.command_line import Sparkify
-
-from sparkify.errors import SparkifyError
 
 SECRETS = ("Aws-K3y", "Aws-S3cret", "Dwh-Passw0rd", "Cluster-Passw0rd", "Url-Passw0rd", "Environment-Passw0rd")
 CONFIG = """
@@ -60,14 +57,35 @@ def test_no_command_prints_a_secret(filled: Sparkify, monkeypatch: pytest.Monkey
                 monkeypatch.setenv("SPARKIFY_CLUSTER_DB_PASSWORD", "Environment-Passw0rd")
             command = [word.replace("{port}", port) for word in template]
             ended = filled(*command)
-            try:
-                shown = f"{ended} {filled(*command, '--debug')}"
-            except SparkifyError:
-                failed += 1
-                shown = f"{ended} {traceback.format_exc()}"
+            shown = f"{ended} {filled(*command, '--debug')}"
+            failed += "Traceback" in shown
             assert [secret for secret in SECRETS if secret in shown] == [], command
     assert failed == 10
     assert set(tried) == {"Cluster-Passw0rd", "Url-Passw0rd", "Environment-Passw0rd"}
+
+
+@pytest.mark.parametrize("command", [["etl", "--log-data", "s3://bucket/logs"], ["cluster", "status"]])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://user:Url-Passw0rd@127.0.0.1:1",
+        "http://user:Url Passw0rd@minio:port",
+        "user:Url Passw0rd@minio:9000",
+        "user:Url-Passw0rd@more@minio:9000",
+    ],
+)
+@pytest.mark.usefixtures("s3")
+def test_debug_shows_no_login_of_an_endpoint(
+    filled: Sparkify, monkeypatch: pytest.MonkeyPatch, command: list[str], address: str
+) -> None:
+    """The traceback of --debug has the causes of an error, without the login in AWS_ENDPOINT_URL that they quote."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    ended = filled(*command, "--debug")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith("Traceback")
+    assert [part for part in ("user:", "Url", "Passw0rd", "more@") if part in ended.err] == []
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from sparkify.aws.session import session, without_login
 from sparkify.config import Config
@@ -50,7 +51,9 @@ class Account:
         if service not in self._clients:
             settings = Settings(retries={"mode": "standard", "total_max_attempts": 8})
             try:
-                self._clients[service] = self._session.client(service, config=settings)
+                client = self._session.client(service, config=settings)
+                _ = urlsplit(client.meta.endpoint_url).port  # raises here for a port that no request could use
+                self._clients[service] = client
             except ValueError as error:
                 reason = without_login(error)
                 raise ClusterError(f"AWS: the request failed ({reason}). Check AWS_ENDPOINT_URL.") from error

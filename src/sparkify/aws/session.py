@@ -14,7 +14,7 @@ from sparkify.errors import ConfigError, SourceError, SourceUnreachable
 if TYPE_CHECKING:
     import boto3
 
-_LOGIN = re.compile(r"([\"'`]?)\S*@")
+_LOGIN = re.compile(r"(: [\"'`]?|[\"'`]).*@|\S*@")
 LOGIN_IN_URL = re.compile(r"(://)\S*@")
 LOG_IN = "Set AWS_PROFILE, log in (`aws sso login`), or set [AWS] KEY and SECRET."
 

@@ -5,7 +5,9 @@ stdout is data (a table for people, JSON for machines); stderr is narration.
 
 import argparse
 import os
+import re
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 
 from sparkify import __version__
@@ -15,6 +17,7 @@ from sparkify.cli.output import printing, say
 from sparkify.errors import ConfigError, SparkifyError
 
 INTERRUPTED = 130
+_LOGIN = re.compile(r"(?<=: |//).*@")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,25 +31,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = command(options) or 0
     except SparkifyError as error:
         if options.debug:
-            raise
+            say(_traceback(error), end="")
         say(f"sparkify: {error}")
         return error.exit_code
     except KeyboardInterrupt as interrupted:
         if options.debug:
-            raise
+            say(_traceback(interrupted), end="")
         say(f"sparkify: interrupted. {interrupted}".rstrip())
         return INTERRUPTED
     return code
 
 
+def _traceback(error: BaseException) -> str:
+    """Return the traceback of an error and its causes, without the logins in URLs that clients quote."""
+    return _LOGIN.sub("", "".join(traceback.format_exception(error)))
+
+
 def _require_unicode(arguments: Sequence[str]) -> None:
-    """Raise ConfigError for an argument whose bytes are not valid in this locale."""
+    """Raise ConfigError for an argument that is not UTF-8.
+
+    Where it is UTF-8 in a locale that is not, run the command again in Python's UTF-8 mode. Otherwise, the name of one
+    file would differ between Python and DuckDB.
+    """
     for argument in arguments:
         try:
             argument.encode()
-        except UnicodeEncodeError:
-            given = repr(os.fsencode(argument))
-            raise ConfigError(f"{given}: the argument is not text in this locale. Write it in UTF-8.") from None
+        except UnicodeEncodeError:  # The locale cannot decode it, so that Python keeps its bytes as surrogates.
+            from sparkify.sources.records import is_utf8
+
+            given = os.fsencode(argument)
+            if argument in sys.argv and is_utf8(given):
+                os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+            raise ConfigError(f"{given!r}: the argument is not valid UTF-8. Write it in UTF-8.") from None
 
 
 def parser() -> argparse.ArgumentParser:

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from sparkify.aws import s3
 from sparkify.config import Aws
 from sparkify.errors import BadFile, SourceError
+from sparkify.filesystem import raise_if_limited
 
 Kind = Literal["songs", "events"]
 
@@ -158,6 +159,7 @@ def _walk(top: bytes, not_read: Counter[str], *, follow_links: bool) -> _Found:
                     elif real not in parents:
                         waiting.append((entry.path, real or os.path.join(real_folder, entry.name), parents))
         except OSError as error:
+            raise_if_limited(_shown(folder), error)
             problem = f"{_shown(folder)}: the folder is unreadable ({error.strerror})"
             yield folder, BadFile(problem, "Check its permissions")
 

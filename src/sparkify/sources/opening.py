@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from sparkify.errors import BadFile, SourceError
+from sparkify.errors import BadFile
+from sparkify.filesystem import raise_if_limited
 from sparkify.sources.listing import SourceFile
 
 READ_ERRORS = (EOFError, OSError, zlib.error)
@@ -129,8 +130,10 @@ def translate_errors(path: str) -> Iterator[None]:
         raise bad_file(path, error) from error
 
 
-def bad_file(path: str, error: Exception) -> SourceError:
-    """Return the SourceError for a file that raised one of READ_ERRORS."""
+def bad_file(path: str, error: Exception) -> BadFile:
+    """Return the BadFile for a file that raised one of READ_ERRORS; raise SourceUnreachable for a limit reached."""
+    if isinstance(error, OSError):
+        raise_if_limited(path, error)
     if isinstance(error, FileNotFoundError) and os.path.islink(_in_bytes(path)):  # noqa: PTH114 - a Path holds no bytes
         return BadFile(f"{path}: the target of this link does not exist", "Remove the link")
     if isinstance(error, FileNotFoundError):

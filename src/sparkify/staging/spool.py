@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError
 from contextlib import closing
 from pathlib import Path
 
-from sparkify.errors import BadFile, SourceChanged, SourceError
+from sparkify.errors import BadFile, SourceChanged, SourceError, SourceUnreachable
 from sparkify.sources.cache import FileCache, NumberedFile
 from sparkify.sources.listing import Kind, SourceFile
 from sparkify.sources.opening import READ_ERRORS, bad_file, translate_errors
@@ -80,6 +80,8 @@ class Spool:
                 position = self._position
                 try:
                     self._write_file(number, file, cache, records, malformed)
+                except SourceUnreachable:
+                    raise
                 except SourceError as error:
                     if not (skip_bad_files or isinstance(error, SourceChanged)):
                         raise
