@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sparkify.errors import ConfigError, SourceUnreachable, WarehouseError
 
+_RUN = "sparkify-run-"
 _LIMITS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
@@ -26,7 +27,9 @@ def raise_if_limited(where: object, error: OSError) -> None:
 
 @contextmanager
 def scratch_folder() -> Iterator[str]:
-    """Yield a temporary folder; delete those left behind by killed processes, whose PIDs are in the names.
+    """Yield a temporary folder, and delete those left behind by killed processes.
+
+    The lock on a file beside the folder marks it as used. A PID would not: other containers can share TMPDIR.
 
     Raise ConfigError if the system has no writable temporary folder.
     """
@@ -34,12 +37,14 @@ def scratch_folder() -> Iterator[str]:
         parent = Path(tempfile.gettempdir())
     except FileNotFoundError:
         raise ConfigError("TMPDIR: there is no writable temporary folder. Set TMPDIR to a folder on disk.") from None
-    for folder in parent.glob("sparkify-run-*-*"):
-        pid = folder.name.split("-")[2]
-        if pid.isdecimal() and not _is_running(int(pid)):
+    _remove_abandoned(parent, _RUN)
+    with _locked_file(parent, _RUN) as lock:
+        folder = _folder_of(lock)
+        folder.mkdir(0o700)
+        try:
+            yield str(folder)
+        finally:
             shutil.rmtree(folder, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f"sparkify-run-{os.getpid()}-", ignore_cleanup_errors=True) as name:
-        yield name
 
 
 @contextmanager
@@ -82,14 +87,20 @@ def _locked_file(folder: Path, prefix: str) -> Iterator[Path]:
                 path.unlink(missing_ok=True)
 
 
+def _folder_of(lock: Path) -> Path:
+    """Return the scratch folder that a locked file marks as used."""
+    return lock.with_name(f"{lock.name}.files")
+
+
 def _remove_abandoned(folder: Path, prefix: str) -> None:
-    """Delete the files of killed processes of this user, which nobody holds a lock on."""
+    """Delete the files of killed processes of this user, which nobody holds a lock on, and the folders beside them."""
     for path in folder.glob(f"{glob.escape(prefix)}*"):
-        with suppress(OSError):  # such as a link, or a file in use
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with suppress(OSError):  # such as a link, a folder, or a file in use
+            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
             with os.fdopen(descriptor) as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if os.fstat(descriptor).st_uid == os.geteuid():
+                    shutil.rmtree(_folder_of(path), ignore_errors=True)
                     path.unlink()
 
 
@@ -98,13 +109,3 @@ def _umask() -> int:
     umask = os.umask(0o077)
     os.umask(umask)
     return umask
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # The process belongs to another user.
-        return True
-    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -19,6 +20,15 @@ from sparkify.config import Config
 from sparkify.warehouse import embedded, export
 from sparkify.warehouse.export import FORMATS, Format
 
+SCRATCH = """
+import os, sys
+from pathlib import Path
+from sparkify.filesystem import scratch_folder
+with scratch_folder() as folder:
+    (Path(folder) / "rows.csv").write_text("rows")
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
 WRITER = """
 import os, sys
 from pathlib import Path
@@ -103,6 +113,34 @@ def test_file_of_a_killed_process_is_removed_by_the_next(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_folder_is_removed_only_if_no_process_uses_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run removes the scratch folder of a killed one, and leaves one in use, whatever the PID of its process.
+
+    In two containers that share TMPDIR, a PID of one means nothing to the other.
+    """
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    container = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
+    if not shutil.which("unshare") or subprocess.run([*container, "true"], check=False).returncode:
+        container = []  # the kernel forbids it
+    command = [*container, sys.executable, "-c", SCRATCH]
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as killed,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running,
+    ):
+        assert killed.stdout
+        assert running.stdout
+        left, used = Path(killed.stdout.readline().strip()), Path(running.stdout.readline().strip())
+        killed.kill()
+        killed.stdout.read()
+        assert left.exists()
+        with filesystem.scratch_folder() as folder:
+            assert set(tmp_path.glob("*/")) == {used, Path(folder)}
+        assert (used / "rows.csv").exists()
+        running.communicate("")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_embedded_database_spills_to_a_private_temporary_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,7 +152,7 @@ def test_embedded_database_spills_to_a_private_temporary_folder(
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     with embedded.in_memory(Config(memory=60_000_000)) as connection:
         connection.execute("create table big as select md5(cast(range as varchar)) as text from range(3_000_000)")
-        [folder] = scratch.iterdir()
+        [folder] = scratch.glob("*/")
         assert list(folder.iterdir())
         assert mode(folder) == 0o700
         assert list(here.iterdir()) == []
