@@ -441,6 +441,9 @@ select
 from staging_events
 ;
 
+comment on view staged_events is 'The rows that sparkify loads, as defined by 51cb20fa.'
+;
+
 begin
 ;
 
@@ -1774,17 +1777,6 @@ where n.nspname = ? and c.relname = 'etl_files' and c.relkind = 'r'
 ;
 
 select source, path, version from etl_files
-;
-
-select c."oid"
-from pg_class as c
-join pg_namespace as n on n."oid" = c.relnamespace
-where c.relname = 'staging_files' and n.nspname = ?
-;
-
-select pid, txn_owner, txn_start
-from svv_transactions
-where relation = ? and lock_mode = 'AccessExclusiveLock' and granted = 't'
 ;
 
 delete from staging_events

@@ -35,6 +35,15 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
+def seconds(text: str) -> int:
+    """Parse a time such as 90, 90s, 5m or 1h, at most a day."""
+    match = re.fullmatch(r"([0-9]{1,6})\s*([smh]?)", text.strip().lower())
+    number = int(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else 86_401
+    if number > 86_400:
+        raise ValueError("must be a time such as 90, 90s, 5m or 1h, at most a day")
+    return number
+
+
 def size(text: str) -> int:
     """Parse a number of bytes, such as 500MB or 1GiB."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?", text.strip().upper())
@@ -106,6 +115,7 @@ class Config:
     stage: str = setting("S3", "STAGE", parse=location)
     url: str = setting("WAREHOUSE", "URL", secret=True)  # can hold a password
     schema: str = setting("WAREHOUSE", "SCHEMA", "sparkify")
+    lock_timeout: int = setting("WAREHOUSE", "LOCK_TIMEOUT", 0, parse=seconds)  # on PostgreSQL; 0: no limit
     memory: int = setting("WAREHOUSE", "MEMORY", 1_200_000_000, parse=size)  # bytes, for DuckDB
     iam_role_arn: str = setting("IAM_ROLE", "ARN")
     aws: Aws = Aws()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import select
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -18,16 +21,21 @@ from tests.support.sandbox import Sandbox
 
 from sparkify.errors import CommitUnknown, WarehouseError
 from sparkify.pipeline import batch, transform
+from sparkify.warehouse import base
+from sparkify.warehouse import postgres as postgresql
 from sparkify.warehouse.base import Warehouse
+
+_SO_ATTACH_FILTER = 26  # on Linux
 
 
 class Relay:
-    """A loopback relay to a server that hangs up once, before or after it passes a COMMIT on."""
+    """A loopback relay to a server that hangs up once, before or after it passes a COMMIT on, or falls silent."""
 
-    def __init__(self, host: str, port: int, moment: Cut, commit: int) -> None:
+    def __init__(self, host: str, port: int, moment: Cut | None = None, commit: int = 1) -> None:
         self._target = (host, port)
-        self._moment: Cut | None = moment
+        self._moment = moment
         self._commit = commit  # the number of the COMMIT, counted from 1
+        self._sockets: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -35,6 +43,13 @@ class Relay:
     def close(self) -> None:
         """Stop listening."""
         self._listener.close()
+
+    def hush(self) -> None:
+        """Drop every packet of the connections that exist, as after a power cut: neither end learns of it."""
+        drop_all = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))  # the packet filter "ret 0"
+        program = struct.pack("HP", 1, ctypes.addressof(drop_all))
+        for each in self._sockets:
+            each.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -44,6 +59,7 @@ class Relay:
 
     def _relay(self, client: socket.socket) -> None:
         with closing(client), socket.create_connection(self._target) as server, suppress(OSError):
+            self._sockets += [client, server]
             while True:
                 ready, _, _ = select.select([client, server], [], [])
                 if client in ready:
@@ -127,27 +143,106 @@ def test_commit_whose_answer_was_lost_is_found_in_the_ledger(
     assert delivered.etl().run.counts.files == 0
 
 
-def test_connection_lost_midway_changes_nothing(
-    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A server that ends the session within a batch leaves the warehouse unchanged and unlocked."""
+@pytest.fixture
+def loaded(postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """Return a warehouse on PostgreSQL with a first delivery, and a second one in its folders; retries do not pause."""
+    monkeypatch.setattr(base, "PAUSES", (0, 0, 0))
     with postgres.database() as url:
         warehouse = Sandbox(url, tmp_path / "warehouse")
         deliveries.first(warehouse.log_data, warehouse.song_data)
         warehouse.etl()
-        before = warehouse.contents()
         deliveries.second(warehouse.log_data, warehouse.song_data)
-        real = transform.transform
+        yield warehouse
 
-        def publish(engine: Warehouse) -> transform.Changed:
-            changed = real(engine)
-            warehouse.query(f"select pg_terminate_backend({engine.value('select pg_backend_pid()')})")
-            return changed
 
-        with monkeypatch.context() as patched:
-            patched.setattr(batch, "transform", publish)
-            with pytest.raises(WarehouseError):
-                warehouse.etl()
-        assert warehouse.contents() == before
-        assert warehouse.etl().run.counts.files > 0
-        assert warehouse.failed_checks() == []
+def test_connection_lost_at_every_attempt_changes_nothing(loaded: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that ends the session within a batch, at every attempt, leaves the warehouse unchanged and unlocked."""
+    before = loaded.contents()
+    real = transform.transform
+
+    def publish(engine: Warehouse) -> transform.Changed:
+        changed = real(engine)
+        loaded.query(f"select pg_terminate_backend({engine.value('select pg_backend_pid()')})")
+        return changed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(batch, "transform", publish)
+        with pytest.raises(WarehouseError):
+            loaded.etl()
+    assert loaded.contents() == before
+    assert loaded.etl().run.counts.files > 0
+    assert loaded.failed_checks() == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "raise exception using errcode = '40P01', message = 'deadlock detected'",
+        "raise exception using errcode = '40001', message = 'could not serialize access'",
+        "raise exception using errcode = 'XX000', message = 'tuple concurrently updated'",
+        "perform pg_terminate_backend(pg_backend_pid())",  # 57P01
+    ],
+)
+def test_batch_is_retried_after_a_transient_error(loaded: Sandbox, fault: str) -> None:
+    """On PostgreSQL, a batch that fails for a reason that can pass is retried, and loaded once."""
+    for statement in (
+        "create sequence failures",
+        f"create function fail() returns trigger language plpgsql as $$ begin"
+        f" if nextval('failures') = 1 then {fault}; end if; return new; end $$",
+        "create trigger fail before insert on songplays for each row execute function fail()",
+    ):
+        loaded.execute(statement)
+    files = loaded.etl().run.counts.files
+    assert any("Retrying in" in line for line in loaded.narration)
+    assert loaded.query("select files from etl_runs order by run_id desc limit 1") == [(files,)]
+    assert loaded.query("select count(*) from etl_runs") == [(2,)]
+    assert loaded.failed_checks() == []
+
+
+def test_run_goes_on_after_its_connection_falls_silent(
+    loaded: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run whose connection is silent notices it, as the server does, which releases its locks; the run goes on."""
+    authority = loaded.url.partition("@")[2].partition("/")[0]
+    host, _, port = authority.partition(":")
+    real, attempts = transform.transform, 0
+
+    def publish(engine: Warehouse) -> transform.Changed:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            relay.hush()
+        return real(engine)
+
+    monkeypatch.setattr(postgresql, "KEEP_ALIVE", {"idle": 1, "interval": 1, "count": 2})
+    monkeypatch.setattr(postgresql, "SILENT_FOR", 3000)
+    monkeypatch.setattr(batch, "transform", publish)
+    with closing(Relay(host, int(port))) as relay:
+        through = Sandbox(loaded.url.replace(authority, f"127.0.0.1:{relay.port}"), tmp_path / "through")
+        through.log_data, through.song_data = loaded.log_data, loaded.song_data
+        assert through.etl().run.counts.files > 0
+    assert attempts == 2
+    assert loaded.failed_checks() == []
+
+
+@on_servers
+def test_both_ends_of_a_connection_notice_silence_within_three_minutes(warehouse: Sandbox) -> None:
+    """The settings of the socket end a connection within three minutes of silence, and so do the server's."""
+    with warehouse.reading() as engine:
+        connection = engine._connection  # type: ignore[attr-defined]
+        if engine.engine == "postgresql":  # The other server cannot be set.
+            sql = "select name, setting::integer from pg_settings where name like 'tcp_%'"
+            theirs = dict(engine.rows(sql))
+            assert 0 < theirs["tcp_user_timeout"] <= 180_000
+            assert theirs["tcp_keepalives_idle"] > 0
+            probed = theirs["tcp_keepalives_interval"] * theirs["tcp_keepalives_count"]
+            assert theirs["tcp_keepalives_idle"] + probed <= 180
+        end = connection if engine.engine == "postgresql" else connection._usock
+        with socket.socket(fileno=os.dup(end.fileno())) as ours:
+            names = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
+            idle, interval, count, unacknowledged = (
+                ours.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in names
+            )
+            assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert idle + interval * count <= 180
+            assert 0 < unacknowledged <= 180_000

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -52,23 +54,24 @@ def test_other_runs_wait_while_tables_are_replaced(
 ) -> None:
     """While a full refresh replaces the tables, other runs wait for it and name its process."""
     execute = Postgres.execute
-    waited_for: list[str] = []
+    waited_for: Queue[str] = Queue()
+
+    def wait_for_the_ledger() -> None:
+        with open_warehouse(warehouse.url, say=waited_for.put) as other, other.transaction():
+            other.lock_ledger()
 
     def watched(self: Postgres, sql: str, parameters: Sequence[Any] = ()) -> int:
         if sql == "delete from songplays":  # The rebuild replaces all rows.
-            with open_warehouse(warehouse.url, read_only=True) as other:
-                waited_for.extend(other.other_runs())
-            process = self.value("select pg_backend_pid()")
-            assert [f"server process {process}," in line for line in waited_for] == [True]
+            threads.submit(wait_for_the_ledger)
+            assert f"server process {self.value('select pg_backend_pid()')}," in waited_for.get(timeout=60)
         return execute(self, sql, parameters)
 
-    with postgres.database() as url:
+    with postgres.database() as url, ThreadPoolExecutor() as threads:
         warehouse = Sandbox(url, tmp_path / "warehouse")
         deliveries.first(warehouse.log_data, warehouse.song_data)
         warehouse.etl()
         monkeypatch.setattr(Postgres, "execute", watched)
         warehouse.etl(full_refresh=True)
-    assert len(waited_for) == 1
 
 
 @pytest.mark.parametrize("schema", ["s" * 64, "pg_ours", "information_schema"])
@@ -76,3 +79,27 @@ def test_impossible_schema_is_wrong_usage(postgres: Server, schema: str) -> None
     """A schema name that is too long or reserved by PostgreSQL is wrong usage."""
     with postgres.database() as url, pytest.raises(ConfigError, match="SCHEMA"):
         open_warehouse(url, Config(schema=schema))
+
+
+def test_runs_leave_the_tables_of_others_as_they_are(postgres: Server, tmp_path: Path) -> None:
+    """Tables and views that others have in our schema stay unchanged, and readers of ours do not block a run."""
+    with postgres.database() as url:
+        warehouse = Sandbox(url, tmp_path / "warehouse")
+        warehouse.execute("create table notes (word text, short varchar(9))")
+        warehouse.execute("create view noted as select lower(word) as word, short from notes")
+        before = warehouse.query(_COLLATIONS)
+        deliveries.first(warehouse.log_data, warehouse.song_data)
+        warehouse.etl()
+        with warehouse.reading() as reader, reader.transaction():
+            reader.rows("select * from staged_events")
+            warehouse.environ = {"SPARKIFY_WAREHOUSE_LOCK_TIMEOUT": "1"}
+            assert warehouse.etl().run.counts.files == 0
+        assert warehouse.query(_COLLATIONS) == before
+
+
+_COLLATIONS = """
+select table_name, column_name, collation_name
+from information_schema.columns
+where table_name in ('notes', 'noted')
+order by 1, 2
+"""

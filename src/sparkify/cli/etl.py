@@ -35,7 +35,7 @@ def create_tables(options: argparse.Namespace) -> None:
     from sparkify.warehouse.connect import open_warehouse
 
     config = configuration(options)
-    with open_warehouse(config.warehouse_url, config) as warehouse:
+    with open_warehouse(config.warehouse_url, config, say=say) as warehouse:
         install.create_missing_tables(warehouse)
         rows = sum(install.count_rows(warehouse).values())
         contents = f"{warehouse.label} holds {formatting.count(rows, 'row')}"

@@ -1,6 +1,5 @@
 """Load one batch of files: publish all of it, or nothing."""
 
-import time
 from collections.abc import Sequence
 
 from sparkify.errors import CommitUnknown, SourceError, Transient
@@ -14,22 +13,12 @@ from sparkify.staging.session import Findings
 from sparkify.warehouse.base import Warehouse
 from sparkify.warehouse.embedded import translate_errors
 
-PAUSES = (1, 5, 25)
-"""Seconds before each retry of a batch that failed for a transient reason, such as a cluster that restarts."""
-
 
 def load_with_retries(
     warehouse: Warehouse, batch: Sequence[SourceFile], known: ledger.Known, progress: Progress
 ) -> bool:
     """Load a batch as `load_batch` does; retry it after a Transient error."""
-    for pause in PAUSES:
-        try:
-            return load_batch(warehouse, batch, known, progress)
-        except Transient as error:
-            progress.narrator.say(f"{error} Nothing of the batch was published. Retrying in {pause} s.")
-            time.sleep(pause)
-            warehouse.reconnect()
-    return load_batch(warehouse, batch, known, progress)
+    return warehouse.retry(lambda: load_batch(warehouse, batch, known, progress))
 
 
 def load_batch(warehouse: Warehouse, batch: Sequence[SourceFile], known: ledger.Known, progress: Progress) -> bool:
@@ -42,8 +31,6 @@ def load_batch(warehouse: Warehouse, batch: Sequence[SourceFile], known: ledger.
         progress.add_findings(findings)
         return True
     try:
-        for other in warehouse.other_runs():
-            progress.narrator.say(f"Waiting for another run: {other}.")
         with warehouse.transaction():
             may_have_changed = warehouse.lock_ledger()
             if may_have_changed and ledger.versions(ledger.loaded(warehouse), batch) != ledger.versions(known, batch):
@@ -55,8 +42,11 @@ def load_batch(warehouse: Warehouse, batch: Sequence[SourceFile], known: ledger.
             ledger.record(warehouse, run)
             checks.set_period(warehouse, _PERIOD)
             checks.run_all(warehouse)
-    except CommitUnknown:
-        warehouse.reconnect()
+    except CommitUnknown as unknown:
+        try:
+            warehouse.reconnect()
+        except Transient:  # a retry of the batch would not count what this one may have published
+            raise unknown from None
         if not ledger.has(warehouse, run):
             raise
         progress.narrator.say("The connection was lost while committing. The ledger shows that the batch is published.")

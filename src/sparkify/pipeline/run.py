@@ -51,7 +51,7 @@ def etl(config: Config, options: Options, narrator: Narrator) -> Summary:
     progress = Progress(options, narrator, config.aws, jsonpaths.load(config))
     listed = list_sources(config, options, narrator)  # raises for a missing folder before a warehouse is created
     progress.skip(listed.skipped)
-    with open_warehouse(config.warehouse_url, config) as warehouse:
+    with open_warehouse(config.warehouse_url, config, say=narrator.say) as warehouse:
         warehouse.require_stage()
         install.create_missing_tables(warehouse)
         if options.full_refresh:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from sparkify.config import Config
-from sparkify.errors import WarehouseError
+from sparkify.errors import Transient, WarehouseError
 from sparkify.sql import loader
 
 if TYPE_CHECKING:  # --help does not need it
     import duckdb
 
 Row = tuple[Any, ...]
+Result = TypeVar("Result")
+Say = Callable[[str], None]
+"""A function that receives a line for people."""
+
+PAUSES = (1, 5, 25)
+"""Seconds before each retry after a transient error, such as a server that restarts."""
+
+
+def silent(line: str) -> None:
+    """Drop a line for people."""
 
 
 def now() -> datetime:
@@ -45,8 +56,11 @@ class Warehouse(ABC):
     embedded: duckdb.DuckDBPyConnection
     """The DuckDB database in this process in which a batch is staged before `copy`."""
 
+    say: Say
+    """The receiver of what happens: whom a statement waits for, and retries."""
+
     @abstractmethod
-    def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:
+    def __init__(self, url: str, config: Config, *, read_only: bool = False, say: Say = silent) -> None:
         """Open the warehouse at a URL; on a server, its tables are in their own schema."""
 
     @classmethod
@@ -92,10 +106,6 @@ class Warehouse(ABC):
     @abstractmethod
     def copy_statements(cls, config: Config) -> list[str]:
         """Return the statements by which `copy` fills the staging tables, for people to read."""
-
-    @abstractmethod
-    def other_runs(self) -> list[str]:
-        """Return descriptions of the runs that lock the ledger: user, process, start. Called before the transaction."""
 
     @abstractmethod
     def reconnect(self) -> None:
@@ -148,6 +158,23 @@ class Warehouse(ABC):
                 self.execute("rollback")
             raise
         self.commit()
+
+    def retry(self, action: Callable[[], Result]) -> Result:
+        """Run an action that changes everything or nothing; after a Transient error, reconnect and repeat it."""
+
+        def again() -> Result:
+            self.reconnect()
+            return action()
+
+        attempt = action
+        for pause in PAUSES:
+            try:
+                return attempt()
+            except Transient as error:
+                self.say(f"{error} Nothing was changed. Retrying in {pause} s.")
+                time.sleep(pause)
+                attempt = again
+        return attempt()
 
     def commit(self) -> None:
         """Commit the transaction; raise CommitUnknown if the connection is lost before the response."""

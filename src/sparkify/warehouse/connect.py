@@ -2,17 +2,18 @@
 
 from sparkify.config import SCHEMES, Config
 from sparkify.errors import ConfigError, WarehouseError
-from sparkify.warehouse.base import Warehouse
+from sparkify.warehouse.base import Say, Warehouse, silent
 
 
-def open_warehouse(url: str, config: Config | None = None, *, read_only: bool = False) -> Warehouse:
+def open_warehouse(url: str, config: Config | None = None, *, read_only: bool = False, say: Say = silent) -> Warehouse:
     """Open the warehouse at a URL, such as ``duckdb:///sparkify.duckdb``.
 
-    The configuration has the schema on a server, the AWS credentials, and the folder for staging in S3.
+    The configuration has the schema on a server, the AWS credentials, and the folder for staging in S3. Lines about
+    waiting and retries go to `say`.
 
     Raise ConfigError for an invalid URL, and WarehouseError for a warehouse that cannot be opened.
     """
-    return warehouse_class(url)(url, config or Config(), read_only=read_only)
+    return warehouse_class(url)(url, config or Config(), read_only=read_only, say=say)
 
 
 def open_filled(config: Config) -> Warehouse:

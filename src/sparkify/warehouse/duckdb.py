@@ -17,7 +17,7 @@ from sparkify.sql.ddl import create_view
 from sparkify.sql.model import STAGING
 from sparkify.sql.quoting import literal, quoted
 from sparkify.warehouse import embedded
-from sparkify.warehouse.base import Row, Warehouse
+from sparkify.warehouse.base import Row, Say, Warehouse, silent
 from sparkify.warehouse.embedded import translate_errors
 
 _COMMENTS = """
@@ -50,8 +50,9 @@ class DuckDB(Warehouse):
     temporary: ClassVar[str] = "temp."
     lock: ClassVar[str] = ""
 
-    def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:
+    def __init__(self, url: str, config: Config, *, read_only: bool = False, say: Say = silent) -> None:
         self._config = config
+        self.say = say
         self._path = _path(url)
         self._beside = self._path.with_name(self._path.name + ".sparkify-rebuild")
         self.label = str(self._path)
@@ -124,10 +125,6 @@ class DuckDB(Warehouse):
             second.execute(f"use {_EXPORTED}")
             for name, path in files.items():
                 embedded.copy_out(second, name, path, form)
-
-    def other_runs(self) -> list[str]:
-        """Return nothing, since no other process can have the file open."""
-        return []
 
     def reconnect(self) -> None:
         """Do nothing, since there is no connection to lose."""

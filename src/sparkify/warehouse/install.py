@@ -33,6 +33,7 @@ def write_comments(warehouse: Warehouse) -> int:
             outdated[table, column] = text
     if outdated:
         with warehouse.transaction():
+            warehouse.lock_ledger()  # a batch locks it before the tables that it analyzes
             for (table, column), text in sorted(outdated.items()):
                 target = f"column {quoted(table)}.{quoted(column)}" if column else f"table {quoted(table)}"
                 warehouse.execute(f"comment on {target} is {literal(text)}")
@@ -103,19 +104,27 @@ def drop_views(warehouse: Warehouse) -> None:
 def create_tables(warehouse: Warehouse) -> None:
     """Drop every table and view, and create them again, empty."""
     try:
-        with warehouse.alone(), warehouse.transaction():
-            drop_views(warehouse)
-            for view in loader.names("staging"):
-                warehouse.execute(f"drop view if exists {view}")
-            for table in (*STAGING, *model.ALL):
-                warehouse.execute(f"drop table if exists {table}")
-            warehouse.add_tables(model.ALL)
+        warehouse.retry(lambda: _recreate_tables(warehouse))
     except StillNeeded as error:
         raise WarehouseError(
             f"{error}\nNothing was dropped. Drop the dependents, run again, then recreate them; or run"
             " `sparkify etl --full-refresh`, which keeps them."
         ) from error
     create_missing_tables(warehouse)
+
+
+def _recreate_tables(warehouse: Warehouse) -> None:
+    with warehouse.alone():
+        has_ledger = warehouse.has_tables()
+        with warehouse.transaction():
+            if has_ledger:
+                warehouse.lock_ledger()  # first, as every run does: otherwise, each could wait for the other
+            drop_views(warehouse)
+            for view in loader.names("staging"):
+                warehouse.execute(f"drop view if exists {view}")
+            for table in (*STAGING, *model.ALL):
+                warehouse.execute(f"drop table if exists {table}")
+            warehouse.add_tables(model.ALL)
 
 
 def create_missing_tables(warehouse: Warehouse) -> None:

@@ -1,11 +1,11 @@
 """PostgreSQL, a warehouse on a server."""
 
+import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
-from datetime import datetime
-from hashlib import md5
+from hashlib import md5, sha256
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,23 +13,29 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from sparkify.config import Config
-from sparkify.errors import ConfigError, Denied, WarehouseError
+from sparkify.errors import ConfigError, Denied, Transient, WarehouseError
 from sparkify.filesystem import scratch_folder
 from sparkify.sql import model
 from sparkify.sql.model import STAGING
 from sparkify.sql.quoting import literal, quoted
 from sparkify.warehouse import embedded
-from sparkify.warehouse.base import Row, Warehouse
+from sparkify.warehouse.base import Row, Say, Warehouse, silent
 from sparkify.warehouse.embedded import translate_errors
-from sparkify.warehouse.server import Server
+from sparkify.warehouse.server import KEEP_ALIVE, LOST, SILENT_FOR, Holder, Server
 
 _CHUNK = 1 << 18  # bytes of a COPY sent at a time
 
 _HOLDERS = """
-select a.pid, a.usename, a.xact_start at time zone 'UTC'
-from pg_locks as l
-join pg_stat_activity as a on a.pid = l.pid
-where l.relation = to_regclass('etl_files') and l.mode = 'ShareRowExclusiveLock' and l.granted
+select
+    process,
+    coalesce(a.usename, 'unknown'),
+    case
+        when process = 0 then 'a prepared transaction'
+        else concat_ws(', ', nullif(a.application_name, ''), a.state)
+    end,
+    a.xact_start at time zone 'UTC'
+from unnest(pg_blocking_pids(%s)) as process
+left join pg_stat_activity as a on a.pid = process
 """
 
 _COMMENTS = """
@@ -56,8 +62,7 @@ order by ordinal_position
 _TEXT_COLUMNS = """
 select table_name, column_name, data_type, character_maximum_length
 from information_schema.columns
-where table_schema = current_schema() and data_type in ('character varying', 'text')
-    and table_name in (select table_name from information_schema.tables where table_type = 'BASE TABLE')
+where table_schema = current_schema() and table_name = any(?) and data_type in ('character varying', 'text')
     and collation_name is distinct from 'C'
 """
 
@@ -68,6 +73,13 @@ _SETTINGS = {
     "extra_float_digits": "1",  # otherwise, text loses digits of a number, and the key of a track changes
 }
 """Settings that our statements depend on. PGOPTIONS, the user or the database can set others."""
+
+_NOTICE_SILENCE = """
+select set_config(name, value, false)
+from json_each_text(?::json) as ours (name, value)
+join pg_settings using (name)
+"""
+"""Set those of some settings that this version of the server has."""
 
 
 class Postgres(Server):
@@ -82,21 +94,15 @@ class Postgres(Server):
     longest_name: ClassVar[int] = 63  # PostgreSQL truncates longer names
     lock: ClassVar[str] = "lock table etl_files in share row exclusive mode"
 
-    def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:
+    def __init__(self, url: str, config: Config, *, read_only: bool = False, say: Say = silent) -> None:
         self._url = _validated(url)
-        super().__init__(url, config, read_only=read_only)
+        super().__init__(url, config, read_only=read_only, say=say)
 
     def reconnect(self) -> None:
-        """Connect to the server."""
-        try:
-            self._connection = psycopg.connect(
-                self._url, autocommit=True, application_name="sparkify", client_encoding="UTF8"
-            )
-        except psycopg.Error as error:
-            raise WarehouseError(
-                f"PostgreSQL cannot be reached. Check [WAREHOUSE] URL or --warehouse, and the server.\n"
-                f"{_message(error)}"
-            ) from error
+        """Connect to the server, or connect again."""
+        if earlier := getattr(self, "_connection", None):
+            earlier.close()
+        self._connection = self._open()
         info = self._connection.info
         self._user, self._database = info.user, info.dbname
         self.label = f"postgresql://{info.user}@{info.host}:{info.port}/{info.dbname} (schema {self._schema})"
@@ -108,9 +114,27 @@ class Postgres(Server):
             )
         for setting, value in _SETTINGS.items():
             self.execute(f"set {setting} to {value}")
+        if self._config.lock_timeout:
+            self.execute(f"set lock_timeout to '{self._config.lock_timeout}s'")
+        settings = {f"tcp_keepalives_{name}": value for name, value in KEEP_ALIVE.items()}
+        settings |= {"tcp_user_timeout": SILENT_FOR, "client_connection_check_interval": SILENT_FOR // 4}
+        with suppress(WarehouseError):  # some operating systems have no such check
+            self.rows(_NOTICE_SILENCE, [json.dumps(settings)])
         self._enter_schema()
         if not self._read_only:
             self._drop_abandoned_rebuild()
+
+    def _open(self) -> psycopg.Connection:
+        try:
+            url = conninfo_to_dict(self._url, application_name="sparkify", client_encoding="UTF8")
+            keep_alive = {f"keepalives_{name}": value for name, value in KEEP_ALIVE.items()}
+            parameters: dict[str, Any] = {**keep_alive, "tcp_user_timeout": SILENT_FOR, **url}  # the URL can set others
+            return psycopg.connect(**parameters, autocommit=True)
+        except psycopg.Error as error:
+            raise Transient(
+                f"PostgreSQL cannot be reached. Check [WAREHOUSE] URL or --warehouse, and the server.\n"
+                f"{_message(error)}"
+            ) from error
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run one statement; return the number of rows it changed."""
@@ -137,7 +161,7 @@ class Postgres(Server):
     @property
     def is_lost(self) -> bool:
         """Whether the connection is lost."""
-        return self._connection.broken
+        return self._connection.closed
 
     def comments(self) -> dict[tuple[str, str], str]:
         """Return the comments on the tables, views and columns, by (table, column)."""
@@ -165,13 +189,13 @@ class Postgres(Server):
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Hold an advisory lock of the session, since two first runs at once would collide."""
-        name = f"sparkify: making what is in {self._schema}"
-        self.execute("select pg_advisory_lock(hashtext(?))", [name])
+        key = _lock_key(f"sparkify: making what is in {self._schema}")
+        self.execute("select pg_advisory_lock(?)", [key])
         try:
             yield
         finally:
             with suppress(WarehouseError):
-                self.execute("select pg_advisory_unlock(hashtext(?))", [name])
+                self.execute("select pg_advisory_unlock(?)", [key])
 
     def _create_schema(self) -> None:
         with self.alone():
@@ -179,13 +203,16 @@ class Postgres(Server):
 
     def _create_staging_views(self) -> None:
         # Text sorts by code point on every engine. Collations are set before views exist, which would prevent it.
-        for table, column, kind, width in self.rows(_TEXT_COLUMNS):
+        for table, column, kind, width in self.rows(_TEXT_COLUMNS, [[*STAGING, "checked_period", *model.ALL]]):
             kind_of_text = f"varchar({width})" if width else kind
             self.execute(f'alter table {quoted(table)} alter column {quoted(column)} type {kind_of_text} collate "C"')
         super()._create_staging_views()
 
-    def _ledger_holders(self) -> list[tuple[int, str, datetime]]:
-        return self.rows(_HOLDERS)
+    @contextmanager
+    def _watching(self) -> Iterator[Callable[[], list[Holder]]]:
+        process = self._connection.info.backend_pid
+        with self._open() as second:
+            yield lambda: second.execute(_HOLDERS, [process]).fetchall()
 
     def copy(self) -> None:
         """Send the staged batch to the staging tables of the server."""
@@ -200,7 +227,12 @@ class Postgres(Server):
                 self.execute(analyze)
 
     def _send(self, sql: str, path: Path) -> None:
-        with self._translate_errors(), path.open("rb") as rows, self._connection.cursor().copy(sql.encode()) as copy:
+        with (
+            self._translate_errors(),
+            self._waits_reported(),
+            path.open("rb") as rows,
+            self._connection.cursor().copy(sql.encode()) as copy,
+        ):
             while chunk := rows.read(_CHUNK):
                 copy.write(chunk)
 
@@ -217,7 +249,7 @@ class Postgres(Server):
     def rebuild(self) -> Iterator[Warehouse]:
         """Yield a warehouse in an empty second schema; on success, copy its tables in one transaction."""
         beside, mark = rebuild_schema(self._schema), self._mark
-        self.execute("select pg_advisory_lock(hashtext(?))", [mark])
+        self.execute("select pg_advisory_lock(?)", [_lock_key(mark)])
         if self._comment_on(beside) not in (None, mark):
             raise WarehouseError(
                 f"{self.label}: a full refresh needs the schema {beside}, which was not created by sparkify. Rename it."
@@ -232,7 +264,7 @@ class Postgres(Server):
             ) from error
         self.execute(f"comment on schema {quoted(beside)} is {literal(mark)}")
         try:
-            with Postgres(self._url, replace(self._config, schema=beside)) as fresh:
+            with Postgres(self._url, replace(self._config, schema=beside), say=self.say) as fresh:
                 yield fresh
             with self.transaction():
                 self.lock_ledger()
@@ -242,7 +274,7 @@ class Postgres(Server):
         finally:
             with suppress(WarehouseError):
                 self.execute(f"drop schema if exists {quoted(beside)} cascade")
-                self.execute("select pg_advisory_unlock(hashtext(?))", [mark])
+                self.execute("select pg_advisory_unlock(?)", [_lock_key(mark)])
 
     @property
     def _mark(self) -> str:
@@ -257,9 +289,9 @@ class Postgres(Server):
     def _drop_abandoned_rebuild(self) -> None:
         """Drop the schema of a killed rebuild; a running rebuild holds the lock."""
         beside, mark = rebuild_schema(self._schema), self._mark
-        if self._comment_on(beside) == mark and self.value("select pg_try_advisory_lock(hashtext(?))", [mark]):
+        if self._comment_on(beside) == mark and self.value("select pg_try_advisory_lock(?)", [_lock_key(mark)]):
             self.execute(f"drop schema if exists {quoted(beside)} cascade")
-            self.execute("select pg_advisory_unlock(hashtext(?))", [mark])
+            self.execute("select pg_advisory_unlock(?)", [_lock_key(mark)])
 
     def close(self) -> None:
         """Close the connection."""
@@ -267,18 +299,25 @@ class Postgres(Server):
         super().close()
 
     def _run(self, sql: str, parameters: Sequence[Any]) -> psycopg.Cursor[Row]:
-        with self._translate_errors():
+        watched = nullcontext() if self._read_only else self._waits_reported()
+        with self._translate_errors(), watched:
             if not parameters:
                 return self._connection.execute(sql.encode())
             return self._connection.execute(sql.replace("%", "%%").replace("?", "%s").encode(), parameters)
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
-        """Translate errors of psycopg and the server into WarehouseError."""
+        """Translate errors of psycopg and the server into WarehouseError, or Transient if a retry can succeed."""
         try:
             yield
+        except psycopg.errors.LockNotAvailable as error:
+            raise WarehouseError(
+                f"{self.label}: a lock was not released within {self._config.lock_timeout} s. End the session that"
+                " holds it, or raise [WAREHOUSE] LOCK_TIMEOUT; then run again."
+            ) from error
         except psycopg.Error as error:
-            raise self._server_error(error.sqlstate or "", _message(error)) from error
+            state = LOST if self._connection.closed else error.sqlstate or ""
+            raise self._server_error(state, _message(error)) from error
         except UnicodeEncodeError as error:
             raise WarehouseError(f"{self.label}: the statement is not valid UTF-8. Correct its encoding.") from error
 
@@ -293,6 +332,11 @@ def _rows_of_copy(path: Path, columns: Mapping[str, str]) -> str:
         f"read_csv({literal(str(path))}, columns = {columns}, auto_detect = false, hive_partitioning = false,"
         f""" header = false, delim = ',', quote = '"', escape = '"', new_line = '\\n', allow_quoted_nulls = false)"""
     )
+
+
+def _lock_key(name: str) -> int:
+    """Return the key of an advisory lock: 64 bits of a hash, which others do not use by accident."""
+    return int.from_bytes(sha256(name.encode()).digest()[:8], signed=True)
 
 
 def rebuild_schema(schema: str) -> str:

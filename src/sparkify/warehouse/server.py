@@ -2,19 +2,21 @@
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import datetime
+from hashlib import sha256
+from threading import Event, Thread
 from typing import ClassVar
 
 from sparkify.config import Config
-from sparkify.errors import CommitUnknown, ConfigError, Denied, StillNeeded, WarehouseError
+from sparkify.errors import CommitUnknown, ConfigError, Denied, StillNeeded, Transient, WarehouseError
 from sparkify.sql import loader, model
 from sparkify.sql.ddl import create_view
 from sparkify.sql.model import STAGING
-from sparkify.sql.quoting import quoted
+from sparkify.sql.quoting import literal, quoted
 from sparkify.warehouse import embedded
-from sparkify.warehouse.base import Warehouse
+from sparkify.warehouse.base import Say, Warehouse, silent
 
 _SCHEMA = "select has_schema_privilege(nspname, 'usage') from pg_namespace where nspname = ?"
 
@@ -28,6 +30,41 @@ where n.nspname = ? and c.relname = 'etl_files' and c.relkind = 'r'
 
 _READABLE = {*model.ALL, *model.VIEWS, *STAGING}
 
+TRANSIENT = {
+    "40001": "a conflict with another transaction",
+    "40P01": "a deadlock with another transaction",
+    "53300": "too many connections",
+    "57P01": "the server is shutting down",
+    "57P02": "the server is restarting",
+    "57P03": "the server is starting",
+    "08000": "the connection failed",
+    "08001": "the connection was refused",
+    "08003": "the connection is closed",
+    "08006": "the connection was lost",
+}
+"""SQLSTATEs of transient errors, which a retry can overcome (PostgreSQL's documentation, appendix A)."""
+
+LOST = "08006"  # the state of a connection that ended without an answer
+
+ENDING = {"57P01", "57P02", "08000", "08003", "08006"}
+"""SQLSTATEs after which the server closes the connection."""
+
+_CONFLICT = re.compile(
+    r"1023|tuple concurrently (updated|deleted)|could not complete because of conflict|could not open relation with OID"
+)
+"""The messages of conflicts whose SQLSTATE is XX000; 1023 is Redshift's serializable isolation violation."""
+
+KEEP_ALIVE = {"idle": 60, "interval": 15, "count": 4}
+"""Seconds of silence before the first probe, seconds between probes, and their number: two minutes in all."""
+
+SILENT_FOR = 120_000  # milliseconds; data that is not acknowledged for so long ends the connection
+
+_LOOK_EVERY = 2  # seconds; whether a statement waits for a lock
+_SAY_EVERY = 60  # seconds; while it waits for the same sessions
+
+Holder = tuple[int, str, str, datetime | None]
+"""Process, user, activity and transaction start of a session that holds a lock; others' activity can be hidden."""
+
 
 class Server(Warehouse):
     """A schema of a database on a server. A batch is staged in a database in this process; `copy` sends it."""
@@ -40,7 +77,9 @@ class Server(Warehouse):
 
     _database: str
 
-    def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:  # noqa: ARG002 (subclasses use the URL)
+    _is_rebuilding = False  # in one transaction, of which nothing can be retried
+
+    def __init__(self, url: str, config: Config, *, read_only: bool = False, say: Say = silent) -> None:  # noqa: ARG002 (subclasses use the URL)
         schema = config.schema
         if len(schema.encode()) > self.longest_name or schema.lower().startswith(("pg_", "information_schema")):
             raise ConfigError(
@@ -50,6 +89,7 @@ class Server(Warehouse):
         self._config = config
         self._schema = schema
         self._read_only = read_only
+        self.say = say
         self._opened = ExitStack()
         self.embedded = self._opened.enter_context(embedded.in_memory(config))
         self.embedded.execute("set preserve_insertion_order = false")
@@ -114,6 +154,8 @@ class Server(Warehouse):
 
     def _server_error(self, state: str, message: str) -> WarehouseError:
         """Return the error for a SQLSTATE and message of the server."""
+        if not self._is_rebuilding and (state in TRANSIENT or _CONFLICT.match(message)):
+            return Transient(f"{self.label}: {message.rstrip('.')}.")
         if state == "2BP01":
             return StillNeeded(f"{self.label}: {message}")
         if state != "42501":
@@ -131,19 +173,44 @@ class Server(Warehouse):
         self._create_staging_views()
 
     def _create_staging_views(self) -> None:
-        for view in loader.names("staging"):
-            self.execute(create_view("staging", view, self.engine))
+        comments = self.comments()
+        for view in loader.names("staging"):  # to replace one waits for its readers
+            create = create_view("staging", view, self.engine)
+            comment = f"The rows that sparkify loads, as defined by {sha256(create.encode()).hexdigest()[:8]}."
+            if comments.get((view, "")) != comment:
+                self.execute(create)
+                self.execute(f"comment on view {view} is {literal(comment)}")
 
-    def other_runs(self) -> list[str]:
-        """Return descriptions of the runs that lock the ledger: user, process, start."""
-        return [
-            f"user {user.strip()}, server process {pid}, publishing since {since:%Y-%m-%d %H:%M:%S} UTC"
-            for pid, user, since in self._ledger_holders()
-        ]
+    @contextmanager
+    def _waits_reported(self) -> Iterator[None]:
+        """Report which sessions the statement in the block waits for: after 2 s, then every minute."""
+        ended = Event()
+        watch = Thread(target=self._report_waits, args=(ended,), daemon=True)
+        watch.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            watch.join(_LOOK_EVERY)  # it can hang on the network
+
+    def _report_waits(self, ended: Event) -> None:
+        if ended.wait(_LOOK_EVERY):
+            return
+        said, looks = set[int](), 0
+        with suppress(Exception), self._watching() as lock_holders:  # a statement must not fail with its watch
+            while True:
+                holders = lock_holders()
+                processes = {process for process, *_ in holders}
+                looks = looks + 1 if processes == said else 0
+                if holders and looks % (_SAY_EVERY // _LOOK_EVERY) == 0 and not ended.is_set():
+                    self.say(f"Waiting for {'; '.join(_described(*holder) for holder in holders)}.")
+                said = processes
+                if ended.wait(_LOOK_EVERY):
+                    return
 
     @abstractmethod
-    def _ledger_holders(self) -> list[tuple[int, str, datetime]]:
-        """Return process, user and transaction start of each run that locks the ledger."""
+    def _watching(self) -> AbstractContextManager[Callable[[], list[Holder]]]:
+        """Connect a second time; yield a function that returns the holders of the lock that our session waits for."""
 
     def _clear(self) -> None:
         """Delete all rows of every table except etl_runs, which keeps its history."""
@@ -176,3 +243,8 @@ class Server(Warehouse):
     def close(self) -> None:
         """Close the embedded database, and delete what it spilled."""
         self._opened.close()
+
+
+def _described(process: int, user: str, activity: str, since: datetime | None) -> str:
+    began = f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
+    return f"user {user.strip()} (server process {process}{activity and ', '}{activity}{began})"

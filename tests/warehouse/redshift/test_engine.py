@@ -21,7 +21,7 @@ from tests.support.sandbox import Sandbox
 
 from sparkify.cli.main import main
 from sparkify.errors import ConfigError, WarehouseError
-from sparkify.pipeline import batch
+from sparkify.warehouse import base
 from sparkify.warehouse.connect import open_warehouse
 from sparkify.warehouse.redshift import engine
 
@@ -34,7 +34,7 @@ def test_batch_is_retried_after_a_transient_error(
     delivered: Sandbox, redshift: Standin, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
     """After a conflict, a deadlock or a restart, the run retries the batch and loads it once."""
-    monkeypatch.setattr(batch, "PAUSES", (0, 0, 0))
+    monkeypatch.setattr(base, "PAUSES", (0, 0, 0))
     if state == "1023":
         redshift.faults.violate_isolation("insert into songplays")
     else:
@@ -58,7 +58,7 @@ def test_permanent_error_is_not_retried(delivered: Sandbox, redshift: Standin) -
 @on_redshift
 def test_full_refresh_is_not_retried(delivered: Sandbox, redshift: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full refresh is one transaction, so a transient error ends it and changes nothing."""
-    monkeypatch.setattr(batch, "PAUSES", (0, 0, 0))
+    monkeypatch.setattr(base, "PAUSES", (0, 0, 0))
     delivered.etl()
     before = delivered.contents()
     deliveries.second(delivered.log_data, delivered.song_data)
@@ -190,5 +190,4 @@ def test_schema_is_found_whatever_the_case_of_its_name(delivered: Sandbox) -> No
     with delivered.reading() as engine:
         assert ("songplays", "") in engine.comments()
         assert engine.upkeep()
-        assert engine.other_runs() == []
         assert engine.value("select count(*) from listening.songplays") > 0

@@ -6,26 +6,26 @@ Redshift does not enforce keys, so no statement relies on them.
 
 from __future__ import annotations
 
+import socket
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sparkify.config import Config
-from sparkify.errors import Denied, Transient, WarehouseError
+from sparkify.errors import Denied, WarehouseError
 from sparkify.filesystem import scratch_folder
 from sparkify.sql.model import STAGING
 from sparkify.sql.quoting import literal
 from sparkify.warehouse import embedded
-from sparkify.warehouse.base import Row
+from sparkify.warehouse.base import Row, Say, silent
 from sparkify.warehouse.embedded import translate_errors
 from sparkify.warehouse.redshift import copying, login
-from sparkify.warehouse.redshift.errors import CONFLICT, ENDING, NO_LOGIN, TRANSIENT, UNREACHED, network_error
+from sparkify.warehouse.redshift.errors import NO_LOGIN, UNREACHED, network_error
 from sparkify.warehouse.redshift.stage import StagingArea, copy_statement, unload_statement
-from sparkify.warehouse.server import Server
+from sparkify.warehouse.server import ENDING, KEEP_ALIVE, LOST, SILENT_FOR, Holder, Server
 
 if TYPE_CHECKING:  # loaded when a warehouse is opened
     from redshift_connector.core import Connection
@@ -34,17 +34,11 @@ if TYPE_CHECKING:  # loaded when a warehouse is opened
 _EXPORTED_WITHIN = 86_400  # seconds; files of an older export are those of a killed one
 _CONNECTED_WITHIN = 15  # seconds; a firewall can silently drop packets
 
-_LOCKED_TABLE = """
-select c."oid"
-from pg_class as c
-join pg_namespace as n on n."oid" = c.relnamespace
-where c.relname = 'staging_files' and n.nspname = ?
-"""
-
 _HOLDERS = """
-select pid, txn_owner, txn_start
-from svv_transactions
-where relation = ? and lock_mode = 'AccessExclusiveLock' and granted = 't'
+select distinct holding.pid, holding.txn_owner, holding.txn_start
+from svv_transactions as waiting
+join svv_transactions as holding on holding.relation = waiting.relation and holding.pid <> waiting.pid
+where waiting.pid = %s and waiting.granted = 'f' and holding.granted = 't'
 """
 
 _COMMENTS = """
@@ -86,7 +80,7 @@ class Redshift(Server):
     # all that the previous run committed ("Isolation levels in Amazon Redshift", the guide).
     lock: ClassVar[str] = "lock staging_files"
 
-    def __init__(self, url: str, config: Config, *, read_only: bool = False) -> None:
+    def __init__(self, url: str, config: Config, *, read_only: bool = False, say: Say = silent) -> None:
         self._address, config, self._secret = login.resolve(url, config)
         # Redshift stores all names in lower case, even quoted ones ("Names and identifiers", the guide).
         config = replace(config, schema=config.schema.lower())
@@ -94,10 +88,9 @@ class Redshift(Server):
         self._name = f"{at.host}:{at.port}/{at.database}/{config.schema}"
         self._connection: Connection | None = None
         self._is_lost = False
-        self._is_rebuilding = False
         self._grown: set[str] = set()  # tables to analyze after the commit
         self._known_slices: int | None = None
-        super().__init__(url, config, read_only=read_only)
+        super().__init__(url, config, read_only=read_only, say=say)
 
     def reconnect(self) -> None:
         """Connect to the cluster, or connect again."""
@@ -136,7 +129,7 @@ class Redshift(Server):
             self._user = user
             self._database = at.database
             self.label = f"redshift://{user}@{at.host}:{at.port}/{at.database} (schema {self._schema})"
-        with self._translate_errors():
+        with self._translate_errors(of_session=False):
             connection = redshift_connector.connect(
                 timeout=_CONNECTED_WITHIN,
                 host=at.host,
@@ -147,8 +140,13 @@ class Redshift(Server):
                 ssl=True,
                 sslmode="verify-full",
                 application_name="sparkify",
+                tcp_keepalive_idle=KEEP_ALIVE["idle"],
+                tcp_keepalive_interval=KEEP_ALIVE["interval"],
+                tcp_keepalive_count=KEEP_ALIVE["count"],
             )
         connection._usock.settimeout(None)  # the timeout must not end a long COPY
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # on Linux
+            connection._usock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_FOR)
         connection.autocommit = True  # the pipeline begins and ends transactions itself
         return connection
 
@@ -227,10 +225,20 @@ class Redshift(Server):
             with suppress(WarehouseError):
                 self.execute(f"analyze {table}")
 
-    def _ledger_holders(self) -> list[tuple[int, str, datetime]]:
-        # Two queries, since PG_CLASS is on the leader node and cannot be joined to SVV_TRANSACTIONS.
-        table = self.value(_LOCKED_TABLE, [self._schema])
-        return self.rows(_HOLDERS, [int(table)])
+    def lock_ledger(self) -> bool:
+        """Lock out other runs until the transaction ends; report whom this waits for."""
+        with self._waits_reported():
+            return super().lock_ledger()
+
+    @contextmanager
+    def _watching(self) -> Iterator[Callable[[], list[Holder]]]:
+        with closing(self._open()) as second, closing(second.cursor()) as cursor:
+
+            def lock_holders() -> list[Holder]:
+                cursor.execute(_HOLDERS, (self._process,))
+                return [(int(process), user, "", since) for process, user, since in cursor.fetchall()]
+
+            yield lock_holders
 
     def require_stage(self) -> None:
         """Raise ConfigError if [S3] STAGE or the role that reads it is missing or invalid."""
@@ -353,8 +361,11 @@ class Redshift(Server):
             second.close()
 
     @contextmanager
-    def _translate_errors(self) -> Iterator[None]:
-        """Translate errors of driver and server into WarehouseError, or Transient if a retry can succeed."""
+    def _translate_errors(self, *, of_session: bool = True) -> Iterator[None]:
+        """Translate errors of driver and server into WarehouseError, or Transient if a retry can succeed.
+
+        Errors of another connection than that of the session do not make the session lost.
+        """
         from redshift_connector.error import Error
 
         try:
@@ -362,14 +373,10 @@ class Redshift(Server):
         except (Error, OSError, struct.error) as error:
             fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
             if not fields:  # the driver lost or never reached the server
-                self._is_lost = True
+                self._is_lost |= of_session
                 reason = next((each for each in error.args if isinstance(each, OSError)), error)
-                kind = WarehouseError if self._is_rebuilding else Transient
-                raise kind(f"{self.label}: {network_error(reason)}. {UNREACHED}") from error
+                raise self._server_error(LOST, f"{network_error(reason)}. {UNREACHED}") from error
             state, text = fields.get("C", ""), fields.get("M", "")
-            self._is_lost |= state in ENDING
-            is_transient = state in TRANSIENT or text.startswith(CONFLICT)
+            self._is_lost |= of_session and state in ENDING
             message = f"{text} ({state})." + (" Check [CLUSTER] DB_USER and DB_PASSWORD." if state in NO_LOGIN else "")
-            if is_transient and not self._is_rebuilding:
-                raise Transient(f"{self.label}: {message}") from error
             raise self._server_error(state, message) from error
