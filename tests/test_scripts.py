@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from tests.promises.deliveries import HEARD, LATE, play, song, view, write
+from tests.support.killing import FAULT
 from tests.support.realdata import REPOSITORY
 from tests.support.sandbox import Row
 
@@ -91,10 +92,13 @@ def test_etl_loads_and_takes_options(script: Script) -> None:
 @pytest.mark.usefixtures("delivered")
 def test_script_fails_with_the_code_of_the_command(here: Path, script: Script) -> None:
     """A failed check ends `python etl.py` with exit code 3 and no traceback."""
-    write(here / "my logs" / "bad.json", play(9, level="gold"))
+    assert script("etl.py").returncode == 0
+    with duckdb.connect("mine.duckdb") as connection:
+        connection.execute(FAULT)
+    write(here / "my logs" / "more.json", play(9))
     ended = script("etl.py")
     assert ended.returncode == 3
-    assert "levels are known" in ended.stderr
+    assert "user ids are unique" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -56,6 +57,25 @@ def size(text: str) -> int:
 def location(text: str) -> str:
     """Parse the path of a folder or file, on disk or in S3; the scheme may be in upper or lower case."""
     return f"s3://{text[5:]}" if text[:5].lower() == "s3://" else text
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Parse a list of names, separated by commas."""
+    parsed = tuple(name.strip() for name in text.split(","))
+    if "" in parsed:
+        raise ValueError("must be names separated by commas")
+    return parsed
+
+
+def day(text: str) -> date:
+    """Parse a day such as 2000-01-01, from 1970 on."""
+    try:
+        parsed = date.fromisoformat(text)
+    except ValueError:
+        parsed = date.min
+    if parsed.year < 1970:
+        raise ValueError("must be a day such as 2000-01-01, in 1970 or later")
+    return parsed
 
 
 @dataclass(frozen=True)
@@ -106,6 +126,14 @@ class Cluster:
 
 
 @dataclass(frozen=True)
+class Rules:
+    """The rules of the contract that depend on the music service."""
+
+    levels: tuple[str, ...] = setting("CONTRACT", "LEVELS", ("free", "paid"), parse=names)
+    earliest: date = setting("CONTRACT", "EARLIEST", date(2000, 1, 1), parse=day)  # of an event, in UTC
+
+
+@dataclass(frozen=True)
 class Config:
     """The whole configuration."""
 
@@ -115,12 +143,14 @@ class Config:
     stage: str = setting("S3", "STAGE", parse=location)
     url: str = setting("WAREHOUSE", "URL", secret=True)  # can hold a password
     schema: str = setting("WAREHOUSE", "SCHEMA", "sparkify")
+    wait: int = setting("WAREHOUSE", "WAIT", 300, parse=seconds)  # for a DuckDB file that others have open
     lock_timeout: int = setting("WAREHOUSE", "LOCK_TIMEOUT", 0, parse=seconds)  # on PostgreSQL; 0: no limit
     memory: int = setting("WAREHOUSE", "MEMORY", 1_200_000_000, parse=size)  # bytes, for DuckDB
     iam_role_arn: str = setting("IAM_ROLE", "ARN")
     aws: Aws = Aws()
     dwh: Dwh = Dwh()
     cluster: Cluster = Cluster()
+    contract: Rules = Rules()
     path: Path | None = None  # the file that was read, if any
     is_exposed: bool = field(default=False, compare=False)  # others have access to its passwords or keys
 
@@ -134,7 +164,7 @@ OF_OTHERS = 0o077  # the permissions of a file that are not its owner's
 
 KEYS: dict[str, list[str]] = {}  # section -> keys
 SECRETS: set[tuple[str, str]] = set()  # (section, key)
-for _group in (Aws, Dwh, Cluster, Config):
+for _group in (Aws, Dwh, Cluster, Rules, Config):
     for _field in fields(_group):
         if _field.metadata:
             KEYS.setdefault(_field.metadata["section"], []).append(_field.metadata["key"])
@@ -159,6 +189,7 @@ def load(
     log_data: str | None = None,
     song_data: str | None = None,
     warehouse: str | None = None,
+    wait: str | None = None,
 ) -> Config:
     """Load the configuration; without a path, dwh.cfg in the working directory is read if it exists."""
     file = DEFAULT_FILE if path is None else Path(path)
@@ -170,12 +201,14 @@ def load(
         | from_command_line("S3", "LOG_DATA", "--log-data", log_data)
         | from_command_line("S3", "SONG_DATA", "--song-data", song_data)
         | from_command_line("WAREHOUSE", "URL", "--warehouse", warehouse)
+        | from_command_line("WAREHOUSE", "WAIT", "--wait", wait)
     )
     return Config(
         **fill(Config, values),
         aws=Aws(**fill(Aws, values)),
         dwh=Dwh(**fill(Dwh, values)),
         cluster=Cluster(**fill(Cluster, values)),
+        contract=Rules(**fill(Rules, values)),
         path=None if lines is None else file,
         is_exposed=has_secret(of_file) and bool(file.stat().st_mode & OF_OTHERS),
     )
@@ -190,7 +223,7 @@ def has_secret(values: Values) -> bool:
     )
 
 
-def fill(group: type[Aws | Dwh | Cluster | Config], values: Values) -> dict[str, Any]:
+def fill(group: type[Aws | Dwh | Cluster | Rules | Config], values: Values) -> dict[str, Any]:
     """Return the arguments of a dataclass: the fields that are set. The others keep their defaults."""
     arguments = {}
     for declared in fields(group):

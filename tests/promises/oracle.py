@@ -52,8 +52,11 @@ REPAIRED = {"song", "artist", "location", "firstName", "lastName", "title", "art
 PUNCTUATION = str.maketrans("\x13\x14\x18\x19\x1c\x1d", "\u2013\u2014\u2018\u2019\u201c\u201d")
 
 EPOCH = datetime.fromtimestamp(0, UTC).replace(tzinfo=None)
+FIRST_MILLISECOND = 946_684_800_000  # the first one of the year 2000
 LAST_MILLISECOND = 253_402_300_799_999  # the last one of the year 9999
 LONGEST_DURATION = 1e15  # seconds
+LEVELS = (None, "free", "paid")
+PLAUSIBLE = {"artist_latitude": (-90, 90), "artist_longitude": (-180, 180), "year": (1000, datetime.now(UTC).year + 1)}
 
 NUMERIC = re.compile(r"\s*-?([0-9]+\.?|[0-9]*\.[0-9]+)([eE][+-]?[0-9]+)?\s*", re.ASCII)
 
@@ -144,6 +147,22 @@ def replace(events: dict[tuple[str, str], Event], changed: dict[tuple[str, str],
     events.update(changed)
 
 
+def first_in_order(facts: Iterable[Row]) -> Row:
+    """Return the one of contradicting facts that stands: by level, place, agent, then the columns of its table alone.
+
+    The others are kept as rejected records.
+    """
+
+    # A play: (key, time, user, level, session, item, location, agent, track). A view has 4 columns before the session.
+    def content(fact: Row) -> Row:
+        level, location, agent, rest = (
+            (fact[3], fact[6], fact[7], fact[8]) if len(fact) == 9 else (fact[3], fact[10], fact[11], fact[4:8])
+        )
+        return nulls_last((level, location, agent, *rest))
+
+    return min(facts, key=content)
+
+
 # The contract
 
 
@@ -159,6 +178,11 @@ def accepted(kind: Kind, pairs: Pairs | None) -> Values:
     for name in required:
         if values[name] is None:
             raise Rejected(f"{name} is missing")
+    if kind == "events" and (values["level"] not in LEVELS or values["ts"] < FIRST_MILLISECOND):
+        raise Rejected("the level is unknown, or the time is before 2000")
+    for name, (lowest, highest) in PLAUSIBLE.items():
+        if values.get(name) and not lowest <= values[name] <= highest:
+            values[name] = None
     return values
 
 
@@ -180,13 +204,14 @@ def known_keys(kind: Kind, pairs: Pairs) -> Values:
 
 
 def as_text(name: str, value: object, width: int) -> str | None:
-    """Return text without trailing blanks: a string, a whole number as written, or the shortest form of a float."""
+    """Return text without trailing blanks: a string, a whole number, or the shortest form of any other float."""
     if value is None or value == "":
         return None
     if not isinstance(value, str):
         raise Rejected(f"{name} is not text")
     if isinstance(value, Number) and not value.removeprefix("-").isdigit():
-        value = repr(finite(name, value))
+        number = finite(name, value)
+        value = str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
     value = str(value).rstrip(" ")
     if not value:
         return None

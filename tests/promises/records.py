@@ -201,6 +201,12 @@ BAD: dict[str, Bad] = {
     "list in ts": _bad(play(ts=[1541105830796]), "ts: not a whole number"),
     "NaN in ts": _bad(play(ts=float("nan")), "ts: not a whole number"),
     "ts before 1970": _bad(play(ts=-1), "ts: not in the years 1970 to 9999"),
+    "ts before 2000": _bad(play(ts=946_684_799_999), "ts: before 2000; is it in seconds?"),
+    "ts in seconds": _bad(play(ts=1_541_105_830), "ts: before 2000; is it in seconds?"),
+    "unknown level": _bad(play(level="gold"), "level: not one of free, paid"),
+    "long object in artist": _bad(
+        play(artist={"x": "y" * 600}, auth={"x": "y" * 600}), "artist: neither text nor a number"
+    ),
     "ts after 9999": _bad(play(ts=253_402_300_800_000), "ts: not in the years 1970 to 9999"),
     "ts of more than 64 bits": _bad(play(ts=10**20), "ts: not a whole number"),
     "registration before 1970": _bad(play(registration=-1), "registration: not in the years 1970 to 9999"),

@@ -71,8 +71,8 @@ SONG_IDS = ("SOA", "SOa", "SO\u00c9", "SO\uff5e", "SO\U0001f600", "18")
 ARTIST_IDS = ("ARB", "ARa", "AR\uff5e", "AR\U0001f600")
 DURATIONS = (None, 200.0, 194.35057, 0.0, 214.00000000000003, 999999999999999.0)
 PLACES = (None, None, "Reykjav\u00edk", "London, UK", "\U0001f5fc", "A\x18B\x19")
-COORDINATES = (None, None, 0.0, 64.14735, -21.94067, -0.5)
-YEARS = (None, 0, 1999, 2018)
+COORDINATES = (None, None, 0.0, 64.14735, -21.94067, -0.5, 999.0)
+YEARS = (None, 0, 1999, 2018, -1, 999, 20180)
 USER_IDS = ("8", "39", "a-b", "\u00fc", "0")
 PAGES = ("Home", "Logout", "Submit Upgrade", "nextsong")
 MOMENTS = (
@@ -83,7 +83,7 @@ MOMENTS = (
     1546214400000,  # 2018-12-31, in the first ISO week of 2019
     1609632000999,  # 2021-01-03, a Sunday in the last ISO week of 2020
     1582934400000,  # 2020-02-29
-    0,
+    oracle.FIRST_MILLISECOND,
     oracle.LAST_MILLISECOND,
 )
 SESSIONS = (38, 38, 139, 0, 2**63 - 1)
@@ -163,7 +163,7 @@ UNKNOWN: tuple[tuple[str, str], ...] = (
 )
 CASES = st.sampled_from(("exact", "exact", "exact", "lower", "upper"))
 # Texts that can be written as numbers.
-BARE = {"0": ["0"], "8": ["8"], "18": ["18"], "22": ["22"], "39": ["39"], "22.0": ["22.0", "22.00", "2.2e1"]}
+BARE = {"0": ["0", "0.0", "-0.0"], "8": ["8", "8.0"], "18": ["18"], "22": ["22", "22.00", "2.2e1"], "39": ["39.0"]}
 
 
 @lru_cache(maxsize=None, typed=True)
@@ -298,6 +298,8 @@ VIOLATIONS: dict[Kind, tuple[tuple[str, str], ...]] = {
     "events": (
         ("ts", "null"),
         ("ts", "-1"),
+        ("ts", str(oracle.FIRST_MILLISECOND - 1)),
+        ("level", '"gold"'),
         ("ts", str(oracle.LAST_MILLISECOND + 1)),
         ("ts", "1541105830796.5"),
         ("ts", '"soon"'),

@@ -27,21 +27,22 @@ def test_run_that_fails_a_check_changes_nothing(waiting: Sandbox) -> None:
 
 def test_failed_check_is_named_with_its_rows(loaded: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """The message names the check and its rows, and the exit code is that of a failed check."""
-    deliveries.write(loaded.log_data / "4.json", event := deliveries.play(130, level="gold"))
+    spoil(loaded, "check")
     assert main(arguments(loaded)) == 3
     narration = capsys.readouterr().err
-    assert "levels are known" in narration
-    assert f"found_at = {event['ts']}-1-130-1, level = gold" in narration
+    assert "user ids are unique" in narration
+    assert "user_id = null, times = 1" in narration
     assert "Traceback" not in narration
 
 
 def test_batches_before_a_failed_one_stay(waiting: Sandbox) -> None:
     """The batches before a failed one stay published, and only the failed one waits for the next run."""
-    spoil(waiting, "check")
-    with pytest.raises(CheckFailed):
+    spoil(waiting, "file")
+    with pytest.raises(SourceError):
         waiting.etl(batch_size=1)
     assert waiting.failed_checks() == []
-    deliveries.write(waiting.log_data / "4.json", deliveries.play(130, level="paid"))
+    (waiting.log_data / "4.json.gz").unlink()
+    deliveries.write(waiting.log_data / "4.json", deliveries.play(130))
     assert waiting.etl().run.counts.files == 1
 
 

@@ -20,7 +20,9 @@ from tests.support.killing import (
 )
 from tests.support.sandbox import Sandbox, Warehouses
 
-from sparkify.errors import SourceError, SparkifyError
+from sparkify.errors import CheckFailed, SourceError, SparkifyError
+from sparkify.pipeline import checks
+from sparkify.warehouse.base import Warehouse
 
 pytestmark = pytest.mark.usefixtures("scratch")
 
@@ -100,10 +102,19 @@ def test_full_refresh_keeps_the_history_of_runs(waiting: Sandbox) -> None:
     assert everything(waiting)["etl_runs"][: len(before)] == before
 
 
+def failing_check(warehouse: Warehouse) -> None:
+    """Fail as a check does that finds an offending row."""
+    warehouse.rows("select * from songplays")
+    raise CheckFailed("planted")
+
+
 @pytest.mark.parametrize("how", ["check", "file"])
-def test_full_refresh_that_fails_changes_nothing(waiting: Sandbox, how: str) -> None:
+def test_full_refresh_that_fails_changes_nothing(waiting: Sandbox, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bad file or a failed check midway through a full refresh leaves the warehouse unchanged."""
-    spoil(waiting, how)
+    if how == "check":  # No source can make a check fail in an empty warehouse.
+        monkeypatch.setattr(checks, "run_all", failing_check)
+    else:
+        spoil(waiting, how)
     before = everything(waiting)
     with pytest.raises(SparkifyError):
         waiting.etl(full_refresh=True, batch_size=1)
@@ -112,7 +123,7 @@ def test_full_refresh_that_fails_changes_nothing(waiting: Sandbox, how: str) -> 
 
 def test_full_refresh_that_fails_deletes_what_it_built(waiting: Sandbox) -> None:
     """A failed full refresh leaves no file or schema of its own."""
-    spoil(waiting, "check")
+    spoil(waiting, "file")
     with pytest.raises(SparkifyError):
         waiting.etl(full_refresh=True)
     assert leftovers(waiting) == []

@@ -38,7 +38,7 @@ def rejected_beside_good_ones(warehouse: Sandbox, kind: Kind, *pieces: str | byt
     path = folder(warehouse, kind) / "some.json"
     first, last = GOOD[kind]
     path.write_bytes(joined(first, *pieces, last))
-    warehouse.etl()
+    warehouse.etl(max_rejected=Limit(1, is_share=True))
     assert set(keys(kind, 1, 2)) <= set(loaded(warehouse, kind))
     rows = warehouse.query(REJECTED)
     assert {row[:2] for row in rows} <= {(kind, str(path))}

@@ -17,9 +17,9 @@ from tests.support.sandbox import Row, Sandbox
 from sparkify.cli.main import main
 from sparkify.errors import ConfigError
 from sparkify.staging import exact_path, fast_path, jsonpaths
-from sparkify.staging.contract import EVENTS
+from sparkify.staging.contract import CONTRACTS
 
-NAMES = [field.name for field in EVENTS.fields]
+NAMES = [field.name for field in CONTRACTS["events"].fields]
 Etl = Callable[..., dict[str, Any]]
 
 

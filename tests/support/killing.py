@@ -149,9 +149,14 @@ def leftovers(warehouse: Sandbox) -> list[str]:
     return sorted(names - {"log_data", "song_data", "sparkify.duckdb"})
 
 
+FAULT = "insert into users (user_id, level) values (null, 'free')"
+"""A statement after which the check user_ids_are_unique fails, in every run."""
+
+
 def spoil(warehouse: Sandbox, how: str) -> None:
-    """Deliver a file that makes a run fail."""
+    """Deliver a file, and make the run that loads it fail: by a fault in the warehouse, or by the file."""
     if how == "check":
-        deliveries.write(warehouse.log_data / "4.json", deliveries.play(130, level="gold"))
+        warehouse.execute(FAULT)
+        deliveries.write(warehouse.log_data / "4.json", deliveries.play(130))
     else:
         (warehouse.log_data / "4.json.gz").write_bytes(b"\x1f\x8b\x08\x00 truncated")

@@ -36,7 +36,6 @@ def create_tables(options: argparse.Namespace) -> None:
 
     config = configuration(options)
     with open_warehouse(config.warehouse_url, config, say=say) as warehouse:
-        install.create_missing_tables(warehouse)
         rows = sum(install.count_rows(warehouse).values())
         contents = f"{warehouse.label} holds {formatting.count(rows, 'row')}"
         if rows and not confirmed(f"{contents}. Drop all of them?", yes=options.yes):
@@ -130,6 +129,8 @@ def _summary_as_json(summary: Summary) -> dict[str, Any]:
             if table in summary.star
         },
         "unknown_keys": summary.unknown_keys,
+        "implausible": summary.implausible,
+        "ahead_of_clock": summary.ahead,
     }
 
 
@@ -149,12 +150,17 @@ def _print_summary(summary: Summary) -> None:
         print()
         rows = [[table, summary.rows[table], summary.changed.get(table, 0)] for table in summary.star]
         print_table(["table", "rows", "added or changed"], rows)
-    if summary.unknown_keys or summary.not_read:
+    if summary.unknown_keys or summary.not_read or summary.implausible or summary.ahead:
         print()
     for kind, keys in summary.unknown_keys.items():
         shown = ", ".join(output.printable(key) for key in keys[:20])
         more = f" and {len(keys) - 20:,} more" if len(keys) > 20 else ""
         print(f"Ignored unknown keys in {kind}: {shown}{more}")
+    if summary.implausible:
+        values = ", ".join(f"{field} {number:,}" for field, number in summary.implausible.items())
+        print(f"Implausible values that became null: {values}")
+    if summary.ahead:
+        print(f"Loaded with a time ahead of this machine's clock: {formatting.count(summary.ahead, 'event')}")
     if summary.not_read:
         print(output.printable(_not_read(summary.not_read)))
 
@@ -201,5 +207,8 @@ def add_to(commands: Commands) -> None:
         default=1 << 30,
         metavar="SIZE",
         help="size of the files per transaction (default: 1GiB)",
+    )
+    parser.add_argument(
+        "--wait", metavar="DURATION", help="time to wait for a DuckDB file that others have open (default: 5m)"
     )
     parser.add_argument("--keep-staging", action="store_true", help="keep the staging tables of the last batch")

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from sparkify.errors import CommitUnknown, SourceError, Transient
-from sparkify.pipeline import checks, ledger
+from sparkify.errors import CommitUnknown, Transient
+from sparkify.pipeline import checks, ledger, rejections
 from sparkify.pipeline.ledger import Counts
 from sparkify.pipeline.progress import Progress
 from sparkify.pipeline.transform import Changed, transform
@@ -36,10 +36,11 @@ def load_batch(warehouse: Warehouse, batch: Sequence[SourceFile], known: ledger.
             if may_have_changed and ledger.versions(ledger.loaded(warehouse), batch) != ledger.versions(known, batch):
                 return False
             warehouse.copy()
-            _limit_rejected(warehouse, progress)
-            changed = transform(warehouse)
+            refused = rejections.require_plausible(warehouse, progress)
+            changed = transform(warehouse, progress.run.id)
+            rejections.limit(warehouse, progress)
             run = progress.run.plus(_count(warehouse, changed))
-            ledger.record(warehouse, run)
+            ledger.record(warehouse, run, progress.rules)
             checks.set_period(warehouse, _PERIOD)
             checks.run_all(warehouse)
     except CommitUnknown as unknown:
@@ -50,7 +51,7 @@ def load_batch(warehouse: Warehouse, batch: Sequence[SourceFile], known: ledger.
         if not ledger.has(warehouse, run):
             raise
         progress.narrator.say("The connection was lost while committing. The ledger shows that the batch is published.")
-    progress.add_batch(run, changed)
+    progress.add_batch(run, changed, refused)
     progress.add_findings(findings)
     return True
 
@@ -64,6 +65,7 @@ def _stage(warehouse: Warehouse, batch: Sequence[SourceFile], known: ledger.Know
             frozenset(file for file in batch if (file.kind, file.path) in known),
             progress.narrator.advance,
             aws=progress.aws,
+            rules=progress.rules,
             json_paths=progress.json_paths,
             skip_bad_files=progress.options.skip_bad_files,
         )
@@ -87,12 +89,7 @@ def _count(warehouse: Warehouse, changed: Changed) -> Counts:
             "select source, count(*), sum(size), sum(read) from staging_files group by source"
         )
     }
-    rejected: dict[str, int] = dict(
-        warehouse.rows(
-            "select f.source, count(*) from staging_rejects as r join staging_files as f on f.file_id = r.file_id"
-            " group by f.source"
-        )
-    )
+    rejected = rejections.by_kind(warehouse)
     return Counts(
         files=sum(number for number, _, _ in files.values()),
         bytes=int(sum(size for _, size, _ in files.values())),
@@ -106,25 +103,3 @@ def _count(warehouse: Warehouse, changed: Changed) -> Counts:
         songs_duplicate=warehouse.value("select count(*) from staging_songs where duplicate"),
         songs_rejected=rejected.get("songs", 0),
     )
-
-
-def _limit_rejected(warehouse: Warehouse, progress: Progress) -> None:
-    """Raise SourceError if more records were rejected than the options allow."""
-    options = progress.options
-    if options.max_rejected is None:
-        return
-    [(read,)] = warehouse.rows("select coalesce(sum(read), 0) from staging_files")
-    rejects = warehouse.rows(
-        "select f.path, r.line, r.reason, count(*) over () from staging_rejects as r"
-        " join staging_files as f on f.file_id = r.file_id order by f.path, r.line limit 5"
-    )
-    rejected = progress.run.counts.rejected + (rejects[0][3] if rejects else 0)
-    read = progress.run.counts.read + int(read)
-    if options.max_rejected.is_exceeded(rejected, read):
-        shown = "".join(f"\n  {path}:{line}: {reason}" for path, line, reason, _ in rejects)
-        published = progress.batches and not options.full_refresh
-        earlier = " Earlier batches are published." if published else ""
-        raise SourceError(
-            f"{rejected:,} of {read:,} records were rejected, more than --max-rejected allows."
-            f" Correct them or raise the limit. Nothing of this batch was published.{earlier}{shown}"
-        )

@@ -1,10 +1,11 @@
 """The options of a run, its progress, and its summary."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sparkify.config import Aws
+from sparkify.config import Aws, Rules
 from sparkify.pipeline.ledger import Run
 from sparkify.pipeline.transform import Changed
 from sparkify.sql import model
@@ -51,6 +52,8 @@ class Summary:
     skipped: dict[str, str]  # path of an unreadable file or folder → reason
     not_read: dict[str, int]  # suffix → files with it, which are not read
     unknown_keys: dict[str, list[str]]  # kind of record → keys outside its contract
+    implausible: dict[str, int]  # field of a song → values that became null
+    ahead: int  # events that are later than the clock
     seconds: float
     star: tuple[str, ...] = (*model.FACTS, *model.DIMENSIONS)
 
@@ -75,19 +78,24 @@ class Progress:
     options: Options
     narrator: Narrator
     aws: Aws = field(default_factory=Aws)
+    rules: Rules = field(default_factory=Rules)
     json_paths: JsonPaths | None = None  # for the logs
     run: Run = field(default_factory=Run)
     batches: int = 0
     changed: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)  # kind → records that break the contract
     skipped: dict[str, str] = field(default_factory=dict)
     unknown_keys: dict[str, set[str]] = field(default_factory=dict)
+    implausible: Counter[str] = field(default_factory=Counter)
+    ahead: int = 0
 
-    def add_batch(self, run: Run, changed: Changed) -> None:
+    def add_batch(self, run: Run, changed: Changed, refused: Mapping[str, int]) -> None:
         """Add the counts of a published batch."""
         self.run = run
         self.batches += 1
-        for table, rows in changed.items():
-            self.changed[table] = self.changed.get(table, 0) + rows
+        for total, numbers in ((self.changed, changed), (self.refused, refused)):
+            for name, number in numbers.items():
+                total[name] = total.get(name, 0) + number
 
     def skip(self, skipped: Mapping[str, str]) -> None:
         """Add and report files and folders that are skipped."""
@@ -96,7 +104,9 @@ class Progress:
             self.skipped[path] = reason
 
     def add_findings(self, findings: Findings) -> None:
-        """Add the skipped files and unknown keys of a batch, and report the skipped files."""
+        """Add what a batch tells besides its rows, and report the skipped files."""
         self.skip(findings.skipped)
+        self.implausible += findings.implausible
+        self.ahead += findings.ahead
         for kind, keys in findings.unknown_keys.items():
             self.unknown_keys.setdefault(kind, set()).update(keys)

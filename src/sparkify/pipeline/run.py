@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from sparkify.config import Config
-from sparkify.errors import SourceError
+from sparkify.errors import Damaged, SourceError
 from sparkify.pipeline import ledger
 from sparkify.pipeline.batch import load_with_retries
 from sparkify.pipeline.progress import Narrator, Options, Progress, Summary
@@ -41,14 +41,28 @@ def plan(config: Config, options: Options, narrator: Narrator) -> Listing:
     Progress(options, narrator).skip(listed.skipped)
     if not options.full_refresh and may_exist(config.warehouse_url):
         with open_warehouse(config.warehouse_url, config, read_only=True) as warehouse:
+            install.require_versions(warehouse, config.contract)
             listed.files = ledger.pending(listed.files, ledger.loaded(warehouse))
     return listed
 
 
 def etl(config: Config, options: Options, narrator: Narrator) -> Summary:
+    """Load the pending files; a full refresh of a damaged DuckDB file loads all of them into a new one."""
+    try:
+        return _etl(config, options, narrator)
+    except Damaged as error:
+        if not options.full_refresh:
+            raise
+        from sparkify.warehouse.duckdb_file import set_aside  # loaded already
+
+        narrator.say(f"{error.problem}. The damaged file is kept as {set_aside(error.file)}.")
+        return _etl(config, options, narrator)
+
+
+def _etl(config: Config, options: Options, narrator: Narrator) -> Summary:
     """Load the pending files: stage, transform, check and publish them, together with their ledger."""
     may_exist(config.warehouse_url)  # raises for an invalid URL before any work
-    progress = Progress(options, narrator, config.aws, jsonpaths.load(config))
+    progress = Progress(options, narrator, config.aws, config.contract, jsonpaths.load(config))
     listed = list_sources(config, options, narrator)  # raises for a missing folder before a warehouse is created
     progress.skip(listed.skipped)
     with open_warehouse(config.warehouse_url, config, say=narrator.say) as warehouse:
@@ -57,6 +71,7 @@ def etl(config: Config, options: Options, narrator: Narrator) -> Summary:
         if options.full_refresh:
             _rebuild(warehouse, listed.files, config, progress)
         else:
+            install.require_versions(warehouse, config.contract)
             _load_all(warehouse, listed.files, progress)
         return _summary(warehouse, listed, progress)
 
@@ -105,5 +120,7 @@ def _summary(warehouse: Warehouse, listed: Listing, progress: Progress) -> Summa
         skipped=progress.skipped,
         not_read=dict(listed.not_read),
         unknown_keys={kind: sorted(keys) for kind, keys in progress.unknown_keys.items() if keys},
+        implausible=dict(progress.implausible),
+        ahead=progress.ahead,
         seconds=(now() - progress.run.started_at).total_seconds(),
     )

@@ -2,12 +2,11 @@
 
 from sparkify.config import Config
 from sparkify.pipeline import transform
-from sparkify.sources.listing import Kind
 from sparkify.sources.records import MAX_RECORD
 from sparkify.sql import model
 from sparkify.sql.quoting import literal, quoted
 from sparkify.staging import validation
-from sparkify.staging.contract import CONTRACTS
+from sparkify.staging.contract import Contract, contracts
 from sparkify.warehouse.connect import warehouse_class
 
 
@@ -20,12 +19,13 @@ def copy_tables(config: Config) -> list[str]:
     copied = warehouse_class(config.warehouse_url).copy_statements(config)
     if copied:
         return copied
-    return [*_read("songs", config.song_data), *_read("events", config.log_data)]
+    judged = contracts(config.contract)
+    return [*_read(judged["songs"], config.song_data), *_read(judged["events"], config.log_data)]
 
 
-def _read(kind: Kind, root: str) -> tuple[str, str]:
+def _read(contract: Contract, root: str) -> tuple[str, str]:
     """Return the statements that stage the clean files of a folder: their names, then their records."""
-    contract, pattern = CONTRACTS[kind], literal(f"{root.rstrip('/')}/**/*.json*")
+    kind, pattern = contract.kind, literal(f"{root.rstrip('/')}/**/*.json*")
     types = ", ".join(f"'{field.name}': 'varchar'" for field in contract.fields)
     names = ", ".join(quoted(field.name) for field in contract.fields)
     position = ", row_number() over ()" if kind == "songs" else ""

@@ -26,6 +26,12 @@ def read(session: Session, spool: Spool, contract: Contract) -> None:
     session.run(_create_validated(contract))
     session.run("drop table records")
     staged = session.changed(_insert(contract))
+    for field in contract.fields:
+        if field.plausible:
+            [(number,)] = session.rows(
+                f"select count(*) from validated where problem is null and {validation.implausible(field)}"
+            )
+            session.findings.implausible[field.name] += number
     if staged < total:
         session.run(
             "insert into staging_rejects select file_id, line, problem, record"
@@ -47,9 +53,10 @@ def _keys(session: Session, spool: Spool) -> set[str]:
 
 
 def _create_records(records: str, contract: Contract, fields: Extraction) -> str:
-    """Return the statement that creates the table `records`: a text column for each field, and `json_problem`.
+    """Return the statement that creates the table `records`: a text column for each field, and two reasons.
 
-    `json_problem` is a reason to reject the record that only its JSON reveals, or null.
+    `type_problem` and `json_problem` are reasons to reject the record that only its JSON reveals, or null. The first
+    is named before those of the values, since a text can be too long because it is an object.
     """
     repeated = f"select keys from shapes where {fields.repeats}"
     columns = ", ".join(
@@ -61,12 +68,18 @@ def _create_records(records: str, contract: Contract, fields: Extraction) -> str
         for field, json_type in zip(contract.fields, fields.types, strict=True)
         if field.type is Type.TEXT
     )
+    floats = ", ".join(
+        f"case when {validation.may_be_float(quoted(field.name))} and {json_type} = 'DOUBLE'"
+        f" then {_float_as_text(quoted(field.name))} else {quoted(field.name)} end as {quoted(field.name)}"
+        for field, json_type in zip(contract.fields, fields.types, strict=True)
+        if field.type is Type.TEXT
+    )
     return (
         "create or replace temp table records as"
-        " select * exclude (record), case when not valid then 'not valid JSON'"
+        f" select * exclude (record) replace ({floats}), case when not valid then 'not valid JSON'"
         f" when json_keys(case when valid and exists ({repeated}) then record end) in ({repeated})"
-        f" then 'a key is given twice' {not_text} when {_is_not_json('record')} then 'not valid JSON' end"
-        " as json_problem"
+        f" then 'a key is given twice' when {_is_not_json('record')} then 'not valid JSON' end"
+        f" as json_problem, case {not_text} end as type_problem"
         f" from (select file_id, line, position, record, valid, {columns}"
         f" from (select *, {fields.columns}"
         f" from (select *, json_valid(record) as valid from {records} as spool))) as records"
@@ -78,8 +91,10 @@ def _create_validated(contract: Contract) -> str:
 
     It is a table, not a view, because DuckDB would compute the values again for each use.
     """
-    rows = validation.validated(contract, "records", "file_id", "line", "position", "valid", "json_problem")
-    problem = "case when valid then coalesce(problem, json_problem) else json_problem end as problem"
+    rows = validation.validated(
+        contract, "records", "file_id", "line", "position", "valid", "json_problem", "type_problem"
+    )
+    problem = "case when valid then coalesce(type_problem, problem, json_problem) else json_problem end as problem"
     return f"create or replace temp table validated as select * replace ({problem}) from ({rows})"
 
 
@@ -88,6 +103,13 @@ def _insert(contract: Contract) -> str:
     names = ", ".join(quoted(field.name) for field in contract.fields)
     position = "position, " if contract.kind == "songs" else ""
     return f"insert into {contract.table} select {names}, file_id, {position}false from validated where problem is null"
+
+
+def _float_as_text(text: str) -> str:
+    """Return the SQL of the text of a float: that of an integer if it is whole and exact, so that 7.0 is 7."""
+    number = f"cast({text} as double)"
+    is_whole = f"abs({number}) < 9007199254740992 and {number} = floor({number})"
+    return f"case when {is_whole} then cast(cast({number} as bigint) as varchar) else {text} end"
 
 
 def _is_not_json(record: str) -> str:

@@ -14,7 +14,6 @@ from sparkify.sources.opening import is_compressed
 from sparkify.sources.records import BYTE_ORDER_MARK, leaves_array_open
 from sparkify.sql.quoting import quoted
 from sparkify.staging import fast_path_sql, mojibake
-from sparkify.staging.contract import EVENTS
 from sparkify.staging.extraction import unknown_keys
 from sparkify.staging.fast_path_sql import FALLBACK
 from sparkify.staging.session import FallbackLines, Session
@@ -39,7 +38,7 @@ def read(session: Session, files: Sequence[NumberedFile], cache: FileCache) -> d
         suitable, lenient = _choose(session, [item for item in group if item[1] in on_disk], cache)
         if suitable:
             staged |= _stage(session, suitable, cache, lenient=lenient)
-    if staged and (too_long := mojibake.repair_table(session, "staging_events", EVENTS)):
+    if staged and (too_long := mojibake.repair_table(session, "staging_events", session.contracts["events"])):
         faulty = {
             number
             for column, values in too_long.items()
@@ -65,8 +64,8 @@ def _choose(session: Session, files: Sequence[NumberedFile], cache: FileCache) -
         [list(column) for column in zip(*samples, strict=True)],
     )
     keys = session.rows("select distinct unnest(json_keys(line)) from sample where json_valid(line)")
-    session.findings.unknown_keys["events"] |= unknown_keys({key for (key,) in keys}, EVENTS)
-    counts = session.rows(fast_path_sql.count_lines(EVENTS, "sample"))
+    session.findings.unknown_keys["events"] |= unknown_keys({key for (key,) in keys}, session.contracts["events"])
+    counts = session.rows(fast_path_sql.count_lines(session.contracts["events"], "sample"))
     session.run("drop table sample")
     suitable = {number: unusual > 0 for number, lines, parsed, unusual in counts if 2 * parsed > lines}
     return [item for item in files if item[0] in suitable], any(suitable.values())
@@ -120,7 +119,7 @@ def _insert_lines(
 
     def succeeds(paths: dict[str, int]) -> bool:
         with suppress(duckdb.Error):
-            session.run(fast_path_sql.insert_lines(EVENTS, paths, lenient=lenient))
+            session.run(fast_path_sql.insert_lines(session.contracts["events"], paths, lenient=lenient))
             return True
         return False
 

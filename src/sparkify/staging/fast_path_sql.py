@@ -150,9 +150,13 @@ def _doubts(field: Field) -> Iterator[str]:
     match field.type:
         case Type.TEXT:
             yield f"strlen({name}) > {field.width}"
+            yield validation.may_be_float(name)
+            if field.values:
+                yield f"nullif({name}, '') not in ({validation.literals(field.values)})"
         case Type.INTEGER:
             yield f"not (abs({name}) < {_MAX_EXACT} and {name} = floor({name}))"
         case Type.TIMESTAMP:
-            yield f"not ({name} >= 0 and {name} <= {LAST_MILLISECOND} and {name} = floor({name}))"
+            in_range = f"{name} between {field.first_millisecond} and {LAST_MILLISECOND}"
+            yield f"not ({in_range} and {name} = floor({name}))"
         case _:
             yield f"not ({name} >= 0 and {name} < 1e15)"

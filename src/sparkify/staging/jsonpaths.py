@@ -14,7 +14,7 @@ from pathlib import Path
 from sparkify.aws import s3
 from sparkify.config import Config
 from sparkify.errors import ConfigError, SourceError, SourceUnreachable
-from sparkify.staging.contract import EVENTS
+from sparkify.staging.contract import CONTRACTS
 
 _DOTS = re.compile(r"\$(?:\.[^.'\[\]]+(?:\[\d+\])*)+")
 _BRACKETS = re.compile(r"\$(?:\['[^']+'\](?:\[\d+\])*)+")
@@ -59,7 +59,7 @@ def load(config: Config) -> JsonPaths | None:
     except SourceError as error:
         raise ConfigError(f"{where}: the object cannot be read. Correct [S3] LOG_JSONPATH.") from error
     paths = parse(content, where)
-    default = tuple(JsonPath((field.name,)) for field in EVENTS.fields)
+    default = tuple(JsonPath((field.name,)) for field in CONTRACTS["events"].fields)
     return None if paths == default else paths
 
 
@@ -72,10 +72,9 @@ def parse(content: bytes, where: str) -> JsonPaths:
     texts = document.get("jsonpaths") if isinstance(document, dict) and len(document) == 1 else None
     if not isinstance(texts, list):
         raise ConfigError(f'{where}: the file is not an object with one list, "jsonpaths". {_FIX}')
-    if len(texts) != len(EVENTS.fields):
-        columns = (
-            f"{len(EVENTS.fields)} columns of staging_events ({EVENTS.fields[0].name} to {EVENTS.fields[-1].name})"
-        )
+    fields = CONTRACTS["events"].fields
+    if len(texts) != len(fields):
+        columns = f"{len(fields)} columns of staging_events ({fields[0].name} to {fields[-1].name})"
         raise ConfigError(f"{where}: the file lists {len(texts)} paths for the {columns}. {_FIX}")
     paths = tuple(_path(text, f"{where}: path {number}") for number, text in enumerate(texts, start=1))
     if len({"['" in text for text in texts}) > 1:

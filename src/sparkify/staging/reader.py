@@ -8,12 +8,13 @@ records and writes them with their file and line to a spool, and DuckDB validate
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import duckdb
 
-from sparkify.config import Aws
+from sparkify.config import Aws, Rules
 from sparkify.errors import SourceError
 from sparkify.filesystem import raise_if_limited, scratch_folder
 from sparkify.sources.cache import FileCache
@@ -21,7 +22,7 @@ from sparkify.sources.listing import SourceFile
 from sparkify.sql import loader
 from sparkify.sql.model import STAGING
 from sparkify.staging import exact_path, fast_path
-from sparkify.staging.contract import EVENTS, SONGS
+from sparkify.staging.contract import contracts
 from sparkify.staging.jsonpaths import JsonPaths
 from sparkify.staging.session import Findings, Progress, Session
 from sparkify.staging.spool import Spool
@@ -34,6 +35,7 @@ def stage(
     progress: Progress,
     *,
     aws: Aws,
+    rules: Rules = Rules(),
     json_paths: JsonPaths | None = None,
     skip_bad_files: bool = False,
 ) -> Findings:
@@ -43,7 +45,7 @@ def stage(
     with `skip_bad_files`, is skipped and named in the findings. A file that changed after it was listed is always
     skipped.
     """
-    session = Session(connection, progress, json_paths)
+    session = Session(connection, progress, contracts(rules), json_paths)
     # A checkpoint would compress temporary tables too: 0.4 s for a million rows that are soon dropped.
     session.run("set checkpoint_threshold = '1TB'")
     try:
@@ -88,12 +90,12 @@ def _stage(
         staged = fast_path.read(session, numbered, cache)
         written.result()
     if song_files:
-        exact_path.read(session, songs, SONGS)
+        exact_path.read(session, songs, session.contracts["songs"])
     log_files = [item for item in numbered if item[1].kind == "events" and staged.get(item[0], True)]
     if log_files:
         events = Spool(folder, "events", staged)
         write(events, log_files)
-        exact_path.read(session, events, EVENTS)
+        exact_path.read(session, events, session.contracts["events"])
 
 
 @contextmanager
@@ -130,7 +132,7 @@ def _create_tables(session: Session, files: Sequence[SourceFile], redelivered: f
 
 
 def _count(session: Session) -> None:
-    """Store the number of records of each file; delete the staged events of skipped files."""
+    """Store the number of records of each file; delete the staged events of skipped files; count events ahead."""
     if session.findings.skipped:
         paths = list(session.findings.skipped)
         skipped = "select file_id from staging_files where path in (select unnest(?::varchar[]))"
@@ -143,3 +145,5 @@ def _count(session: Session) -> None:
         " union all select file_id from staging_rejects) as records group by file_id) as counted"
         " where staging_files.file_id = counted.file_id"
     )
+    now = datetime.now(UTC).timestamp() * 1000
+    [(session.findings.ahead,)] = session.rows("select count(*) from staging_events where ts > ?", [now])

@@ -1,5 +1,6 @@
 """The state of reading one batch: the connection, its settings, the progress, and findings other than rows."""
 
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from threading import Lock
@@ -8,7 +9,7 @@ from typing import Any
 import duckdb
 
 from sparkify.sources.listing import Kind
-from sparkify.staging.contract import CONTRACTS
+from sparkify.staging.contract import CONTRACTS, Contract
 from sparkify.staging.jsonpaths import JsonPaths
 
 Progress = Callable[[int, int], None]
@@ -20,19 +21,26 @@ FallbackLines = list[bytes]
 
 @dataclass
 class Findings:
-    """The skipped files and unknown keys of a batch."""
+    """What a batch tells besides its rows."""
 
     skipped: dict[str, str] = field(default_factory=dict)  # path → why the file was skipped
     unknown_keys: dict[Kind, set[str]] = field(default_factory=lambda: {kind: set() for kind in CONTRACTS})
+    implausible: Counter[str] = field(default_factory=Counter)  # field → values that became null
+    ahead: int = 0  # events that are later than the clock
 
 
 class Session:
     """The reading of one batch into the staging tables of an embedded DuckDB."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, progress: Progress, json_paths: JsonPaths | None = None
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        progress: Progress,
+        contracts: dict[Kind, Contract],
+        json_paths: JsonPaths | None = None,
     ) -> None:
         self.run = connection.execute
+        self.contracts = contracts
         self.json_paths = json_paths  # of the logs
         self.findings = Findings()
         self._progress = progress

@@ -1,8 +1,9 @@
 """The SELECT that types records and validates them against the contract."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import date
 
-from sparkify.sql.quoting import quoted
+from sparkify.sql.quoting import literal, quoted
 from sparkify.staging.contract import LAST_MILLISECOND, PLAY, Contract, Field, Required, Type
 
 _JSON_WORDS = "('true', 'false', 'nan', 'inf', '-nan', '-inf', 'infinity', '-infinity')"
@@ -20,13 +21,14 @@ def validated(contract: Contract, source: str, *extra: str) -> str:
     """Return the SELECT that types and validates records.
 
     `source` is the SQL of a relation with a text column for each field, and the `extra` columns. The result has the
-    typed fields, the extra columns, and `problem`: the reason to reject the record, or null.
+    typed fields, the extra columns, whether each field was `implausible`, and `problem`: the reason to reject the
+    record, or null.
     """
     typed = ", ".join(column for field in contract.fields for column in _typed(field))
-    problem = " ".join(f"when {condition} then '{reason}'" for condition, reason in _problems(contract))
-    names = ", ".join([*(quoted(field.name) for field in contract.fields), *extra])
+    problem = " ".join(f"when {condition} then {literal(reason)}" for condition, reason in _problems(contract))
+    values = [column for field in contract.fields for column in _plausible(field)]
     return (
-        f"select {names}, case {problem} end as problem"
+        f"select {', '.join([*values, *extra])}, case {problem} end as problem"
         f" from (select {', '.join([typed, *extra])} from {source}) as typed"
     )
 
@@ -45,6 +47,15 @@ def may_not_be_text(field: Field) -> str:
     return f"case when {begins} then json_valid({value}) else lower({value}) in {_JSON_WORDS} end"
 
 
+def may_be_float(text: str) -> str:
+    """Return the SQL condition that a text looks like a JSON float, such as 7.0 or 7e0."""
+    is_written_so = " or ".join(f"contains({text}, '{mark}')" for mark in ".eE")
+    return (  # Few texts begin with a digit, and the pattern is slow.
+        f"case when {text} >= '-' and {text} < ':' and ({is_written_so})"
+        f" then regexp_full_match({text}, '-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?') end"
+    )
+
+
 def _typed(field: Field) -> Iterator[str]:
     """Yield the SQL of a field's value; for a number, also of the text from which it was read."""
     name = quoted(field.name)
@@ -55,6 +66,22 @@ def _typed(field: Field) -> Iterator[str]:
     value = _integer(written) if field.type in (Type.INTEGER, Type.TIMESTAMP) else _number(written)
     yield f"{value} as {name}"
     yield f"{written} as {_text_of(field)}"
+
+
+def _plausible(field: Field) -> Iterator[str]:
+    """Yield the SQL of a field's value, null if it is implausible, and of whether it is."""
+    name = quoted(field.name)
+    if not field.plausible:
+        yield name
+        return
+    low, high = field.plausible
+    yield f"case when {name} = 0 or {name} between {low} and {high} then {name} end as {name}"
+    yield f"coalesce({name} <> 0 and {name} not between {low} and {high}, false) as {implausible(field)}"
+
+
+def implausible(field: Field) -> str:
+    """Return the name of the column that says whether a field's value was implausible."""
+    return quoted(f"implausible {field.name}")
 
 
 def _text_of(field: Field) -> str:
@@ -95,7 +122,21 @@ def _problems(contract: Contract) -> Iterator[tuple[str, str]]:
         if field.type is Type.TEXT:
             yield f"strlen({name}) > {field.width}", f"{field.name}: longer than {field.width} bytes"
             yield f"contains({name}, chr(0))", f"{field.name}: holds a NUL character"
+            if field.values:
+                yield f"{name} not in ({literals(field.values)})", f"{field.name}: not one of {', '.join(field.values)}"
         else:
             type_name, low, high, out_of_range = _RANGES[field.type]
             yield f"{text} is not null and {name} is null", f"{field.name}: not a {type_name}"
             yield f"not ({name} >= {low} and {name} < {high})", f"{field.name}: {out_of_range}"
+            if field.first_millisecond:
+                yield f"{name} < {field.first_millisecond}", f"{field.name}: {_too_early(field.earliest)}"
+
+
+def _too_early(earliest: date) -> str:
+    begins_a_year = (earliest.month, earliest.day) == (1, 1)
+    return f"before {earliest.year if begins_a_year else earliest}; is it in seconds?"
+
+
+def literals(texts: Iterable[str]) -> str:
+    """Return a list of SQL literals."""
+    return ", ".join(map(literal, texts))

@@ -19,7 +19,7 @@ from tests.support.sandbox import Sandbox, Warehouses
 from sparkify import config
 from sparkify.errors import ConfigError, SourceError, WarehouseError
 from sparkify.sql import loader
-from sparkify.staging.contract import EVENTS
+from sparkify.staging.contract import CONTRACTS
 from sparkify.warehouse.redshift import copying, engine
 from sparkify.warehouse.redshift.stage import LONGEST_STAGE, StagingArea
 
@@ -121,7 +121,7 @@ def test_files_of_a_killed_run_are_deleted_by_the_next(delivered: Sandbox, stage
 def staged(record: dict[str, Any]) -> dict[str, Any]:
     """Return a record as staged: with every field, and without trailing blanks."""
     values = {key: value.rstrip() if isinstance(value, str) else value for key, value in record.items()}
-    return dict.fromkeys(field.name for field in EVENTS.fields) | values
+    return dict.fromkeys(field.name for field in CONTRACTS["events"].fields) | values
 
 
 @on_redshift
