@@ -27,6 +27,7 @@ from tests.promises.records import (
 from tests.support.sandbox import Row, Sandbox
 
 from sparkify.cli.main import main
+from sparkify.pipeline.progress import Limit
 from sparkify.sources.listing import Kind
 from sparkify.staging.contract import CONTRACTS, Required, Type
 
