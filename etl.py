@@ -3,7 +3,7 @@
 import sys
 
 try:
-    from sparkify.cli.main import main
+    from sparkify.__main__ import main
 except ModuleNotFoundError as error:
     sys.exit(f"{error}. Run `make install` once, then .venv/bin/python etl.py")
 
