@@ -8,6 +8,7 @@ from sparkify.config import Config
 from sparkify.errors import SourceError
 from sparkify.pipeline import ledger
 from sparkify.sources import listing
+from sparkify.sql import model
 from sparkify.warehouse import base
 from sparkify.warehouse.base import Warehouse
 from sparkify.warehouse.install import count_rows
@@ -26,6 +27,7 @@ class WarehouseStatus:
     not_listed: str  # why the sources cannot be listed
     newest_event: datetime | None
     newest_event_age: float | None  # seconds
+    events_ahead: int  # events that are later than this machine's clock
     upkeep: list[dict[str, Any]] | None  # of Redshift's tables, in percent; None without the permission to see it
     runs: list[dict[str, Any]]  # the latest, newest first: the columns of etl_runs, and seconds
 
@@ -42,6 +44,7 @@ def read_status(warehouse: Warehouse, config: Config) -> WarehouseStatus:
         waiting, not_listed = None, str(error)
     else:
         waiting, not_listed = ledger.pending(files, known), ""
+    now = base.now()
     newest = warehouse.value("select max(start_time) from time")
     columns, runs = warehouse.query(f"select * from etl_runs order by started_at desc limit {_RUNS_SHOWN}")
     upkeep = warehouse.upkeep()
@@ -52,7 +55,10 @@ def read_status(warehouse: Warehouse, config: Config) -> WarehouseStatus:
         bytes_pending=None if waiting is None else sum(file.size for file in waiting),
         not_listed=not_listed,
         newest_event=newest,
-        newest_event_age=(base.now() - newest).total_seconds() if newest else None,
+        newest_event_age=(now - newest).total_seconds() if newest else None,
+        events_ahead=sum(
+            warehouse.value(f"select count(*) from {fact} where start_time > ?", [now]) for fact in model.FACTS
+        ),
         upkeep=None
         if upkeep is None
         else [{"table": table, "unsorted": unsorted, "statistics_stale": stale} for table, unsorted, stale in upkeep],
@@ -68,7 +74,7 @@ def rejects(warehouse: Warehouse, file: str = "", reason: str = "") -> list[dict
     """Return the rejected records whose file and reason contain the given texts, ordered by file and line."""
     columns, rows = warehouse.query(
         "select source, file, line, reason, record, run_id from rejected_records"
-        " where position(lower(?) in lower(file)) > 0 and position(lower(?) in lower(reason)) > 0"
+        " where position(lower(?) in lower(coalesce(file, ''))) > 0 and position(lower(?) in lower(reason)) > 0"
         " order by file, line, reason",
         [file, reason],
     )

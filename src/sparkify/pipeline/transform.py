@@ -1,10 +1,18 @@
 """From staging to the star schema: deduplicate the batch, then add and change rows, table by table."""
 
+from sparkify.sources.listing import Kind
 from sparkify.sql import loader, model
+from sparkify.staging.contract import CONTRACTS, Type
 from sparkify.warehouse.base import Warehouse
 
 Changed = dict[str, int]
 """Table → rows that a batch added or changed."""
+
+_CONTRADICTS: dict[Kind, str] = {
+    "events": "contradicts another event with the same key",
+    "songs": "contradicts a later record of the same song",
+}
+"""Kind → the reason of a record that loses against another with its key."""
 
 # Columns of staging are compared, as in decided_events.sql: computing event_id for every row is slower.
 _HAS_KEY = """
@@ -13,12 +21,12 @@ and coalesce(staging_events.userId, '') = coalesce(k.userId, '') and (staging_ev
 """
 
 
-def transform(warehouse: Warehouse) -> Changed:
-    """Publish the staged batch to catalogue, dimensions and facts."""
+def transform(warehouse: Warehouse, run_id: str) -> Changed:
+    """Publish the staged batch of a run to catalogue, dimensions and facts."""
     changed: Changed = dict.fromkeys(model.ORDER, 0)
     songs, events = (warehouse.value(f"select count(*) from {table}") for table in ("staging_songs", "staging_events"))
     if songs:
-        _deduplicate_songs(warehouse)
+        _deduplicate_songs(warehouse, run_id)
         for table in ("catalogue", "songs", "artists"):
             changed[table], _ = _upsert(warehouse, table)
         _delete_unused(warehouse, "artists", "catalogue")
@@ -26,7 +34,7 @@ def transform(warehouse: Warehouse) -> Changed:
     if events:
         # Users come before deduplication, since the latest state of a user may be in a duplicate event.
         changed["users"], _ = _upsert(warehouse, "users")
-        replaced = _deduplicate_events(warehouse)
+        replaced = _deduplicate_events(warehouse, run_id)
     changed["tracks"], known_tracks = _upsert(warehouse, "tracks")
     if known_tracks:  # rare without new songs, and scanning every play is expensive
         _match_known_plays(warehouse)
@@ -87,15 +95,23 @@ def _upsert(warehouse: Warehouse, table: str) -> tuple[int, int]:
     return changed, replaced
 
 
-def _deduplicate_songs(warehouse: Warehouse) -> None:
-    """Mark the staged song records that are duplicates."""
+def _deduplicate_songs(warehouse: Warehouse, run_id: str) -> None:
+    """Mark the staged song records that are duplicates, and reject those that a later record contradicts."""
     _create_from_file(warehouse, "marked_songs")
+    _create_from_file(warehouse, "contradicting_songs")
+    columns = ", ".join([*(field.name for field in CONTRACTS["songs"].fields), "file_id", "position", "duplicate"])
     warehouse.execute("delete from staging_songs")
-    warehouse.execute("insert into staging_songs select * from marked_songs")
+    warehouse.execute(f"insert into staging_songs select {columns} from marked_songs")
+    if warehouse.value("select count(*) from contradicting_songs"):
+        _reject(warehouse, "songs", "contradicting_songs", run_id)
+        warehouse.execute(
+            "delete from staging_songs using contradicting_songs as c"
+            " where staging_songs.file_id = c.file_id and staging_songs.position = c.position"
+        )
 
 
-def _deduplicate_events(warehouse: Warehouse) -> int:
-    """Mark the staged events that are duplicates, and delete replaced facts; return the number of replaced plays."""
+def _deduplicate_events(warehouse: Warehouse, run_id: str) -> int:
+    """Mark duplicate events, reject contradicting ones, delete replaced facts; return the number of replaced plays."""
     _create_from_file(warehouse, "known_events")
     # Nearly all redelivered events equal the known ones. The keys of the others are contested, as seen below.
     warehouse.execute(f"update staging_events set duplicate = true from known_events as k where {_HAS_KEY}")
@@ -106,6 +122,7 @@ def _deduplicate_events(warehouse: Warehouse) -> int:
     warehouse.execute(f"delete from staging_events using contested_keys as k where {_HAS_KEY}")
     decided = loader.read("deduplicate/decided_rows", warehouse.engine)
     warehouse.execute(f"insert into staging_events {decided}")
+    _reject(warehouse, "events", "(select * from decided_events where contradicts)", run_id)
     warehouse.execute(
         "delete from page_views using decided_events as d"
         " where d.replaces and not d.is_play and page_views.page_view_id = d.event_id"
@@ -114,6 +131,33 @@ def _deduplicate_events(warehouse: Warehouse) -> int:
         "delete from songplays using decided_events as d"
         " where d.replaces and d.is_play and songplays.songplay_id = d.event_id"
     )
+
+
+def _reject(warehouse: Warehouse, kind: Kind, contradicting: str, run_id: str) -> None:
+    """Reject the staged records of a relation, and keep what it has of the warehouse itself, which has no file.
+
+    An earlier run has counted the latter as loaded, so this run does not count them.
+    """
+    outcome = f"cast(null as bigint), '{_CONTRADICTS[kind]}', {_as_json(kind)}"
+    warehouse.execute(
+        f"insert into staging_rejects select file_id, {outcome} from {contradicting} as r where file_id is not null"
+    )
+    warehouse.execute(
+        f"insert into rejected_records select '{kind}', cast(null as varchar(4096)), {outcome}, cast(? as varchar(40))"
+        f" from {contradicting} as r where file_id is null",
+        [run_id],
+    )
+
+
+def _as_json(kind: Kind) -> str:
+    """Return the SQL of a staged record as JSON, in which control characters are not escaped."""
+    pairs = []
+    for field in CONTRACTS[kind].fields:
+        text = f"cast({field.name} as varchar)"
+        if field.type is Type.TEXT:
+            text = f"""'"' || replace(replace({field.name}, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"'"""
+        pairs.append(f"""coalesce(', "{field.name}": ' || {text}, '')""")
+    return f"'{{' || substring({' || '.join(pairs)} from 3) || '}}'"
 
 
 def _delete_unused(warehouse: Warehouse, table: str, used_by: str) -> None:

@@ -1,6 +1,7 @@
--- decided_events: one row per staged event with a contested key: whether it is kept, or is a duplicate.
+-- decided_events: one row per staged event with a contested key: whether it is kept, is a duplicate, or contradicts.
 -- Of the events with one key, the first in order of content is kept; a known event is preferred to an equal one. But a
 -- redelivered file replaces all earlier files, in the order of the files, in whatever batches they come.
+-- A known event that a new one contradicts has a row too, without a file.
 with candidates as (
     select
         k.event_id, k.is_play,
@@ -19,7 +20,7 @@ with candidates as (
     select
         k.event_id, k.is_play, null,
         p.level, p.location, p.user_agent, t.title, t.artist_name, t.duration, 'NextSong', null, null, null,
-        0, null, null, null, null, null, null, null, null, null
+        0, null, null, null, k.itemInSession, null, null, k.sessionId, k.ts, k.userId
         -- @redshift , null
     from contested_keys as k
     join songplays as p on p.songplay_id = k.event_id
@@ -29,7 +30,7 @@ with candidates as (
     select
         k.event_id, k.is_play, null,
         v.level, v.location, v.user_agent, null, null, null, v.page, v.auth, v.method, v.status,
-        0, null, null, null, null, null, null, null, null, null
+        0, null, null, null, k.itemInSession, null, null, k.sessionId, k.ts, k.userId
         -- @redshift , null
     from contested_keys as k
     join page_views as v on v.page_view_id = k.event_id
@@ -69,6 +70,16 @@ ranked as (
         ) as is_unknown,
         min(is_new) over (partition by event_id, is_play) as is_first
     from compared
+),
+judged as (
+    select
+        ranked.*,
+        min(place) over (
+            partition by
+                event_id, is_play, level, location, userAgent, play_song, play_artist, play_length,
+                view_page, view_auth, view_method, view_status
+        ) as first_place
+    from ranked
 )
 select
     artist, auth, firstName, gender, itemInSession, lastName, length, level, location, method, page, registration,
@@ -77,6 +88,7 @@ select
     file_id,
     not (place = 1 and is_unknown = 1) as duplicate,
     place = 1 and is_unknown = 1 and is_first = 0 as replaces,
+    first_place > 1 as contradicts,
     event_id, is_play
-from ranked
-where is_new = 1
+from judged
+where is_new = 1 or (first_place > 1 and preference = 0)

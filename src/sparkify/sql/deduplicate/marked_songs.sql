@@ -1,8 +1,9 @@
 -- marked_songs: one row per staged song record.
--- A record is a duplicate if a later one of the same song follows, or if it equals that of the catalogue.
+-- A record is a duplicate if a later one of the same song follows, or if it equals that of the catalogue. Those that
+-- contradict the later one are found by contradicting_songs.
 select
     s.num_songs, s.artist_id, s.artist_latitude, s.artist_longitude, s.artist_location, s.artist_name,
-    s.song_id, s.title, s.duration, s.year, s.file_id, s.position,
+    s.song_id, s.title, s.duration, s.year, s.file_id, s.position, s.place,
     case
         when s.place > 1 then true
         when c.song_id is null then false
