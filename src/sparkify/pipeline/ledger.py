@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from uuid import uuid4
 
+from sparkify.config import Rules
 from sparkify.sources.listing import SourceFile
 from sparkify.sql import loader
 from sparkify.warehouse.base import Warehouse, now
+from sparkify.warehouse.install import LAYOUT, contract_version
 
 
 def _run_id() -> str:
@@ -74,11 +76,6 @@ def loaded(warehouse: Warehouse) -> Known:
     }
 
 
-def kinds(warehouse: Warehouse) -> set[str]:
-    """Return the kinds of which at least one file has been loaded."""
-    return {source for (source,) in warehouse.rows("select distinct source from etl_files")}
-
-
 def pending(files: Iterable[SourceFile], known: Known) -> list[SourceFile]:
     """Return the files whose current version has not been loaded."""
     return [file for file in files if known.get((file.kind, file.path)) != file.version]
@@ -89,13 +86,28 @@ def versions(known: Known, files: Iterable[SourceFile]) -> list[str | None]:
     return [known.get((file.kind, file.path)) for file in files]
 
 
+def lost(published: Known, before: Known, rebuilt: Known, listed: Known) -> list[str]:
+    """Return the paths of the published files whose rows a rebuild would lose.
+
+    `before` is the ledger when the rebuild began. A file that had been deleted by then is left out on purpose; one
+    that another run has published since must be rebuilt in that version, or in the one that is listed now.
+    """
+
+    def is_lost(file: tuple[str, str], version: str) -> bool:
+        if before.get(file) == version:
+            return file in listed and file not in rebuilt
+        return rebuilt.get(file) not in (version, listed.get(file, version))
+
+    return [file[1] for file, version in published.items() if is_lost(file, version)]
+
+
 def has(warehouse: Warehouse, run: Run) -> bool:
     """Return whether the ledger has the run, including its last batch."""
     sql = "select count(*) from etl_runs where run_id = ? and files = ?"
     return bool(warehouse.value(sql, [run.id, run.counts.files]))
 
 
-def record(warehouse: Warehouse, run: Run) -> None:
+def record(warehouse: Warehouse, run: Run, rules: Rules) -> None:
     """Write the staged batch and the run so far to the ledger, in place of earlier versions of the same files."""
     earlier = "select 1 from staging_files as f where f.source = {0}.source and f.path = {0}.{1}"
     warehouse.execute(f"delete from etl_files where exists ({earlier.format('etl_files', 'path')})")
@@ -108,5 +120,5 @@ def record(warehouse: Warehouse, run: Run) -> None:
         f"insert into rejected_records {loader.read('ledger/rejected_records', warehouse.engine)}", [run.id]
     )
     warehouse.execute("delete from etl_runs where run_id = ?", [run.id])
-    values = [run.id, run.started_at, finished_at, *asdict(run.counts).values()]
+    values = [run.id, run.started_at, finished_at, *asdict(run.counts).values(), LAYOUT, contract_version(rules)]
     warehouse.execute(f"insert into etl_runs values ({', '.join('?' * len(values))})", values)

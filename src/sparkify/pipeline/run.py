@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from sparkify import formatting
 from sparkify.config import Config
-from sparkify.errors import Damaged, SourceError
+from sparkify.errors import BadFile, Damaged, SourceError
 from sparkify.pipeline import ledger
 from sparkify.pipeline.batch import load_with_retries
 from sparkify.pipeline.progress import Narrator, Options, Progress, Summary
@@ -14,6 +15,9 @@ from sparkify.staging import jsonpaths
 from sparkify.warehouse import install
 from sparkify.warehouse.base import Warehouse, now
 from sparkify.warehouse.connect import may_exist, open_warehouse
+
+_CATCH_UPS = 3
+"""The number of times that a rebuild loads what changed since its last listing, before it fails."""
 
 
 def list_sources(config: Config, options: Options, narrator: Narrator) -> Listing:
@@ -78,13 +82,50 @@ def _etl(config: Config, options: Options, narrator: Narrator) -> Summary:
 
 def _rebuild(warehouse: Warehouse, files: Sequence[SourceFile], config: Config, progress: Progress) -> None:
     """Load all files into an empty warehouse, whose tables then replace those of this one."""
-    before = ledger.kinds(warehouse)
-    _require_kinds(warehouse, before - {file.kind for file in files}, listing.READ, config)
-    with warehouse.rebuild() as fresh:
+    before = ledger.loaded(warehouse)
+    kinds = {kind for kind, _ in before}
+    _require_kinds(warehouse, kinds - {file.kind for file in files}, listing.READ, config)
+
+    def catch_up(fresh: Warehouse) -> None:
+        _catch_up(warehouse, fresh, before, files, config, progress)
+        _require_kinds(warehouse, kinds - {kind for kind, _ in ledger.loaded(fresh)}, "readable file", config)
+
+    with warehouse.rebuild(catch_up) as fresh:
         fresh.add_tables(model.ALL)
         _load_all(fresh, files, progress)
-        _require_kinds(warehouse, before - ledger.kinds(fresh), "readable file", config)
     install.write_comments(warehouse)  # new tables can lack them
+
+
+def _catch_up(
+    warehouse: Warehouse,
+    fresh: Warehouse,
+    before: ledger.Known,
+    files: Sequence[SourceFile],
+    config: Config,
+    progress: Progress,
+) -> None:
+    """Load into a rebuild what changed at the sources, or was published by other runs, since it began.
+
+    `before` and `files` are the ledger and the listing at that time. The ledger is locked. Raise SourceError for a file
+    whose rows the rebuild would lose, unless bad files are skipped.
+    """
+    listed: ledger.Known = {(file.kind, file.path): file.version for file in files}
+    for _ in range(_CATCH_UPS):
+        changed = ledger.pending(list_sources(config, progress.options, progress.narrator).files, listed)
+        if changed:
+            listed |= {(file.kind, file.path): file.version for file in changed}
+            progress.narrator.say(f"Loading what changed since the listing: {formatting.files(len(changed))}.")
+            _load_all(fresh, changed, progress)
+        rebuilt = ledger.loaded(fresh)
+        lost = ledger.lost(before | ledger.loaded(warehouse), before, rebuilt, listed)
+        if not (lost and changed):
+            break
+    for path in {path for _, path in rebuilt} & progress.skipped.keys():
+        del progress.skipped[path]  # loaded after all
+    problem = "the file changed or was deleted during the full refresh"
+    if lost and not progress.options.skip_bad_files:
+        raise BadFile(f"{lost[0]}: {problem}", "Run again when it is complete")
+    progress.skip({path: f"{path}: {problem}." for path in lost if path not in progress.skipped})
 
 
 def _require_kinds(warehouse: Warehouse, lost: set[str], what: str, config: Config) -> None:

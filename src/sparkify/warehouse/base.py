@@ -134,8 +134,11 @@ class Warehouse(ABC):
         """Keep the staging tables after the run."""
 
     @abstractmethod
-    def rebuild(self) -> AbstractContextManager[Warehouse]:
-        """Yield an empty warehouse to fill; on success, its tables replace ours in one transaction."""
+    def rebuild(self, catch_up: Callable[[Warehouse], None]) -> AbstractContextManager[Warehouse]:
+        """Yield an empty warehouse to fill; on success, its tables replace ours in one transaction.
+
+        Before that, with the ledger locked, `catch_up` adds to it what has changed since.
+        """
 
     @abstractmethod
     def close(self) -> None:

@@ -246,7 +246,7 @@ class Postgres(Server):
         self.execute(f"analyze {table}")
 
     @contextmanager
-    def rebuild(self) -> Iterator[Warehouse]:
+    def rebuild(self, catch_up: Callable[[Warehouse], None]) -> Iterator[Warehouse]:
         """Yield a warehouse in an empty second schema; on success, copy its tables in one transaction."""
         beside, mark = rebuild_schema(self._schema), self._mark
         self.execute("select pg_advisory_lock(?)", [_lock_key(mark)])
@@ -266,11 +266,12 @@ class Postgres(Server):
         try:
             with Postgres(self._url, replace(self._config, schema=beside), say=self.say) as fresh:
                 yield fresh
-            with self.transaction():
-                self.lock_ledger()
-                self._clear()
-                for table in model.ALL:
-                    self.execute(f"insert into {table} select * from {quoted(beside)}.{table}")
+                with self.transaction():
+                    self.lock_ledger()
+                    catch_up(fresh)
+                    self._clear()
+                    for table in model.ALL:
+                        self.execute(f"insert into {table} select * from {quoted(beside)}.{table}")
         finally:
             with suppress(WarehouseError):
                 self.execute(f"drop schema if exists {quoted(beside)} cascade")

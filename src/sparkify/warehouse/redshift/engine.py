@@ -20,7 +20,7 @@ from sparkify.filesystem import scratch_folder
 from sparkify.sql.model import STAGING
 from sparkify.sql.quoting import literal
 from sparkify.warehouse import embedded
-from sparkify.warehouse.base import Row, Say, silent
+from sparkify.warehouse.base import Row, Say, Warehouse, silent
 from sparkify.warehouse.embedded import translate_errors
 from sparkify.warehouse.redshift import copying, login
 from sparkify.warehouse.redshift.errors import NO_LOGIN, UNREACHED, network_error
@@ -314,7 +314,7 @@ class Redshift(Server):
         return [(table, float(unsorted or 0), float(stats_off or 0)) for table, unsorted, stats_off in rows]
 
     @contextmanager
-    def rebuild(self) -> Iterator[Redshift]:
+    def rebuild(self, catch_up: Callable[[Warehouse], None]) -> Iterator[Redshift]:
         """Yield this warehouse with empty tables, in one transaction: readers see the old rows until its end."""
         with self.transaction():
             self.lock_ledger()
@@ -322,6 +322,7 @@ class Redshift(Server):
             self._is_rebuilding = True
             try:
                 yield self
+                catch_up(self)
             finally:
                 self._is_rebuilding = False
 
