@@ -9,6 +9,7 @@
     ├── WarehouseError    the warehouse cannot be reached, or rejects a statement
     │   ├── Denied        the login lacks a permission
     │   ├── StillNeeded   a table or view cannot be dropped: an object that sparkify did not create depends on it
+    │   ├── Damaged       DuckDB cannot read its file: a full refresh loads a new one
     │   ├── CommitUnknown the connection was lost during a commit: the ledger shows whether it succeeded
     │   └── Transient     nothing was published, and a retry may succeed
     ├── ClusterError      a cluster cannot be set up, found or torn down
@@ -18,6 +19,8 @@ A message reads `where: what is wrong. What to do.`, and never holds a secret.
 Only `sparkify.cli.main` turns a SparkifyError into a message and an exit code. Any other exception is a bug, and shows
 its traceback.
 """
+
+from pathlib import Path
 
 
 class SparkifyError(Exception):
@@ -63,6 +66,18 @@ class Denied(WarehouseError):
 
 class StillNeeded(WarehouseError):
     """A table or view cannot be dropped, because an object that sparkify did not create depends on it."""
+
+
+class Damaged(WarehouseError):
+    """DuckDB cannot read its file."""
+
+    def __init__(self, problem: str, file: Path) -> None:
+        """Build the message from `path: what is wrong`, without a full stop."""
+        super().__init__(
+            f"{problem}. Run `sparkify etl --full-refresh`, which keeps the damaged file under another name and loads"
+            " all files into a new one."
+        )
+        self.problem, self.file = problem, file
 
 
 class CommitUnknown(WarehouseError):

@@ -46,7 +46,7 @@ def test_other_file_beside_the_warehouse_stays(warehouse: Sandbox, name: str) ->
     [
         (b"text", "is not a DuckDB database"),
         (b"SQLite format 3\0", "is not a DuckDB database"),
-        (b"", "cannot be opened"),
+        (b"", "DuckDB cannot read it"),
     ],
 )
 def test_file_that_is_not_a_database_is_reported(tmp_path: Path, content: bytes, reason: str) -> None:

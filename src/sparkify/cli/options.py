@@ -78,6 +78,7 @@ def configuration(options: argparse.Namespace) -> Config:
         log_data=getattr(options, "log_data", None),
         song_data=getattr(options, "song_data", None),
         warehouse=getattr(options, "warehouse", None),
+        wait=getattr(options, "wait", None),
     )
     if loaded.is_exposed and not getattr(options, "has_warned", False):
         options.has_warned = True

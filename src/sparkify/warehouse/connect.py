@@ -2,6 +2,7 @@
 
 from sparkify.config import SCHEMES, Config
 from sparkify.errors import ConfigError, WarehouseError
+from sparkify.warehouse import install
 from sparkify.warehouse.base import Say, Warehouse, silent
 
 
@@ -17,11 +18,18 @@ def open_warehouse(url: str, config: Config | None = None, *, read_only: bool = 
 
 
 def open_filled(config: Config) -> Warehouse:
-    """Open the configured warehouse, read-only; raise WarehouseError if it has never been filled."""
+    """Open the configured warehouse, read-only.
+
+    Raise WarehouseError if it has never been filled, or was filled in another layout or under another contract.
+    """
     warehouse = open_warehouse(config.warehouse_url, config, read_only=True)
-    if not warehouse.has_tables():
+    try:
+        if not warehouse.has_tables():
+            raise WarehouseError(f"{warehouse.label}: has no Sparkify tables. Run `sparkify etl` first.")
+        install.require_versions(warehouse, config.contract)
+    except BaseException:
         warehouse.close()
-        raise WarehouseError(f"{warehouse.label}: has no Sparkify tables. Run `sparkify etl` first.")
+        raise
     return warehouse
 
 

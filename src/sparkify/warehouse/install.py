@@ -4,12 +4,72 @@ import re
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 
-from sparkify.errors import StillNeeded, WarehouseError
+from sparkify.config import Rules
+from sparkify.errors import StillNeeded, Transient, WarehouseError
 from sparkify.sql import loader, model
 from sparkify.sql.dictionary import header, texts
 from sparkify.sql.model import STAGING
 from sparkify.sql.quoting import literal, quoted
 from sparkify.warehouse.base import Warehouse
+
+LAYOUT = 1
+"""The version of the tables. Raise it with every change of a table, a column, a type or a key."""
+
+CONTRACT = 1
+"""The version of the contract. Raise it when the same record would be judged or stored differently."""
+
+_VERSIONS = """
+select distinct layout, contract
+from etl_runs
+where run_id in (select run_id from etl_files)
+"""
+
+
+def contract_version(rules: Rules) -> str:
+    """Return the version of the contract as a short text, which includes the settings of [CONTRACT]."""
+    return f"{CONTRACT} (levels {', '.join(sorted(set(rules.levels)))}; from {rules.earliest})"
+
+
+def require_versions(warehouse: Warehouse, rules: Rules) -> None:
+    """Raise WarehouseError if a warehouse was filled in another layout, or under another contract."""
+    _require_layout(warehouse, warehouse.comments())
+    ours = contract_version(rules)
+    for _, theirs in warehouse.rows(_VERSIONS):
+        if theirs != ours:
+            raise WarehouseError(
+                f"{warehouse.label}: was filled under contract {theirs}, but the current one is contract {ours}."
+                " Correct [CONTRACT], or run `sparkify etl --full-refresh` to load all files again."
+            )
+
+
+def _require_layout(warehouse: Warehouse, comments: Mapping[tuple[str, str], str]) -> None:
+    """Raise WarehouseError if the tables have another layout, or were not created by sparkify."""
+    _require_own_tables(warehouse, comments)
+    if (model.RUNS, "") not in comments:
+        return
+    has_versions = (model.RUNS, "layout") in comments  # the first layout did not store its version
+    for layout in {layout for layout, _ in warehouse.rows(_VERSIONS)} if has_versions else {0}:
+        if layout != LAYOUT:
+            raise WarehouseError(
+                f"{warehouse.label}: its tables have layout {layout}, but this version of sparkify needs layout"
+                f" {LAYOUT}. Run `sparkify create-tables` to drop them, then `sparkify etl` to load all files again."
+            )
+    _require_columns(warehouse, comments)
+
+
+def _require_own_tables(warehouse: Warehouse, comments: Mapping[tuple[str, str], str]) -> None:
+    """Raise WarehouseError if a table with one of our names was not created by sparkify in any layout."""
+    if (model.RUNS, "run_id") not in comments:
+        _require_columns(warehouse, comments)
+
+
+def _require_columns(warehouse: Warehouse, comments: Mapping[tuple[str, str], str]) -> None:
+    if missing := missing_columns(comments):
+        table, columns = next(iter(missing.items()))
+        raise WarehouseError(
+            f"{warehouse.label}: the table {table} was not created by sparkify: it has no column {columns[0]}. Name"
+            " another warehouse, or rename the table."
+        )
 
 
 def missing_columns(comments: Mapping[tuple[str, str], str]) -> dict[str, list[str]]:
@@ -52,6 +112,8 @@ def create_missing_views(warehouse: Warehouse) -> None:
         return
     try:
         _replace_views(warehouse, create_views)
+    except Transient:
+        raise
     except WarehouseError:  # a server cannot replace a view if its columns change
         try:
             _replace_views(warehouse, drop_views, create_views)
@@ -94,15 +156,19 @@ def create_views(warehouse: Warehouse) -> None:
 
 
 def drop_views(warehouse: Warehouse) -> None:
-    """Drop the views that sparkify created."""
-    comments = warehouse.comments()
-    for view in reversed(model.VIEWS):
-        if _MARK.search(comments.get((view, ""), "")):
-            warehouse.execute(f"drop view {view}")
+    """Drop the views that sparkify created, those of earlier layouts first."""
+    ours = [name for (name, column), comment in warehouse.comments().items() if not column and _MARK.search(comment)]
+    place = {view: number for number, view in enumerate(model.VIEWS)}
+    for view in sorted(ours, key=lambda view: -place.get(view, len(place))):
+        warehouse.execute(f"drop view {quoted(view)}")
 
 
 def create_tables(warehouse: Warehouse) -> None:
-    """Drop every table and view, and create them again, empty."""
+    """Drop every table and view, in any layout, and create them again, empty.
+
+    Raise WarehouseError, before any change, if a table with one of these names was not created by sparkify.
+    """
+    _require_own_tables(warehouse, warehouse.comments())
     try:
         warehouse.retry(lambda: _recreate_tables(warehouse))
     except StillNeeded as error:
@@ -130,21 +196,21 @@ def _recreate_tables(warehouse: Warehouse) -> None:
 def create_missing_tables(warehouse: Warehouse) -> None:
     """Create missing tables and views, and update the comments.
 
-    Raise WarehouseError, before any change, if a table with one of these names was not created by sparkify.
+    Raise WarehouseError, before any change, if existing tables have another layout, or were not created by sparkify.
     """
+    warehouse.retry(lambda: _create_missing_tables(warehouse))
+
+
+def _create_missing_tables(warehouse: Warehouse) -> None:
     with warehouse.alone():
         comments = warehouse.comments()
-        if missing := missing_columns(comments):
-            table, columns = next(iter(missing.items()))
-            raise WarehouseError(
-                f"{warehouse.label}: the table {table} was not created by sparkify: it has no column {columns[0]}. Name"
-                " another warehouse, or rename the table."
-            )
+        _require_layout(warehouse, comments)
         warehouse.add_tables(table for table in model.ALL if (table, "") not in comments)
         create_missing_views(warehouse)
         write_comments(warehouse)
 
 
 def count_rows(warehouse: Warehouse) -> dict[str, int]:
-    """Return the number of rows of each table."""
-    return {table: warehouse.value(f"select count(*) from {table}") for table in model.ALL}
+    """Return the number of rows of each table that exists."""
+    existing = {table for table, column in warehouse.comments() if not column}
+    return {table: warehouse.value(f"select count(*) from {table}") for table in model.ALL if table in existing}

@@ -13,6 +13,8 @@
 -- songs: The number of song records that added or changed a song.
 -- songs_duplicate: The number of song records that changed nothing.
 -- songs_rejected: The number of rejected song records.
+-- layout: The version of the tables.
+-- contract: The version of the rules by which records were judged, with the settings of [CONTRACT].
 create table if not exists etl_runs (
     run_id varchar(40),
     started_at timestamp,
@@ -27,5 +29,7 @@ create table if not exists etl_runs (
     songs_read bigint,
     songs bigint,
     songs_duplicate bigint,
-    songs_rejected bigint
+    songs_rejected bigint,
+    layout bigint,
+    contract varchar(4096)
 )
