@@ -11,11 +11,11 @@ Kind = Literal["events", "songs"]
 Pairs = list[tuple[str, Any]]
 LONGEST_RECORD = 4_194_304  # bytes
 BOM = b"\xef\xbb\xbf"
-WHITESPACE = " \t\r\n"
-BLANK = re.compile("[ \t\r\n\ufeff]*")  # a byte order mark too: files are concatenated
+WHITESPACE = " \t\r\n\v\f"
+BLANK = re.compile(f"[{WHITESPACE}\ufeff]*")  # a byte order mark too: files are concatenated
 STRING_OR_BRACKET = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[][{}"]')
-SEVERAL = re.compile("}[\\s\ufeff]*{")
-SCALAR = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[^\s,\[\]{}"]+')
+SEVERAL = re.compile(f"}}[{WHITESPACE}\ufeff]*{{")
+SCALAR = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"|[^\s,\[\]{}"]+', re.ASCII)
 NOT_UTF8 = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8, as the error handler "surrogateescape" reads them
 
 
@@ -48,14 +48,10 @@ def records(file: Delivered) -> Iterator[tuple[int, Pairs | None]]:
         line += text.count("\n", end, start)
         if start == len(text):
             return
-        if text[start] == "[":
-            end = start
-            for at, pairs, end in elements(text, start):  # noqa: B007 (the end of the last one is the array's)
-                if at is not None:
-                    yield line + text.count("\n", start, at), pairs
-        else:
-            pairs, end = next_piece(text, start)
-            yield line, pairs
+        found = elements(text, start) if text[start] == "[" else pieces(text, start)
+        for at, pairs, end in found:  # noqa: B007 (the last end is where all end)
+            if at is not None:
+                yield line + text.count("\n", start, at), pairs
         line += text.count("\n", start, end)
 
 
@@ -80,8 +76,7 @@ def elements(text: str, start: int) -> Iterator[tuple[int | None, Pairs | None, 
                 yield at, None, at + 1
             end, before = at + 1, ","
             continue
-        begins_its_line = not text[text.rfind("\n", 0, at) + 1 : at].strip(WHITESPACE + "\ufeff")
-        if before == "element" and mark == "{" and begins_its_line:
+        if before == "element" and mark == "{" and begins_its_line(text, at):
             break
         pairs, stop = (None, None) if before == "element" else element(text, at)
         if stop is None:
@@ -100,11 +95,8 @@ def faulty(text: str, start: int, stop: int) -> Iterator[tuple[int, Pairs | None
     is_open = False
     for line in re.findall(r"[^\n]*\n|[^\n]+", text[start:stop]):
         whole = line.strip(WHITESPACE)
-        if whole.startswith("{") and whole.endswith("}") and not SEVERAL.search(whole):
-            try:
-                yield start, JSON.decode(whole)
-            except (ValueError, RecursionError):
-                yield start, None
+        if looks_whole(whole):
+            yield start, decoded(whole)
             is_open = False
         elif whole and not is_open:
             yield start, None
@@ -118,43 +110,56 @@ def element(text: str, start: int) -> tuple[Pairs | None, int | None]:
         scalar = SCALAR.match(text, start)
         return None, scalar.end() if scalar else None
     end = closing_bracket(text, start, find(text, "\n{", start))
-    if end is None or text[start] == "[":
-        return None, end
-    record = text[start:end]
-    if NOT_UTF8.search(record) or len(record.encode("utf-8", "surrogateescape")) > LONGEST_RECORD:
-        return None, end
-    try:
-        return JSON.decode(record), end
-    except (ValueError, RecursionError):
-        return None, end
+    return (decoded(text[start:end]) if end is not None and text[start] == "{" else None), end
 
 
-def next_piece(text: str, start: int) -> tuple[Pairs | None, int]:
-    """Read the object at `start`, or find the end of the broken piece there.
+def pieces(text: str, start: int) -> Iterator[tuple[int | None, Pairs | None, int]]:
+    """Yield where each piece begins that the text at `start` makes, outside of arrays; its pairs; and where all end.
 
-    A piece that does not begin with a brace ends with its line. A broken object ends at its closing brace, else with
-    its line if that ends with a brace, else at the next line that begins with a brace.
+    A piece that does not begin with a brace ends with its line. A line that begins and ends with braces is one piece,
+    unless it holds several objects or is too long for a record. Any other object ends at its closing brace. It is
+    broken if that is missing before the next line that begins with a brace.
     """
     line_end = find(text, "\n", start)
     line = text[start:line_end].rstrip(WHITESPACE)
-    next_object = find(text, "\n{", start)
     if text[start] != "{":
-        return None, line_end
-    begins_its_line = not text[text.rfind("\n", 0, start) + 1 : start].strip(WHITESPACE + "\ufeff")
-    try:
-        pairs, end = JSON.raw_decode(text, start)
-    except (ValueError, RecursionError):
+        yield start, None, line_end
+    elif looks_whole(line) and begins_its_line(text, start) and size(text[start:line_end]) <= LONGEST_RECORD:
+        end = start + len(line)
+        yield start, decoded(text[start:end]), end
+    else:
+        next_object = find(text, "\n{", start)
         closed = closing_bracket(text, start, next_object)
         if closed is None:
-            return None, line_end if line.endswith("}") else next_object
-        pairs, end = None, closed
-    rest = text[end:line_end].strip(WHITESPACE + "\ufeff")
-    if rest and line.endswith("}") and begins_its_line and not rest.startswith("{"):
-        return None, line_end  # The line is one piece, and not an object, such as {"page": "Home"}}.
-    record = text[start:end]
-    if NOT_UTF8.search(record) or len(record.encode("utf-8", "surrogateescape")) > LONGEST_RECORD:
-        pairs = None
-    return pairs, end
+            yield from ((at, pairs, next_object) for at, pairs in faulty(text, start, next_object))
+        else:
+            yield start, decoded(text[start:closed]), closed
+
+
+def begins_its_line(text: str, start: int) -> bool:
+    """Return whether only blanks are before `start` on its line."""
+    return not text[text.rfind("\n", 0, start) + 1 : start].strip(WHITESPACE + "\ufeff")
+
+
+def looks_whole(line: str) -> bool:
+    """Return whether a line begins and ends with braces, and does not hold several objects."""
+    return line.startswith("{") and line.endswith("}") and not SEVERAL.search(line)
+
+
+def size(text: str) -> int:
+    """Return the number of bytes of a text."""
+    return len(text.encode("utf-8", "surrogateescape"))
+
+
+def decoded(record: str) -> Pairs | None:
+    """Return the pairs of an object, or None if it is too long or not valid JSON in UTF-8."""
+    if NOT_UTF8.search(record) or size(record) > LONGEST_RECORD:
+        return None
+    try:
+        pairs: Pairs = JSON.decode(record)
+    except (ValueError, RecursionError):
+        return None
+    return pairs
 
 
 def closing_bracket(text: str, start: int, stop: int) -> int | None:

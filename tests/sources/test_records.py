@@ -70,10 +70,21 @@ def _letters(content: bytes) -> bytes:
 
 @given(st.lists(BYTES, max_size=30).map(b"".join))
 @example(b'{{"a": 1}\r{')
+@example(b"[{}a}\n\nwhat")
 def test_piece_begins_in_the_line_that_it_names(content: bytes) -> None:
     """Each piece is in the line that it names."""
     lines = content.split(b"\n")
     assert all(piece.text.split(b"\n")[0] in lines[piece.line - 1] for piece in pieces_of(content))
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\n{}"])
+def test_line_longer_than_a_record_is_split_by_its_brackets(monkeypatch: pytest.MonkeyPatch, end: bytes) -> None:
+    """A line that is longer than a record is not one, also at the end of a file."""
+    monkeypatch.setattr(records, "MAX_RECORD", 10)
+    assert pieces_of(b'{"a": 1} what}' + end)[:2] == [
+        RawRecord(1, b'{"a": 1}'),
+        RawRecord(1, b"what}", "not a JSON object"),
+    ]
 
 
 @given(st.lists(BYTES, max_size=20).map(b"".join))

@@ -131,9 +131,10 @@ class _Splitter:
     def _complete_line(self) -> int:
         """Return the length of the rest of the line without blanks at its end, if it looks like one record; else 0."""
         end = self._find(b"\n", 0, MAX_RECORD)
-        if end < 0 and not self._has_ended:
+        length = end if end >= 0 else len(self._buffer) - self._start
+        if length > MAX_RECORD:
             return 0
-        line = self._buffer[self._start : self._start + end if end >= 0 else len(self._buffer)].rstrip()
+        line = self._buffer[self._start : self._start + length].rstrip()
         return len(line) if _looks_complete(line) else 0
 
     def _bracketed_length(self) -> int:
@@ -281,13 +282,14 @@ def _recover(line: int, text: bytes) -> Iterator[RawRecord]:
     """Yield a malformed text as malformed records, except for the lines in it that look like complete ones."""
     first, malformed = line, bytearray()
     for number, raw in enumerate(_LINE.findall(text), start=line):
-        if not _looks_complete(raw.strip()):
+        stripped = raw.strip()
+        if _looks_complete(stripped):
+            yield from _malformed(first, malformed)
+            yield _record(number, stripped)
+            malformed.clear()
+        elif malformed or stripped:
             first = first if malformed else number
             malformed += raw
-            continue
-        yield from _malformed(first, malformed)
-        yield _record(number, raw.strip())
-        malformed.clear()
     yield from _malformed(first, malformed)
 
 
