@@ -138,7 +138,7 @@ diststyle all
 -- staging_rejects: one row per rejected record of the current batch.
 -- On DuckDB it is temporary, unless the run has the option --keep-staging.
 -- file_id: The file that contains the record, in staging_files.
--- line: The line on which the record begins, counted from 1; null if Redshift's COPY rejected it.
+-- line: The line on which the record begins, counted from 1; null if unknown, as for contradictions.
 -- reason: The reason for the rejection.
 -- record: The text of the record; on Redshift, text of more than 64,000 bytes is shortened.
 create
@@ -386,6 +386,8 @@ create table if not exists etl_files (
 -- songs: The number of song records that added or changed a song.
 -- songs_duplicate: The number of song records that changed nothing.
 -- songs_rejected: The number of rejected song records.
+-- layout: The version of the tables.
+-- contract: The version of the rules by which records were judged, with the settings of [CONTRACT].
 create table if not exists etl_runs (
     run_id varchar(40),
     started_at timestamp,
@@ -400,16 +402,19 @@ create table if not exists etl_runs (
     songs_read bigint,
     songs bigint,
     songs_duplicate bigint,
-    songs_rejected bigint
+    songs_rejected bigint,
+    layout bigint,
+    contract varchar(4096)
 )
 ;
 
 -- rejected_records: one row per rejected record, with its origin, the reason and its text.
 -- source: The kind of record: events or songs.
--- file: The path or s3:// URL of the file that contains the record.
--- line: The line on which the record begins, counted from 1; null if Redshift's COPY rejected it.
+-- file: The path or s3:// URL of the file that contains the record; null if a later run rejected a loaded record.
+-- line: The line on which the record begins, counted from 1; null if unknown, as for contradictions.
 -- reason: The reason for the rejection.
--- record: The text of the record; on Redshift, text of more than 64,000 bytes is shortened.
+-- record: The text of the record, for a contradiction rebuilt from its columns; on Redshift, text of more than 64,000
+-- bytes is shortened.
 -- run_id: The run that rejected the record.
 create table if not exists rejected_records (
     source varchar(8),
@@ -1155,6 +1160,9 @@ comment on table "etl_runs" is 'One row per run that published something.'
 comment on column "etl_runs"."bytes" is 'The total size of those files as stored, in bytes.'
 ;
 
+comment on column "etl_runs"."contract" is 'The version of the rules by which records were judged, with the settings of [CONTRACT].'
+;
+
 comment on column "etl_runs"."events_duplicate" is 'The number of events that changed nothing.'
 ;
 
@@ -1168,6 +1176,9 @@ comment on column "etl_runs"."files" is 'The number of files loaded.'
 ;
 
 comment on column "etl_runs"."finished_at" is 'The time at which the run''s last batch was published, in UTC.'
+;
+
+comment on column "etl_runs"."layout" is 'The version of the tables.'
 ;
 
 comment on column "etl_runs"."page_views" is 'The number of events that became page views.'
@@ -1362,16 +1373,16 @@ comment on column "page_views"."user_id" is 'The user who requested the page; nu
 comment on table "rejected_records" is 'One row per rejected record, with its origin, the reason and its text.'
 ;
 
-comment on column "rejected_records"."file" is 'The path or s3:// URL of the file that contains the record.'
+comment on column "rejected_records"."file" is 'The path or s3:// URL of the file that contains the record; null if a later run rejected a loaded record.'
 ;
 
-comment on column "rejected_records"."line" is 'The line on which the record begins, counted from 1; null if Redshift''s COPY rejected it.'
+comment on column "rejected_records"."line" is 'The line on which the record begins, counted from 1; null if unknown, as for contradictions.'
 ;
 
 comment on column "rejected_records"."reason" is 'The reason for the rejection.'
 ;
 
-comment on column "rejected_records"."record" is 'The text of the record; on Redshift, text of more than 64,000 bytes is shortened.'
+comment on column "rejected_records"."record" is 'The text of the record, for a contradiction rebuilt from its columns; on Redshift, text of more than 64,000 bytes is shortened.'
 ;
 
 comment on column "rejected_records"."run_id" is 'The run that rejected the record.'
@@ -1551,7 +1562,7 @@ comment on table "staging_rejects" is 'One row per rejected record of the curren
 comment on column "staging_rejects"."file_id" is 'The file that contains the record, in staging_files.'
 ;
 
-comment on column "staging_rejects"."line" is 'The line on which the record begins, counted from 1; null if Redshift''s COPY rejected it.'
+comment on column "staging_rejects"."line" is 'The line on which the record begins, counted from 1; null if unknown, as for contradictions.'
 ;
 
 comment on column "staging_rejects"."reason" is 'The reason for the rejection.'
@@ -1770,6 +1781,11 @@ comment on column "weekly_retention"."retention" is 'active_listeners / cohort_l
 comment on column "weekly_retention"."weeks_since" is 'The number of whole weeks since then; 0 is the first week.'
 ;
 
+select distinct layout, contract
+from etl_runs
+where run_id in (select run_id from etl_files)
+;
+
 select count(*)
 from pg_class as c
 join pg_namespace as n on n.oid = c.relnamespace
@@ -1841,6 +1857,12 @@ statupdate on
 maxerror 100000
 ;
 
+select f.source, count(*) from staging_rejects as r join staging_files as f on f.file_id = r.file_id group by f.source
+;
+
+select source, sum(read) from staging_files group by source
+;
+
 select count(*) from staging_songs
 ;
 
@@ -1851,10 +1873,11 @@ drop table if exists marked_songs
 ;
 
 create temp table marked_songs as -- marked_songs: one row per staged song record.
--- A record is a duplicate if a later one of the same song follows, or if it equals that of the catalogue.
+-- A record is a duplicate if a later one of the same song follows, or if it equals that of the catalogue. Those that
+-- contradict the later one are found by contradicting_songs.
 select
     s.num_songs, s.artist_id, s.artist_latitude, s.artist_longitude, s.artist_location, s.artist_name,
-    s.song_id, s.title, s.duration, s.year, s.file_id, s.position,
+    s.song_id, s.title, s.duration, s.year, s.file_id, s.position, s.place,
     case
         when s.place > 1 then true
         when c.song_id is null then false
@@ -1877,7 +1900,44 @@ from (
 left join catalogue as c on c.song_id = s.song_id
 ;
 
-insert into staging_songs select * from marked_songs
+drop table if exists contradicting_songs
+;
+
+create temp table contradicting_songs as -- contradicting_songs: one row per song record that a later record of the same song in another delivery contradicts.
+-- A record of the catalogue has no file. One that its file replaces in a new version is not contradicted.
+with candidates as (
+    select
+        file_id, position, num_songs, artist_id, artist_latitude, artist_longitude, artist_location, artist_name,
+        song_id, title, duration, year
+    from marked_songs
+    where place > 1
+    union all
+    select
+        null, null, null, c.artist_id, c.artist_latitude, c.artist_longitude, c.artist_location, c.artist_name,
+        c.song_id, c.title, c.duration, c.year
+    from catalogue as c
+    join marked_songs as w on w.song_id = c.song_id
+    join staging_files as f on f.file_id = w.file_id
+    where w.place = 1 and not w.duplicate and not f.redelivered
+)
+select c.*
+from candidates as c
+join marked_songs as w on w.song_id = c.song_id and w.place = 1
+where
+    c.artist_id <> w.artist_id
+    or coalesce(c.title, '') <> coalesce(w.title, '')
+    or coalesce(c.artist_name, '') <> coalesce(w.artist_name, '')
+    or coalesce(c.artist_location, '') <> coalesce(w.artist_location, '')
+    or coalesce(c.artist_latitude, 1e300) <> coalesce(w.artist_latitude, 1e300)
+    or coalesce(c.artist_longitude, 1e300) <> coalesce(w.artist_longitude, 1e300)
+    or coalesce(c.duration, -1) <> coalesce(w.duration, -1)
+    or coalesce(c.year, 0) <> coalesce(w.year, 0)
+;
+
+insert into staging_songs select num_songs, artist_id, artist_latitude, artist_longitude, artist_location, artist_name, song_id, title, duration, year, file_id, position, duplicate from marked_songs
+;
+
+select count(*) from contradicting_songs
 ;
 
 drop table if exists new_catalogue
@@ -2113,9 +2173,10 @@ select count(*) from contested_keys
 drop table if exists decided_events
 ;
 
-create temp table decided_events as -- decided_events: one row per staged event with a contested key: whether it is kept, or is a duplicate.
+create temp table decided_events as -- decided_events: one row per staged event with a contested key: whether it is kept, is a duplicate, or contradicts.
 -- Of the events with one key, the first in order of content is kept; a known event is preferred to an equal one. But a
 -- redelivered file replaces all earlier files, in the order of the files, in whatever batches they come.
+-- A known event that a new one contradicts has a row too, without a file.
 with candidates as (
     select
         k.event_id, k.is_play,
@@ -2134,7 +2195,7 @@ with candidates as (
     select
         k.event_id, k.is_play, null,
         p.level, p.location, p.user_agent, t.title, t.artist_name, t.duration, 'NextSong', null, null, null,
-        0, null, null, null, null, null, null, null, null, null
+        0, null, null, null, k.itemInSession, null, null, k.sessionId, k.ts, k.userId
         , null
     from contested_keys as k
     join songplays as p on p.songplay_id = k.event_id
@@ -2144,7 +2205,7 @@ with candidates as (
     select
         k.event_id, k.is_play, null,
         v.level, v.location, v.user_agent, null, null, null, v.page, v.auth, v.method, v.status,
-        0, null, null, null, null, null, null, null, null, null
+        0, null, null, null, k.itemInSession, null, null, k.sessionId, k.ts, k.userId
         , null
     from contested_keys as k
     join page_views as v on v.page_view_id = k.event_id
@@ -2184,6 +2245,16 @@ ranked as (
         ) as is_unknown,
         min(is_new) over (partition by event_id, is_play) as is_first
     from compared
+),
+judged as (
+    select
+        ranked.*,
+        min(place) over (
+            partition by
+                event_id, is_play, level, location, userAgent, play_song, play_artist, play_length,
+                view_page, view_auth, view_method, view_status
+        ) as first_place
+    from ranked
 )
 select
     artist, auth, firstName, gender, itemInSession, lastName, length, level, location, method, page, registration,
@@ -2192,9 +2263,10 @@ select
     file_id,
     not (place = 1 and is_unknown = 1) as duplicate,
     place = 1 and is_unknown = 1 and is_first = 0 as replaces,
+    first_place > 1 as contradicts,
     event_id, is_play
-from ranked
-where is_new = 1
+from judged
+where is_new = 1 or (first_place > 1 and preference = 0)
 ;
 
 delete from staging_events using contested_keys as k where 
@@ -2202,13 +2274,20 @@ staging_events.ts = k.ts and staging_events.sessionId = k.sessionId and staging_
 and coalesce(staging_events.userId, '') = coalesce(k.userId, '') and (staging_events.page = 'NextSong') = k.is_play
 ;
 
-insert into staging_events -- decided_rows: one row per staged event with a contested key, with the columns of staging_events.
+insert into staging_events -- decided_rows: one row per staged event that is kept or a duplicate, with the columns of staging_events.
 select
     artist, auth, firstName, gender, itemInSession, lastName, length, level, location, method, page, registration,
     sessionId, song, status, ts, userAgent, userId,
     length_text,
     file_id, duplicate
 from decided_events
+where not contradicts
+;
+
+insert into staging_rejects select file_id, cast(null as bigint), 'contradicts another event with the same key', '{' || substring(coalesce(', "artist": ' || '"' || replace(replace(artist, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "auth": ' || '"' || replace(replace(auth, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "firstName": ' || '"' || replace(replace(firstName, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "gender": ' || '"' || replace(replace(gender, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "itemInSession": ' || cast(itemInSession as varchar), '') || coalesce(', "lastName": ' || '"' || replace(replace(lastName, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "length": ' || cast(length as varchar), '') || coalesce(', "level": ' || '"' || replace(replace(level, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "location": ' || '"' || replace(replace(location, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "method": ' || '"' || replace(replace(method, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "page": ' || '"' || replace(replace(page, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "registration": ' || cast(registration as varchar), '') || coalesce(', "sessionId": ' || cast(sessionId as varchar), '') || coalesce(', "song": ' || '"' || replace(replace(song, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "status": ' || cast(status as varchar), '') || coalesce(', "ts": ' || cast(ts as varchar), '') || coalesce(', "userAgent": ' || '"' || replace(replace(userAgent, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "userId": ' || '"' || replace(replace(userId, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') from 3) || '}' from (select * from decided_events where contradicts) as r where file_id is not null
+;
+
+insert into rejected_records select 'events', cast(null as varchar(4096)), cast(null as bigint), 'contradicts another event with the same key', '{' || substring(coalesce(', "artist": ' || '"' || replace(replace(artist, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "auth": ' || '"' || replace(replace(auth, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "firstName": ' || '"' || replace(replace(firstName, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "gender": ' || '"' || replace(replace(gender, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "itemInSession": ' || cast(itemInSession as varchar), '') || coalesce(', "lastName": ' || '"' || replace(replace(lastName, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "length": ' || cast(length as varchar), '') || coalesce(', "level": ' || '"' || replace(replace(level, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "location": ' || '"' || replace(replace(location, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "method": ' || '"' || replace(replace(method, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "page": ' || '"' || replace(replace(page, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "registration": ' || cast(registration as varchar), '') || coalesce(', "sessionId": ' || cast(sessionId as varchar), '') || coalesce(', "song": ' || '"' || replace(replace(song, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "status": ' || cast(status as varchar), '') || coalesce(', "ts": ' || cast(ts as varchar), '') || coalesce(', "userAgent": ' || '"' || replace(replace(userAgent, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "userId": ' || '"' || replace(replace(userId, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') from 3) || '}', cast(? as varchar(40)) from (select * from decided_events where contradicts) as r where file_id is null
 ;
 
 delete from page_views using decided_events as d where d.replaces and not d.is_play and page_views.page_view_id = d.event_id
@@ -2328,9 +2407,6 @@ from (
 select source, count(*), sum(size), sum(read) from staging_files group by source
 ;
 
-select f.source, count(*) from staging_rejects as r join staging_files as f on f.file_id = r.file_id group by f.source
-;
-
 select count(*) from staging_events where duplicate
 ;
 
@@ -2388,7 +2464,7 @@ join staging_files as f on f.file_id = r.file_id
 delete from etl_runs where run_id = ?
 ;
 
-insert into etl_runs values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+insert into etl_runs values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ;
 
 delete from checked_period
@@ -2555,24 +2631,6 @@ having count(*) > 1 or path is null
 select source, path, read, songplays, page_views, songs, duplicates, rejected
 from etl_files
 where read <> songplays + page_views + songs + duplicates + rejected
-;
-
--- levels_are_known: one row per event or user whose level is neither free nor paid.
-select 'songplays' as found_in, songplay_id as found_at, level
-from songplays
-where
-    start_time between (select first_time from checked_period) and (select last_time from checked_period)
-    and level not in ('free', 'paid')
-union all
-select 'page_views', page_view_id, level
-from page_views
-where
-    start_time between (select first_time from checked_period) and (select last_time from checked_period)
-    and level not in ('free', 'paid')
-union all
-select 'users', user_id, level
-from users
-where level not in ('free', 'paid')
 ;
 
 -- page_view_ids_are_unique: one row per page_view_id that is null or occurs more than once.

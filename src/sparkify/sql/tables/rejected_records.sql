@@ -1,9 +1,10 @@
 -- rejected_records: one row per rejected record, with its origin, the reason and its text.
 -- source: The kind of record: events or songs.
--- file: The path or s3:// URL of the file that contains the record.
--- line: The line on which the record begins, counted from 1; null if Redshift's COPY rejected it.
+-- file: The path or s3:// URL of the file that contains the record; null if a later run rejected a loaded record.
+-- line: The line on which the record begins, counted from 1; null if unknown, as for contradictions.
 -- reason: The reason for the rejection.
--- record: The text of the record; on Redshift, text of more than 64,000 bytes is shortened.
+-- record: The text of the record, for a contradiction rebuilt from its columns; on Redshift, text of more than 64,000
+-- bytes is shortened.
 -- run_id: The run that rejected the record.
 create table if not exists rejected_records (
     source varchar(8),
