@@ -8,8 +8,9 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from http.client import HTTPConnection
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
 import pytest
@@ -20,6 +21,7 @@ from tests.support.sandbox import Sandbox, Warehouses
 
 from sparkify import config
 from sparkify.cli.main import main
+from sparkify.pipeline import ledger, run
 from sparkify.report import dashboard
 from sparkify.warehouse.connect import open_warehouse
 
@@ -161,6 +163,29 @@ def test_form_shows_the_page_of_an_artist(chromium: Browser, fortnight: Sandbox)
         assert opened.page.inner_text("h1") == "Tardy on Sparkify"
         assert opened.page.get_by_label("Artist", exact=True).input_value() == "Tardy"
         assert opened.messages == []
+
+
+@pytest.mark.parametrize("make_warehouse", ["postgresql"], indirect=True)
+def test_version_changes_with_every_batch_whatever_the_clock_shows(
+    warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each batch changes the version of the data, also while the clock goes back."""
+    times = (datetime(2018, 11, day) for day in range(30, 0, -1))  # noqa: DTZ001 (as the warehouse stores it)
+    pages = dashboard.Pages(config.load(environ={}, warehouse=warehouse.url))
+    load, versions = run.load_with_retries, []
+
+    def load_and_ask(*arguments: Any) -> bool:
+        loaded = load(*arguments)
+        versions.append(pages.version())
+        return loaded
+
+    monkeypatch.setattr(ledger, "now", lambda: next(times))
+    monkeypatch.setattr(run, "load_with_retries", load_and_ask)
+    for day in range(4):
+        write(warehouse.log_data / f"{day}.json", play(day))
+        if day % 2:
+            warehouse.etl(batch_size=1)
+    assert len(set(versions)) == len(versions) == 4
 
 
 def test_new_data_is_shown_at_the_next_request(make_warehouse: Warehouses) -> None:
