@@ -29,6 +29,8 @@ def status(options: argparse.Namespace) -> None:
     print(f"warehouse     {label}")
     if state.newest_event:
         print(f"newest event  {state.newest_event:%Y-%m-%d %H:%M} UTC, {formatting.ago(state.newest_event_age or 0)}")
+    if state.events_ahead:
+        print(f"ahead         {formatting.count(state.events_ahead, 'event')} later than this machine's clock")
     if state.files_pending is None:
         pending = "an unknown number pending"
     else:
@@ -66,7 +68,7 @@ def rejects(options: argparse.Namespace) -> None:
     for reject in records:
         record = printable(reject["record"].replace("\n", " "))
         line = "" if reject["line"] is None else f":{reject['line']}"
-        print(f"{printable(reject['file'])}{line}: {reject['reason']}")
+        print(f"{printable(reject['file'] or 'loaded before')}{line}: {reject['reason']}")
         print(f"    {record if len(record) <= 76 else record[:75] + '…'}")
     say(f"{formatting.count(len(records), 'rejected record')}." if records else "No rejected records.")
     return None
