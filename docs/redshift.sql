@@ -118,7 +118,7 @@ diststyle even
 -- file_id: The number of the file in the batch.
 -- source: The kind of the file's records: events or songs.
 -- path: The path of the file on disk, or its s3:// URL.
--- version: The version of the file's content: its ETag in S3, its size and modification time on disk.
+-- version: The version of the file's content: its ETag in S3; on disk or without ETags, its size and modification time.
 -- size: The size of the file as stored, in bytes.
 -- redelivered: Whether an earlier version of the file has been loaded.
 -- read: The number of records read from the file.
@@ -345,7 +345,7 @@ create table if not exists catalogue (
 -- etl_files: one row per loaded file, in the version last loaded. It is the ledger of what has been loaded.
 -- source: The kind of the file's records: events or songs.
 -- path: The path of the file on disk, or its s3:// URL.
--- version: The version of the file's content: its ETag in S3, its size and modification time on disk.
+-- version: The version of the file's content: its ETag in S3; on disk or without ETags, its size and modification time.
 -- size: The size of the file as stored, in bytes.
 -- run_id: The run that loaded the file.
 -- loaded_at: The time at which the file was loaded, in UTC.
@@ -1151,7 +1151,7 @@ comment on column "etl_files"."songs" is 'The number of song records that added 
 comment on column "etl_files"."source" is 'The kind of the file''s records: events or songs.'
 ;
 
-comment on column "etl_files"."version" is 'The version of the file''s content: its ETag in S3, its size and modification time on disk.'
+comment on column "etl_files"."version" is 'The version of the file''s content: its ETag in S3; on disk or without ETags, its size and modification time.'
 ;
 
 comment on table "etl_runs" is 'One row per run that published something.'
@@ -1553,7 +1553,7 @@ comment on column "staging_files"."size" is 'The size of the file as stored, in 
 comment on column "staging_files"."source" is 'The kind of the file''s records: events or songs.'
 ;
 
-comment on column "staging_files"."version" is 'The version of the file''s content: its ETag in S3, its size and modification time on disk.'
+comment on column "staging_files"."version" is 'The version of the file''s content: its ETag in S3; on disk or without ETags, its size and modification time.'
 ;
 
 comment on table "staging_rejects" is 'One row per rejected record of the current batch. On DuckDB it is temporary, unless the run has the option --keep-staging.'

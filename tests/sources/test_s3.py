@@ -194,6 +194,22 @@ def test_version_is_the_etag(s3: S3) -> None:
     assert (file.version, file.size) == ("0123456789abcdef0123456789abcdef-17", len(play().encode()))
 
 
+def test_store_without_etags_shows_changes_by_size_and_time(s3: S3, from_s3: Sandbox) -> None:
+    """Without ETags, an object is another version if its size or time differs, also while it is read."""
+    s3.has_etags = False
+    for name, text in zip(("a", "b"), GOOD["events"], strict=True):
+        s3.put(f"{LOGS}/{name}.json", text)
+    assert [file.version for file in listing.list_files("events", LOGS).files] == [
+        f"{len(text.encode())} 2018-11-01T20:57:10Z" for text in GOOD["events"]
+    ]
+    s3.when("GetObject", "log_data/b.json", lambda: s3.put(f"{LOGS}/b.json", play(itemInSession=3) + "\n"))
+    assert list(from_s3.etl().skipped) == [f"{LOGS}/b.json"]
+    assert loaded(from_s3, "events") == keys("events", 1)
+    assert from_s3.etl().skipped == {}
+    assert loaded(from_s3, "events") == keys("events", 1, 3)
+    assert from_s3.etl().run.counts.files == 0
+
+
 def test_empty_object_is_loaded_as_nothing(s3: S3, from_s3: Sandbox) -> None:
     """An empty object is loaded, and an empty .gz object is an error."""
     s3.put(f"{LOGS}/a.json", b"")

@@ -18,7 +18,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 from hashlib import md5
 from pathlib import Path
@@ -52,6 +52,7 @@ class S3:
         self.buckets: dict[str, Bucket] = {}
         self.requests: list[Request] = []
         self.latency = 0.0  # seconds before each answer
+        self.has_etags = True
         self.port = 0
         self._scheme = "https" if secured else "http"
         self._faults: list[Fault] = []
@@ -142,9 +143,13 @@ class S3:
 
     def _answered(self, request: Request) -> Answer:
         try:
-            return self._done(request)
+            answer = self._done(request)
         except S3Error as error:
             return error_answer(request, error)
+        if self.has_etags or request.operation == "PutObject":  # clients need the ETag of what they write
+            return answer
+        headers = {name: value for name, value in answer.headers.items() if name != "ETag"}
+        return replace(answer, headers=headers, body=re.sub(rb"<ETag>.*?</ETag>", b"", answer.body))
 
     def _done(self, request: Request) -> Answer:
         region = _REGION_SIGNED_FOR.search(request.headers.get("authorization", ""))

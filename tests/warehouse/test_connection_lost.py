@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.promises import deliveries
@@ -160,8 +161,8 @@ def test_connection_lost_at_every_attempt_changes_nothing(loaded: Sandbox, monke
     before = loaded.contents()
     real = transform.transform
 
-    def publish(engine: Warehouse) -> transform.Changed:
-        changed = real(engine)
+    def publish(engine: Warehouse, *more: Any) -> transform.Changed:
+        changed = real(engine, *more)
         loaded.query(f"select pg_terminate_backend({engine.value('select pg_backend_pid()')})")
         return changed
 
@@ -207,12 +208,12 @@ def test_run_goes_on_after_its_connection_falls_silent(
     host, _, port = authority.partition(":")
     real, attempts = transform.transform, 0
 
-    def publish(engine: Warehouse) -> transform.Changed:
+    def publish(engine: Warehouse, *more: Any) -> transform.Changed:
         nonlocal attempts
         attempts += 1
         if attempts == 1:
             relay.hush()
-        return real(engine)
+        return real(engine, *more)
 
     monkeypatch.setattr(postgresql, "KEEP_ALIVE", {"idle": 1, "interval": 1, "count": 2})
     monkeypatch.setattr(postgresql, "SILENT_FOR", 3000)
@@ -232,7 +233,7 @@ def test_both_ends_of_a_connection_notice_silence_within_three_minutes(warehouse
         connection = engine._connection  # type: ignore[attr-defined]
         if engine.engine == "postgresql":  # The other server cannot be set.
             sql = "select name, setting::integer from pg_settings where name like 'tcp_%'"
-            theirs = dict(engine.rows(sql))
+            theirs: dict[str, int] = dict(engine.rows(sql))
             assert 0 < theirs["tcp_user_timeout"] <= 180_000
             assert theirs["tcp_keepalives_idle"] > 0
             probed = theirs["tcp_keepalives_interval"] * theirs["tcp_keepalives_count"]

@@ -88,7 +88,7 @@ def test_advisory_locks_of_others_do_not_block_a_run(make_warehouse: Callable[..
     """The key of our advisory lock is outside the range of hashtext, of integers, and of pairs of small numbers."""
     warehouse = make_warehouse.absent()  # type: ignore[attr-defined]
     deliveries.first(warehouse.log_data, warehouse.song_data)
-    with open_warehouse(warehouse.url) as engine, engine.alone():  # type: ignore[attr-defined]
+    with open_warehouse(warehouse.url) as engine, engine.alone():
         [(high,)] = engine.rows("select classid::bigint from pg_locks where locktype = 'advisory'")
         assert high not in (0, 2**32 - 1)
     text = "sparkify: making what is in sparkify"

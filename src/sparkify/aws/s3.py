@@ -21,10 +21,11 @@ from sparkify.aws import s3_errors
 from sparkify.aws.event_loop import next_or_none, wait
 from sparkify.aws.session import LOG_IN, require_clients, session, translate_boto3_errors
 from sparkify.config import Aws
-from sparkify.errors import BadFile, SourceError, SourceUnreachable
+from sparkify.errors import BadFile, SourceChanged, SourceError, SourceUnreachable
 
 if TYPE_CHECKING:
     import boto3
+    from obstore import GetOptions, ObjectMeta
     from obstore.store import S3Store
 
 CONNECT_WITHIN = timedelta(seconds=10)
@@ -139,7 +140,7 @@ class Bucket:
         return f"{self._url}/{key}"
 
     def list(self, prefix: str) -> Iterator[tuple[str, str, int]]:
-        """Yield key, ETag (without quotes) and size in bytes of each object in the folder `prefix`, in any order.
+        """Yield key, version and size in bytes of each object in the folder `prefix`, in any order.
 
         Keys are listed a thousand at a time, so memory does not grow with their number.
         """
@@ -160,25 +161,25 @@ class Bucket:
                 return
             for listed in page:
                 last = listed["path"]
-                yield last, (listed["e_tag"] or "").strip('"'), listed["size"]
+                yield last, _version(listed), listed["size"]
             tries = 0
 
     def head(self, key: str) -> tuple[str, int] | None:
-        """Return ETag and size in bytes of an object, or None if it is missing or access to it is denied."""
+        """Return version and size in bytes of an object, or None if it is missing or access to it is denied."""
         try:
             with self._translate_errors(key, "s3:GetObject"):
                 meta = wait(self._store.head_async(key))
         except SourceError:  # the response to HEAD has no body with a reason, but that of a listing has
             return None
-        return (meta["e_tag"] or "").strip('"'), meta["size"]
+        return _version(meta), meta["size"]
 
-    def get(self, key: str, etag: str | None = None) -> bytes:
-        """Return the bytes of an object; raise SourceChanged if an ETag is given and the object has another."""
-        return wait(self.read(key, etag))
+    def get(self, key: str, version: str | None = None) -> bytes:
+        """Return the bytes of an object; raise SourceChanged if a version is given and the object has another."""
+        return wait(self.read(key, version))
 
-    def download(self, key: str, etag: str | None, path: Path) -> None:
-        """Write an object to a file on disk, a few megabytes at a time; for the ETag, see `get`."""
-        wait(self.copy(key, etag, path))
+    def download(self, key: str, version: str | None, path: Path) -> None:
+        """Write an object to a file on disk, a few megabytes at a time; for the version, see `get`."""
+        wait(self.copy(key, version, path))
 
     def put(self, key: str, content: bytes | Path) -> None:
         """Write an object, in parts if it is large."""
@@ -191,20 +192,21 @@ class Bucket:
             if keys:
                 wait(self._store.delete_async(list(keys)))
 
-    async def read(self, key: str, etag: str | None, size: int | None = None) -> bytes:
+    async def read(self, key: str, version: str | None, size: int | None = None) -> bytes:
         """Read an object into memory; raise SourceError unless it has the size that was listed."""
         try:  # `with self._translate_errors` would cost a tenth of the whole read
-            response = await self._store.get_async(key, options={"if_match": f'"{etag}"'} if etag else {})
+            response = await self._store.get_async(key, options=_condition(version))
             content = (await response.bytes_async()).to_bytes()
         except self._errors as error:
             raise self._translate(key, "s3:GetObject", error) from error
+        self._check_version(key, version, response.meta)
         self._check_length(key, len(content), response.meta["size"] if size is None else size)
         return content
 
-    async def copy(self, key: str, etag: str | None, path: Path, size: int | None = None) -> None:
+    async def copy(self, key: str, version: str | None, path: Path, size: int | None = None) -> None:
         """Copy an object to disk; raise SourceError unless it has the size that was listed."""
         with self._translate_errors(key, "s3:GetObject"):
-            response = await self._store.get_async(key, options={"if_match": f'"{etag}"'} if etag else {})
+            response = await self._store.get_async(key, options=_condition(version))
         stream, length = response.stream(min_chunk_size=_CHUNK), 0
         with path.open("wb") as file:
             while True:
@@ -213,7 +215,12 @@ class Bucket:
                 if chunk is None:
                     break
                 length += file.write(chunk)
+        self._check_version(key, version, response.meta)
         self._check_length(key, length, response.meta["size"] if size is None else size)
+
+    def _check_version(self, key: str, version: str | None, meta: ObjectMeta) -> None:
+        if version and not _condition(version) and version != _size_and_time(meta):
+            raise SourceChanged(f"{self.url(key)}: {s3_errors.CHANGED}")
 
     def _check_length(self, key: str, length: int, size: int) -> None:
         if length != size:
@@ -236,6 +243,24 @@ class Bucket:
         if odd := _INVALID.search(text):
             return SourceError(f"{self.url(odd[1])!r}: the object cannot be listed. {_ODD_KEY}")
         return s3_errors.translate(self.name, key, action, text)
+
+
+def _version(meta: ObjectMeta) -> str:
+    """Return the ETag of an object, without quotes; in a store without ETags, its size and last modification."""
+    return (meta["e_tag"] or "").strip('"') or _size_and_time(meta)
+
+
+def _size_and_time(meta: ObjectMeta) -> str:
+    """Return size and time, with a blank between them, which no ETag has (RFC 9110, section 8.8.3).
+
+    A listing can have fractions of a second that the response to a read lacks.
+    """
+    return f"{meta['size']} {meta['last_modified']:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _condition(version: str | None) -> GetOptions:
+    """Return the condition under which S3 sends an object: that its ETag is the listed one, if it has an ETag."""
+    return {"if_match": f'"{version}"'} if version and " " not in version else {}
 
 
 def _address(name: str, endpoint: str) -> tuple[str, bool]:

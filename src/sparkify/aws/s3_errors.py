@@ -12,6 +12,7 @@ _CODE = re.compile(r"<Code>([^<]+)</Code>")
 _STATUS = re.compile(r"status code: (\d+)")
 _PROVIDER = "credential provider: "
 _MESSAGE = re.compile(r"<Message>([^<]+)</Message>")
+CHANGED = "the object changed after it was listed. The next run loads it."
 NO_BUCKET = "there is no such bucket. Check its name, and AWS_ENDPOINT_URL if it is set."
 _EXPIRED = "the AWS login has expired. Log in again (`aws sso login`, or new temporary keys), then run again."
 _UNKNOWN_KEYS = f"AWS does not accept these credentials ({{code}}). {LOG_IN}"
@@ -46,7 +47,7 @@ def translate(name: str, key: str, action: str, text: str) -> SourceError:
     codes, statuses = _CODE.findall(text), _STATUS.findall(text)
     code, status = (codes or [""])[0], (statuses or [""])[0]
     if status == "412":
-        return SourceChanged(f"{url}: the object changed after it was listed. The next run loads it.")
+        return SourceChanged(f"{url}: {CHANGED}")
     if code == "InvalidObjectState":
         return BadFile(f"{url}: the object is archived (S3 Glacier)", "Restore it with `aws s3api restore-object`")
     if code in _REASONS:

@@ -32,7 +32,7 @@ class SourceFile(NamedTuple):
 
     kind: Kind
     path: str
-    version: str  # ETag in S3; size and mtime on disk
+    version: str  # ETag in S3; size and mtime on disk or in a store without ETags
     size: int  # bytes
 
 

@@ -1,7 +1,7 @@
 -- etl_files: one row per loaded file, in the version last loaded. It is the ledger of what has been loaded.
 -- source: The kind of the file's records: events or songs.
 -- path: The path of the file on disk, or its s3:// URL.
--- version: The version of the file's content: its ETag in S3, its size and modification time on disk.
+-- version: The version of the file's content: its ETag in S3; on disk or without ETags, its size and modification time.
 -- size: The size of the file as stored, in bytes.
 -- run_id: The run that loaded the file.
 -- loaded_at: The time at which the file was loaded, in UTC.

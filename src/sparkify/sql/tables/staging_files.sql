@@ -3,7 +3,7 @@
 -- file_id: The number of the file in the batch.
 -- source: The kind of the file's records: events or songs.
 -- path: The path of the file on disk, or its s3:// URL.
--- version: The version of the file's content: its ETag in S3, its size and modification time on disk.
+-- version: The version of the file's content: its ETag in S3; on disk or without ETags, its size and modification time.
 -- size: The size of the file as stored, in bytes.
 -- redelivered: Whether an earlier version of the file has been loaded.
 -- read: The number of records read from the file.
