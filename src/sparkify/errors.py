@@ -44,6 +44,7 @@ class BadFile(SourceError):
 
     def __init__(self, problem: str, remedy: str) -> None:
         """Build the message from `path: what is wrong` and a remedy, both without a full stop."""
+        problem = problem.replace("\n", "\\n")  # A name can contain a line ending.
         super().__init__(f"{problem}. {remedy}, or pass --skip-bad-files.")
         self.of_skipped = f"{problem}. {remedy}."  # the message when --skip-bad-files is set
 

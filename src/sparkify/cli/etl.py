@@ -90,7 +90,7 @@ def _dry_run(options: argparse.Namespace, config: Config) -> None:
         print_json([file._asdict() for file in listed.files])
         return
     for file in listed.files:
-        print(f"{formatting.size(file.size):>9}  {file.kind:6}  {output.printable(file.path)}")
+        print(f"{formatting.size(file.size):>9}  {file.kind:6}  {output.on_one_line(file.path)}")
     total = formatting.size(sum(file.size for file in listed.files))
     say(f"Would load {formatting.files(len(listed.files))}, {total}. Nothing was changed.")
 
@@ -153,7 +153,7 @@ def _print_summary(summary: Summary) -> None:
     if summary.unknown_keys or summary.not_read or summary.implausible or summary.ahead:
         print()
     for kind, keys in summary.unknown_keys.items():
-        shown = ", ".join(output.printable(key) for key in keys[:20])
+        shown = ", ".join(output.on_one_line(key) for key in keys[:20])
         more = f" and {len(keys) - 20:,} more" if len(keys) > 20 else ""
         print(f"Ignored unknown keys in {kind}: {shown}{more}")
     if summary.implausible:
@@ -162,13 +162,15 @@ def _print_summary(summary: Summary) -> None:
     if summary.ahead:
         print(f"Loaded with a time ahead of this machine's clock: {formatting.count(summary.ahead, 'event')}")
     if summary.not_read:
-        print(output.printable(_not_read(summary.not_read)))
+        print(_not_read(summary.not_read))
 
 
 def _not_read(counts: Mapping[str, int]) -> str:
     """Return the line that counts the files with other suffixes, the most frequent ones first."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], not item[0], item[0]))
-    shown = [f"{number:,} {suffix or 'without a suffix'}" for suffix, number in ordered[:_SUFFIXES_SHOWN]]
+    shown = [
+        f"{number:,} {output.on_one_line(suffix) or 'without a suffix'}" for suffix, number in ordered[:_SUFFIXES_SHOWN]
+    ]
     if rest := sum(number for _, number in ordered[_SUFFIXES_SHOWN:]):
         shown.append(f"{rest:,} with other suffixes")
     return f"Not read: {', '.join(shown)}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from sparkify import formatting
 from sparkify.cli.options import Commands, as_json, configuration, open_warehouse, path, shared, source_folders
-from sparkify.cli.output import print_csv, print_json, print_table, printable, say, unique_names
+from sparkify.cli.output import on_one_line, print_csv, print_json, print_table, printable, say, unique_names
 from sparkify.errors import CheckFailed
 
 
@@ -68,7 +68,7 @@ def rejects(options: argparse.Namespace) -> None:
     for reject in records:
         record = printable(reject["record"].replace("\n", " "))
         line = "" if reject["line"] is None else f":{reject['line']}"
-        print(f"{printable(reject['file'] or 'loaded before')}{line}: {reject['reason']}")
+        print(f"{on_one_line(reject['file'] or 'loaded before')}{line}: {reject['reason']}")
         print(f"    {record if len(record) <= 76 else record[:75] + '…'}")
     say(f"{formatting.count(len(records), 'rejected record')}." if records else "No rejected records.")
     return None

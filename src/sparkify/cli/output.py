@@ -29,6 +29,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
+def on_one_line(text: str) -> str:
+    """Return a text with control characters and line endings as escapes, such as the name of a file or key."""
+    return printable(text).replace("\n", "\\n")
+
+
 def as_json(value: Any) -> Any:
     """Convert a value to JSON types: decimals become numbers; dates, NaN and the infinities become text."""
     match value:

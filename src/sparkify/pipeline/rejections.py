@@ -73,7 +73,7 @@ def require_plausible(warehouse: Warehouse, progress: Progress) -> dict[str, int
         if refused * 2 <= read or (refused < _LEAST and refused < read):
             continue
         first = warehouse.rows(_FIRST, [kind])
-        problem = f"{first[0][0]}: {refused:,} of {read:,} {kind} were rejected.{_cause(kind, first)}"
+        problem = f"{_on_one_line(first[0][0])}: {refused:,} of {read:,} {kind} were rejected.{_cause(kind, first)}"
         if refused < _LEAST:
             progress.narrator.say(problem)
         else:
@@ -109,7 +109,12 @@ def nothing_published(progress: Progress) -> str:
 
 def _shown(rejects: Sequence[Row]) -> str:
     lines = ((path, "" if line is None else f":{line}", reason) for path, line, reason, *_ in rejects)
-    return "".join(f"\n  {path}{line}: {reason}" for path, line, reason in lines)
+    return "".join(f"\n  {_on_one_line(path)}{line}: {reason}" for path, line, reason in lines)
+
+
+def _on_one_line(path: str) -> str:
+    """Return a path with line endings as escapes."""
+    return path.replace("\n", "\\n")
 
 
 def _cause(kind: str, rejects: Sequence[Row]) -> str:
