@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from sparkify import __version__
 from sparkify.cli import cluster, etl, generate, inspect, report
-from sparkify.cli.options import Commands
+from sparkify.cli.options import LEAST, Commands, require_address_space
 from sparkify.cli.output import printing, say
 from sparkify.errors import ConfigError, SparkifyError
 
@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     code = 0
     try:
         _require_unicode(sys.argv[1:] if arguments is None else arguments)
+        require_address_space(LEAST)
         with printing():
             code = command(options) or 0
     except SparkifyError as error:
@@ -34,6 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             say(_traceback(error), end="")
         say(f"sparkify: {error}")
         return error.exit_code
+    except (MemoryError, RuntimeError) as error:
+        if options.debug or not (isinstance(error, MemoryError) or "start new thread" in str(error)):
+            raise
+        say(
+            "sparkify: this machine has too little memory, or allows too few threads. Raise the limit of the container"
+            " or of `ulimit`, or lower [WAREHOUSE] MEMORY."
+        )
+        return SparkifyError.exit_code
     except KeyboardInterrupt as interrupted:
         if options.debug:
             say(_traceback(interrupted), end="")

@@ -4,15 +4,36 @@ from __future__ import annotations
 
 import argparse
 import re
+import resource
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sparkify import formatting
+from sparkify.errors import ConfigError
+
 if TYPE_CHECKING:  # each command imports its own needs, so that --help loads neither duckdb nor rich
     from sparkify.config import Config
     from sparkify.pipeline.progress import Limit
     from sparkify.warehouse.base import Warehouse
+
+
+LEAST = 10**9
+"""Bytes of address space without which libraries can end the process with a signal and no message."""
+
+LEAST_TO_DRAW = 80 * 10**9
+"""The same for charts, whose renderer reserves most of it and uses little."""
+
+
+def require_address_space(least: int) -> None:
+    """Raise ConfigError if the system allows this process less address space."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < least:
+        raise ConfigError(
+            f"ulimit -v: the address space is limited to {formatting.size(limit)}, and this command needs"
+            f" {formatting.size(least)}. Run `ulimit -v unlimited`, and limit memory with [WAREHOUSE] MEMORY instead."
+        )
 
 
 def path(text: str) -> Path:

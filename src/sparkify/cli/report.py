@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sparkify import formatting
-from sparkify.cli.options import Commands, as_json, configuration, day, open_warehouse, path, shared
+from sparkify.cli.options import (
+    LEAST_TO_DRAW,
+    Commands,
+    as_json,
+    configuration,
+    day,
+    open_warehouse,
+    path,
+    require_address_space,
+    shared,
+)
 from sparkify.cli.output import print_json, say
 from sparkify.errors import ConfigError
 
@@ -66,7 +76,8 @@ def _require_data(warehouse: Warehouse, selection: Selection) -> None:
 
 
 def _require(extra: str, *modules: str) -> None:
-    """Raise ConfigError if a package of an extra is not installed."""
+    """Raise ConfigError if a package of an extra is not installed, or cannot run here."""
+    require_address_space(LEAST_TO_DRAW)
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
         raise ConfigError(

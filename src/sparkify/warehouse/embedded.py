@@ -35,7 +35,9 @@ def translate_errors(where: object) -> Iterator[None]:
         raise
     except duckdb.OutOfMemoryException as error:
         first = str(error).splitlines()[0]
-        raise WarehouseError(f"{where}: {first}. Raise [WAREHOUSE] MEMORY, or lower --batch-size.") from error
+        is_denied = "bad allocation" in first  # by the system, and not by the setting
+        remedy = "Raise the limit of `ulimit -v` or of the container" if is_denied else "Raise [WAREHOUSE] MEMORY"
+        raise WarehouseError(f"{where}: {first}. {remedy}, or lower --batch-size.") from error
     except duckdb.Error as error:
         raise WarehouseError(f"{where}: {error}") from error
     except RuntimeError as error:
