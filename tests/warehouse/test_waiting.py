@@ -13,11 +13,11 @@ from tests.promises import deliveries
 from tests.support.killing import arguments, start
 from tests.support.sandbox import Sandbox
 
-from sparkify.config import Config
 from sparkify.errors import WarehouseError
 from sparkify.warehouse import base, server
+from sparkify.warehouse.base import Warehouse
 from sparkify.warehouse.connect import open_warehouse
-from sparkify.warehouse.install import count_rows, create_tables
+from sparkify.warehouse.install import count_rows, create_missing_tables, create_tables
 
 on_postgresql = pytest.mark.parametrize("make_warehouse", ["postgresql"], indirect=True)
 
@@ -121,25 +121,41 @@ def test_create_tables_waits_for_a_batch(delivered: Sandbox) -> None:
 
 
 @on_postgresql
-def test_deadlock_of_create_tables_is_retried(delivered: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`create-tables` that is ended by a deadlock with statements of someone else is retried."""
+@pytest.mark.parametrize(
+    ("create", "first", "second"),
+    [
+        (create_tables, "select * from sparkify.songs", "select * from sparkify.staging_songs"),
+        (
+            create_missing_tables,
+            "lock table sparkify.songplays in exclusive mode",
+            "lock table sparkify.etl_files in exclusive mode",
+        ),
+    ],
+)
+def test_deadlock_while_tables_are_created_is_retried(
+    delivered: Sandbox, monkeypatch: pytest.MonkeyPatch, create: Callable[[Warehouse], None], first: str, second: str
+) -> None:
+    """The creation of tables, views and comments is retried if a deadlock with someone else's statements ends it."""
     monkeypatch.setattr(base, "PAUSES", (0, 0, 0))
     delivered.etl()
+    delivered.execute("comment on table songplays is null")
     lines: list[str] = []
-    first = f"{delivered.url}?options=-c%20deadlock_timeout%3D3s"  # the session that detects the deadlock is ended
+    url = f"{delivered.url}?options=-c%20deadlock_timeout%3D3s"  # The session that detects the deadlock is ended.
 
-    def create() -> None:
-        with open_warehouse(first, Config(), say=lines.append) as engine:
-            create_tables(engine)
+    def created() -> None:
+        with open_warehouse(url, say=lines.append) as engine:
+            create(engine)
 
     with ThreadPoolExecutor() as threads:
-        with idle_in_transaction(delivered.url, "set deadlock_timeout = '1h'; select * from sparkify.songs") as other:
-            created = threads.submit(create)
+        with idle_in_transaction(delivered.url, f"set deadlock_timeout = '1h'; {first}") as other:
+            result = threads.submit(created)
             until(lambda: is_waiting(delivered))
-            other.execute("select * from sparkify.staging_songs")
-        created.result()
+            other.execute(second.encode())
+        result.result()
     assert any("deadlock detected" in line and "Retrying" in line for line in lines)
-    assert delivered.query("select count(*) from songs") == [(0,)]
+    with delivered.reading() as engine:
+        assert engine.comments()["songplays", ""]
+    assert delivered.failed_checks() == []
 
 
 def is_waiting(warehouse: Sandbox) -> bool:
