@@ -62,6 +62,8 @@ def write_whole(path: Path) -> Iterator[Path]:
             temporary = cleanup.enter_context(_locked_file(path.parent, prefix))
             yield temporary
             temporary.chmod(0o666 & ~_umask())
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())  # or a power cut could leave an empty file of this name
             temporary.replace(path)
         except OSError as error:
             raise WarehouseError(

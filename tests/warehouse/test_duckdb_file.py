@@ -11,8 +11,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from tests.promises.deliveries import play, write
 from tests.support.killing import EXECUTE, arguments, file_of, stop_at
-from tests.support.listening import deliver, play, write
+from tests.support.listening import deliver
 from tests.support.sandbox import Sandbox
 
 from sparkify.config import Config
@@ -161,9 +162,9 @@ def test_damaged_file_is_rebuilt_by_the_command_that_the_error_names(warehouse: 
     file = file_of(warehouse)
     if what == "log":
         log = killed(warehouse)
-        content = bytearray(log.read_bytes())
-        content[len(content) // 2] ^= 0xFF
-        log.write_bytes(content)
+        damaged = bytearray(log.read_bytes())
+        damaged[len(damaged) // 2] ^= 0xFF
+        log.write_bytes(damaged)
     else:
         deliver(warehouse)
         whole = file.read_bytes()

@@ -92,6 +92,22 @@ def test_exported_file_has_usual_permissions_only_when_complete(
     assert (before, mode(path)) == (0o600, 0o644)
 
 
+def test_new_file_is_on_disk_before_it_replaces_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut leaves the old file or the new one, since the new one is stored before it gets the name."""
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    synced: list[tuple[str, str]] = []
+
+    def watched(descriptor: int) -> None:
+        synced.append((Path(f"/proc/self/fd/{descriptor}").read_text(), path.read_text()))
+
+    monkeypatch.setattr(os, "fsync", watched)
+    with filesystem.write_whole(path) as beside:
+        beside.write_text("new")
+    assert synced == [("new", "old")]
+    assert path.read_text() == "new"
+
+
 def test_file_of_a_killed_process_is_removed_by_the_next(tmp_path: Path) -> None:
     """A new file removes what a killed process left beside it, and leaves what a running one is writing."""
     path = tmp_path / "songs.csv"
