@@ -52,13 +52,20 @@ def test_full_refresh_equals_a_first_load(waiting: Sandbox, make_warehouse: Ware
 
 
 def test_full_refresh_drops_the_rows_of_files_that_are_gone(waiting: Sandbox) -> None:
-    """The rows of a deleted file stay until the next full refresh, and no longer."""
+    """The rows of a deleted file stay until a full refresh leaves the file out, which --skip-bad-files allows."""
     waiting.etl()
     (waiting.log_data / "3.json").unlink()
     (waiting.song_data / "B" / "late.json").unlink()
     waiting.etl()
+    before = everything(waiting)
+    with pytest.raises(
+        SourceError, match=r"late\.json \(and 1 more\): .* no longer at the source"
+    ):
+        waiting.etl(full_refresh=True)
+    assert everything(waiting) == before
     assert waiting.query("select count(*), count(distinct song_id) from songplays") == [(96, 2)]
-    waiting.etl(full_refresh=True)
+    summary = waiting.etl(full_refresh=True, skip_bad_files=True)
+    assert sorted(path.rpartition("/")[2] for path in summary.skipped) == ["3.json", "late.json"]
     assert waiting.query("select count(*), count(distinct song_id) from songplays") == [(73, 1)]
     assert waiting.query("select song_id from songs") == [("SOHEARD",)]
     assert not [path for (path,) in waiting.query("select path from etl_files") if path.endswith("3.json")]

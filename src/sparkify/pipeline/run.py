@@ -1,5 +1,6 @@
 """The pipeline from top to bottom: list, stage, publish, check, record."""
 
+import os
 from collections.abc import Sequence
 
 from sparkify import formatting
@@ -85,6 +86,10 @@ def _rebuild(warehouse: Warehouse, files: Sequence[SourceFile], config: Config, 
     before = ledger.loaded(warehouse)
     kinds = {kind for kind, _ in before}
     _require_kinds(warehouse, kinds - {file.kind for file in files}, listing.READ, config)
+    here = {(file.kind, file.path) for file in files}
+    roots = {"songs": config.song_data, "events": config.log_data}
+    gone = [path for kind, path in before if (kind, path) not in here and _is_under(roots[kind], path)]
+    _leave_out(gone, "the file was loaded, but is no longer at the source", "Restore it", progress)
 
     def catch_up(fresh: Warehouse) -> None:
         _catch_up(warehouse, fresh, before, files, config, progress)
@@ -122,10 +127,23 @@ def _catch_up(
             break
     for path in {path for _, path in rebuilt} & progress.skipped.keys():
         del progress.skipped[path]  # loaded after all
+    changing = [path for path in lost if path not in progress.skipped or not progress.options.skip_bad_files]
     problem = "the file changed or was deleted during the full refresh"
-    if lost and not progress.options.skip_bad_files:
-        raise BadFile(f"{lost[0]}: {problem}", "Run again when it is complete")
-    progress.skip({path: f"{path}: {problem}." for path in lost if path not in progress.skipped})
+    _leave_out(changing, problem, "Run again when it is complete", progress)
+
+
+def _leave_out(paths: Sequence[str], problem: str, remedy: str, progress: Progress) -> None:
+    """Report files whose rows a rebuild leaves out; raise BadFile unless bad files are skipped."""
+    if paths and not progress.options.skip_bad_files:
+        others = f" (and {len(paths) - 1:,} more)" if len(paths) > 1 else ""
+        raise BadFile(f"{paths[0]}{others}: {problem}", remedy)
+    progress.skip({path: f"{path}: {problem}." for path in paths})
+
+
+def _is_under(root: str, path: str) -> bool:
+    """Return whether a path of the ledger is in a source folder. Files of other folders are not expected there."""
+    folder = root if "://" in root else os.path.abspath(root)  # noqa: PTH100 (as the listing does)
+    return path.startswith(folder.rstrip("/") + "/")
 
 
 def _require_kinds(warehouse: Warehouse, lost: set[str], what: str, config: Config) -> None:
@@ -160,7 +178,7 @@ def _summary(warehouse: Warehouse, listed: Listing, progress: Progress) -> Summa
         rows=install.count_rows(warehouse),
         skipped=progress.skipped,
         not_read=dict(listed.not_read),
-        unknown_keys={kind: sorted(keys) for kind, keys in progress.unknown_keys.items() if keys},
+        unknown_keys={kind: dict(sorted(keys.items())) for kind, keys in progress.unknown_keys.items() if keys},
         implausible=dict(progress.implausible),
         ahead=progress.ahead,
         seconds=(now() - progress.run.started_at).total_seconds(),
