@@ -156,6 +156,9 @@ def _as_json(kind: Kind) -> str:
         text = f"cast({field.name} as varchar)"
         if field.type is Type.TEXT:
             text = f"""'"' || replace(replace({field.name}, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"'"""
+        elif field.type in (Type.NUMBER, Type.DURATION):  # engines write 12.0 in different ways
+            whole = f"cast(cast({field.name} as bigint) as varchar)"
+            text = f"case when {field.name} = floor({field.name}) then {whole} else {text} end"
         pairs.append(f"""coalesce(', "{field.name}": ' || {text}, '')""")
     return f"'{{' || substring({' || '.join(pairs)} from 3) || '}}'"
 
