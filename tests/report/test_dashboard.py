@@ -21,7 +21,7 @@ from tests.support.sandbox import Sandbox, Warehouses
 
 from sparkify import config
 from sparkify.cli.main import main
-from sparkify.pipeline import ledger, run
+from sparkify.pipeline import batch, ledger, run
 from sparkify.report import dashboard
 from sparkify.warehouse.connect import open_warehouse
 
@@ -172,7 +172,7 @@ def test_version_changes_with_every_batch_whatever_the_clock_shows(
     """Each batch changes the version of the data, also while the clock goes back."""
     times = (datetime(2018, 11, day) for day in range(30, 0, -1))  # noqa: DTZ001 (as the warehouse stores it)
     pages = dashboard.Pages(config.load(environ={}, warehouse=warehouse.url))
-    load, versions = run.load_with_retries, []
+    load, versions = batch.load_with_retries, []
 
     def load_and_ask(*arguments: Any) -> bool:
         loaded = load(*arguments)
