@@ -16,6 +16,8 @@ from tests.support.killing import EXECUTE, arguments, file_of, stop_at
 from tests.support.listening import deliver
 from tests.support.sandbox import Sandbox
 
+from sparkify import config
+from sparkify.cli.main import main
 from sparkify.config import Config
 from sparkify.errors import WarehouseError
 from sparkify.warehouse.connect import open_warehouse
@@ -145,6 +147,27 @@ def test_wait_ends_with_an_error(warehouse: Sandbox, hold: Hold) -> None:
     with pytest.raises(WarehouseError, match=rf"using it: python.*, PID {holder.pid}\. Wait until it ends\."):
         open_warehouse(warehouse.url, Config(wait=0))
     assert set(file_of(warehouse).parent.iterdir()) == before
+
+
+def test_wait_of_the_command_line_is_a_duration(
+    warehouse: Sandbox, hold: Hold, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--wait` takes a duration and overrides [WAREHOUSE] WAIT."""
+    assert main(arguments(warehouse, "--wait", "soon")) == 2
+    assert "--wait: [WAREHOUSE] WAIT must be a time such as 90, 90s, 5m or 1h" in capsys.readouterr().err
+    assert config.load(wait="2m", environ={"SPARKIFY_WAREHOUSE_WAIT": "1h"}).wait == 120
+    holder = hold(warehouse, "reader")
+    assert main(arguments(warehouse, "--wait", "0s")) == 1
+    assert f"PID {holder.pid}" in capsys.readouterr().err
+
+
+def test_mark_of_a_killed_run_is_ignored_and_removed(warehouse: Sandbox) -> None:
+    """What a run that was killed while it waited left behind keeps nobody out, and the next run deletes it."""
+    mark = Path(f"{file_of(warehouse)}.sparkify-waits")
+    mark.touch()
+    assert warehouse.query("select count(*) from songplays") == [(0,)]
+    warehouse.etl()
+    assert not mark.exists()
 
 
 def test_readers_in_turn_do_not_keep_a_run_out(warehouse: Sandbox, hold: Hold) -> None:

@@ -98,7 +98,10 @@ def connect(
         while True:
             try:
                 if not (read_only and _is_locked(mark)):
-                    return duckdb.connect(file, read_only=read_only, config=settings)
+                    connection = duckdb.connect(file, read_only=read_only, config=settings)
+                    if mark.exists() and not (read_only or is_first):  # a killed run left it behind
+                        _lock(mark, until_open)
+                    return connection
                 holder = "a run that waits for it"
             except duckdb.Error as error:
                 holder = _holder(path, file, error)
@@ -119,9 +122,11 @@ def _holder(path: Path, file: Path, error: duckdb.Error) -> str:
     if message.startswith(_LOCKED):
         holder = _HOLDER.search(message)
         return f"{Path(holder[1]).name}, PID {holder[2]}" if holder else "of another machine or container"
+    if not isinstance(error, duckdb.IOException):  # for example, this process has the file open in another way
+        raise error
     if is_other_file(file):
         raise WarehouseError(f"{path}: this file is not a DuckDB database. Name another with [WAREHOUSE] URL.")
-    if not isinstance(error, duckdb.IOException) or _DAMAGED.search(message):
+    if _DAMAGED.search(message):
         raise error
     reason = message.removeprefix("IO Error: ").rstrip(".!")
     raise WarehouseError(f"{path}: cannot be opened ({reason}). Name another file with [WAREHOUSE] URL.") from error
