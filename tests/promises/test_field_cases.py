@@ -153,7 +153,7 @@ def test_slow_open_brace_text(warehouse: Sandbox, etl: Etl) -> None:
 
 @on_duckdb
 def test_lost_found(warehouse: Sandbox) -> None:
-    """A folder that may not be read is named, and --skip-bad-files loads the rest: one play and one song."""
+    """A folder without read permission is named, and --skip-bad-files loads the rest: one play and one song."""
     deliver(warehouse, "events", "a.json", play().encode())
     deliver(warehouse, "songs", "s.json", song().encode())
     closed = warehouse.log_data / "lost+found"
@@ -221,7 +221,7 @@ def test_ts_seconds_mixed(warehouse: Sandbox, etl: Etl) -> None:
 
 
 def test_contradiction(warehouse: Sandbox, etl: Etl) -> None:
-    """Of two events with one key, one stands and the other is kept with its text: four read, two facts, two kept."""
+    """Of two events with one key, one is a fact and the other is kept with its text: four read, two facts, two kept."""
     deliver(warehouse, "events", "a.json", joined(play(song="First"), play(song="Second")))
     deliver(warehouse, "events", "b.json", joined(*(play(page=page, userId=None) for page in ("Home", "Login"))))
     events = etl("--json").summary["events"]
