@@ -136,7 +136,7 @@ def test_pretty_long_list(warehouse: Sandbox, etl: Etl) -> None:
     deliver(warehouse, "songs", "s.json", json.dumps(record, indent=2).encode())
     summary = etl("--json").summary
     assert summary["songs"] == {"read": 1, "added_or_changed": 1, "duplicates": 0, "rejected": 0}
-    assert summary["unknown_keys"] == {"songs": ["waveform"]}
+    assert list(summary["unknown_keys"]["songs"]) == ["waveform"]
 
 
 @on_duckdb

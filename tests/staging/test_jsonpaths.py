@@ -76,7 +76,7 @@ def test_fields_are_read_from_their_paths(warehouse: Sandbox, etl: Etl) -> None:
     usual = facts(warehouse)
     (warehouse.log_data / "usual.json").write_text(nested().replace("what's on", "track"))
     brackets = json.dumps({"jsonpaths": [NESTED.get(name, f"$['{name}']") for name in NAMES]})
-    assert etl(brackets)["unknown_keys"] == {"events": ["queue"]}
+    assert list(etl(brackets)["unknown_keys"]["events"]) == ["queue"]
     assert facts(warehouse) == usual
     (warehouse.log_data / "usual.json").write_text(
         nested(sessionId=39).replace("what's on", "track").replace("r.n", "r_n")
@@ -94,7 +94,7 @@ def test_names_match_exactly(warehouse: Sandbox, etl: Etl) -> None:
     plays = [play(userAgent=ABSENT, itemInSession=item) for item in (0, 1)]
     (warehouse.log_data / "a.json").write_bytes(joined(plays[0], plays[1].replace("userId", "userID")))
     counts = etl(paths(userAgent="$.agent"))
-    assert (counts["events"]["rejected"], counts["unknown_keys"]) == (1, {"events": ["userID"]})
+    assert (counts["events"]["rejected"], list(counts["unknown_keys"]["events"])) == (1, ["userID"])
     assert loaded(warehouse, "events") == keys("events", 0)
 
 

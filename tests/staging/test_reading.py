@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tests.promises.records import event, folder, joined, keys, loaded, misread, play, song
@@ -148,21 +149,24 @@ def test_deeply_nested_value_is_ignored_like_any(warehouse: Sandbox) -> None:
     """An unknown key may hold lists a hundred thousand deep."""
     deep = "[" * 100_000 + "]" * 100_000
     (warehouse.log_data / "some.json").write_text(play(extra="?").replace('"?"', deep))
-    assert warehouse.etl().unknown_keys == {"events": ["extra"]}
+    assert list(warehouse.etl().unknown_keys["events"]) == ["extra"]
     assert loaded(warehouse, "events") == keys("events", 0)
 
 
 @pytest.mark.parametrize("size", [1, 1 << 30])
 @pytest.mark.usefixtures("either_path")
-def test_unknown_keys_are_named_once(warehouse: Sandbox, size: int) -> None:
-    """The summary names each unknown key once, by kind and in order, whichever files and batches hold it."""
+def test_unknown_keys_are_counted(warehouse: Sandbox, size: int) -> None:
+    """The summary has the records and the first file of each unknown key, whichever files and batches hold it."""
     for name in ("a.json", "b.json"):
         said: dict[str, object] = {"queue": 1, "Extra": "page", f"only_{name[0]}": True}
         items = [play(sessionId=ord(name[0]), itemInSession=item, **said) for item in range(3)]
         (warehouse.log_data / name).write_bytes(joined(*items))
         (warehouse.song_data / name).write_text(song(song_id=name, PLAYS=7))
-    unknown = {"events": ["Extra", "only_a", "only_b", "queue"], "songs": ["PLAYS"]}
-    assert warehouse.etl(batch_size=size).unknown_keys == unknown
+    found = warehouse.etl(batch_size=size).unknown_keys
+    counted = {kind: {key: (n, Path(file).name) for key, (n, file, _) in keys.items()} for kind, keys in found.items()}
+    first, second = (6, "a.json"), (3, "b.json")
+    assert counted["events"] == {"Extra": first, "only_a": (3, "a.json"), "only_b": second, "queue": first}
+    assert counted["songs"] == {"PLAYS": (2, "a.json")}
     assert len(loaded(warehouse, "events")) == 6
 
 
@@ -183,3 +187,14 @@ def test_text_is_repaired_at_most_three_times(warehouse: Sandbox) -> None:
     warehouse.etl()
     found = warehouse.query("select location from page_views order by page_view_id")
     assert found == [("é",)] * 4 + [(misread("é"),)]
+
+
+def test_unknown_keys_of_large_logs_are_counted_at_least(warehouse: Sandbox) -> None:
+    """Unknown keys of a large log are those of a sample, so their numbers are marked as the least."""
+    lines = [event(itemInSession=item, queue=item) for item in range(5000)]
+    (warehouse.log_data / "large.json").write_text("\n".join(lines))
+    (warehouse.song_data / "small.json").write_text(song(PLAYS=7))
+    found = warehouse.etl().unknown_keys
+    assert 0 < found["events"]["queue"].records <= 5000
+    assert not found["events"]["queue"].is_exact
+    assert found["songs"]["PLAYS"].is_exact

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sparkify import formatting
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from sparkify.pipeline.ledger import Counts
     from sparkify.pipeline.progress import Summary
 
+_KEYS_SHOWN = 20
 _SUFFIXES_SHOWN = 5
 
 
@@ -128,7 +130,9 @@ def _summary_as_json(summary: Summary) -> dict[str, Any]:
             for table, rows in summary.rows.items()
             if table in summary.star
         },
-        "unknown_keys": summary.unknown_keys,
+        "unknown_keys": {
+            kind: {key: found._asdict() for key, found in keys.items()} for kind, keys in summary.unknown_keys.items()
+        },
         "implausible": summary.implausible,
         "ahead_of_clock": summary.ahead,
     }
@@ -153,9 +157,13 @@ def _print_summary(summary: Summary) -> None:
     if summary.unknown_keys or summary.not_read or summary.implausible or summary.ahead:
         print()
     for kind, keys in summary.unknown_keys.items():
-        shown = ", ".join(output.on_one_line(key) for key in keys[:20])
-        more = f" and {len(keys) - 20:,} more" if len(keys) > 20 else ""
-        print(f"Ignored unknown keys in {kind}: {shown}{more}")
+        print(f"Ignored unknown keys in {kind}:")
+        for key, found in islice(keys.items(), _KEYS_SHOWN):
+            records = formatting.count(found.records, "record")
+            at_least = "" if found.is_exact else "at least "
+            print(output.on_one_line(f"  {key}: {at_least}{records}, first in {found.first_file}"))
+        if len(keys) > _KEYS_SHOWN:
+            print(f"  and {len(keys) - _KEYS_SHOWN:,} more")
     if summary.implausible:
         values = ", ".join(f"{field} {number:,}" for field, number in summary.implausible.items())
         print(f"Implausible values that became null: {values}")

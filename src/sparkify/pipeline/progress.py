@@ -10,7 +10,7 @@ from sparkify.pipeline.ledger import Run
 from sparkify.pipeline.transform import Changed
 from sparkify.sql import model
 from sparkify.staging.jsonpaths import JsonPaths
-from sparkify.staging.session import Findings
+from sparkify.staging.session import Findings, UnknownKeys
 
 BATCH_SIZE = 1 << 30
 
@@ -51,7 +51,7 @@ class Summary:
     rows: dict[str, int]  # table → rows now
     skipped: dict[str, str]  # path of an unreadable file or folder → reason
     not_read: dict[str, int]  # suffix → files with it, which are not read
-    unknown_keys: dict[str, list[str]]  # kind of record → keys outside its contract
+    unknown_keys: dict[str, UnknownKeys]  # by kind of record
     implausible: dict[str, int]  # field of a song → values that became null
     ahead: int  # events that are later than the clock
     seconds: float
@@ -85,7 +85,7 @@ class Progress:
     changed: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)  # kind → records that break the contract
     skipped: dict[str, str] = field(default_factory=dict)
-    unknown_keys: dict[str, set[str]] = field(default_factory=dict)
+    unknown_keys: dict[str, UnknownKeys] = field(default_factory=dict)
     implausible: Counter[str] = field(default_factory=Counter)
     ahead: int = 0
 
@@ -109,4 +109,6 @@ class Progress:
         self.implausible += findings.implausible
         self.ahead += findings.ahead
         for kind, keys in findings.unknown_keys.items():
-            self.unknown_keys.setdefault(kind, set()).update(keys)
+            before = self.unknown_keys.setdefault(kind, {})
+            for key, found in keys.items():
+                before[key] = before[key].plus(found) if key in before else found

@@ -4,23 +4,30 @@ from sparkify.sql.quoting import quoted
 from sparkify.staging import extraction, mojibake, validation
 from sparkify.staging.contract import Contract, Type
 from sparkify.staging.extraction import Extraction
-from sparkify.staging.session import Session
+from sparkify.staging.session import Session, UnknownKey
 from sparkify.staging.spool import Spool
 
 # DuckDB accepts a trailing comma and floats such as NaN; the JSON grammar does not (RFC 8259).
 _NOT_JSON = r"(,\s*[\]}]|[:,\[]\s*-?[NnIi][aAnN][nNfF])"
 
 
-def read(session: Session, spool: Spool, contract: Contract) -> None:
-    """Stage the records of a spool that fulfil the contract; reject the others with their reasons."""
+def read(session: Session, spool: Spool, contract: Contract, *, is_exact: bool = True) -> None:
+    """Stage the records of a spool that fulfil the contract; reject the others with their reasons.
+
+    `is_exact` is false if the fast path has staged other records of the kind, whose unknown keys are sampled.
+    """
     keys = _keys(session, spool)
-    unknown_keys = session.findings.unknown_keys[contract.kind]
     if session.json_paths and contract.kind == "events":
-        unknown_keys |= keys - {str(path.steps[0]) for path in session.json_paths}
+        unknown = set(keys) - {str(path.steps[0]) for path in session.json_paths}
         fields = extraction.by_path(contract, session.json_paths)
     else:
-        unknown_keys |= extraction.unknown_keys(keys, contract)
-        fields = extraction.by_key(contract, keys)
+        unknown = extraction.unknown_keys(set(keys), contract)
+        fields = extraction.by_key(contract, set(keys))
+    found = session.findings.unknown_keys[contract.kind]
+    for key in unknown:
+        records, file = keys[key]
+        in_sample = found.get(key, UnknownKey(0, file, is_exact=is_exact))
+        found[key] = UnknownKey(max(records, in_sample.records), min(file, in_sample.first_file), is_exact)
     total = session.changed(_create_records(spool.records, contract, fields))
     mojibake.repair_table(session, "records", contract)
     session.run(_create_validated(contract))
@@ -43,13 +50,14 @@ def read(session: Session, spool: Spool, contract: Contract) -> None:
     session.run("drop table validated")
 
 
-def _keys(session: Session, spool: Spool) -> set[str]:
-    """Return all keys of a spool's records; create the table `shapes` of the distinct sets of keys."""
+def _keys(session: Session, spool: Spool) -> dict[str, tuple[int, str]]:
+    """Return the keys of a spool's records, counted; create the table `shapes` of the distinct sets of keys."""
     session.run(
         "create or replace temp table shapes as"
-        f" select distinct json_keys(record) as keys from {spool.records} as spool where json_valid(record)"
+        " select json_keys(record) as keys, count(*) as records, min(file_id) as file_id"
+        f" from {spool.records} as spool where json_valid(record) group by all"
     )
-    return {key for (key,) in session.rows("select distinct unnest(keys) from shapes")}
+    return session.count_keys("shapes")
 
 
 def _create_records(records: str, contract: Contract, fields: Extraction) -> str:

@@ -16,7 +16,7 @@ from sparkify.sql.quoting import quoted
 from sparkify.staging import fast_path_sql, mojibake
 from sparkify.staging.extraction import unknown_keys
 from sparkify.staging.fast_path_sql import FALLBACK
-from sparkify.staging.session import FallbackLines, Session
+from sparkify.staging.session import FallbackLines, Session, UnknownKey
 
 MIN_SIZE = 1 << 15
 """Size in bytes from which a log file takes the fast path. Below, opening it in DuckDB costs more than it saves."""
@@ -54,7 +54,7 @@ def read(session: Session, files: Sequence[NumberedFile], cache: FileCache) -> d
 def _choose(session: Session, files: Sequence[NumberedFile], cache: FileCache) -> tuple[list[NumberedFile], bool]:
     """Return the files of which most sampled lines are ordinary records, and whether to parse them leniently.
 
-    The unknown keys of the samples are added to the session's findings.
+    The unknown keys in the samples of these files are added to the session's findings.
     """
     samples = [(number, line) for number, file in files for line in _sample(file, cache)]
     if not samples:
@@ -63,12 +63,23 @@ def _choose(session: Session, files: Sequence[NumberedFile], cache: FileCache) -
         "create or replace temp table sample as select unnest(?::integer[]) as file_id, unnest(?::varchar[]) as line",
         [list(column) for column in zip(*samples, strict=True)],
     )
-    keys = session.rows("select distinct unnest(json_keys(line)) from sample where json_valid(line)")
-    session.findings.unknown_keys["events"] |= unknown_keys({key for (key,) in keys}, session.contracts["events"])
     counts = session.rows(fast_path_sql.count_lines(session.contracts["events"], "sample"))
-    session.run("drop table sample")
     suitable = {number: unusual > 0 for number, lines, parsed, unusual in counts if 2 * parsed > lines}
+    _add_unknown_keys(session, set(suitable))
+    session.run("drop table sample")
     return [item for item in files if item[0] in suitable], any(suitable.values())
+
+
+def _add_unknown_keys(session: Session, files: set[int]) -> None:
+    """Add the unknown keys in the sampled lines of some files: to find them in all lines takes 11 % of a load."""
+    sampled = "select file_id, json_keys(line) as keys, 1 as records from sample where json_valid(line)"
+    of_files = f"file_id in ({', '.join(map(str, files)) or 'null'})"
+    keys = session.count_keys(f"({sampled} and {of_files}) as sampled")
+    found = session.findings.unknown_keys["events"]
+    for key in unknown_keys(set(keys), session.contracts["events"]):
+        records, file = keys[key]
+        added = UnknownKey(records, file, is_exact=False)
+        found[key] = found[key].plus(added) if key in found else added
 
 
 def _stage(

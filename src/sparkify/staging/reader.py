@@ -95,7 +95,7 @@ def _stage(
     if log_files:
         events = Spool(folder, "events", staged)
         write(events, log_files)
-        exact_path.read(session, events, session.contracts["events"])
+        exact_path.read(session, events, session.contracts["events"], is_exact=not staged)
 
 
 @contextmanager

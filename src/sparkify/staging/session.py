@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -19,12 +19,27 @@ FallbackLines = list[bytes]
 """The lines of a file that fall back to the exact path; the fast path has staged all its other lines."""
 
 
+class UnknownKey(NamedTuple):
+    """Where a key outside the contract was found."""
+
+    records: int
+    first_file: str
+    is_exact: bool  # otherwise at least so many records have the key
+
+    def plus(self, other: "UnknownKey") -> "UnknownKey":
+        """Add the records of a later batch."""
+        return UnknownKey(self.records + other.records, self.first_file, self.is_exact and other.is_exact)
+
+
+UnknownKeys = dict[str, UnknownKey]
+
+
 @dataclass
 class Findings:
     """What a batch tells besides its rows."""
 
     skipped: dict[str, str] = field(default_factory=dict)  # path → why the file was skipped
-    unknown_keys: dict[Kind, set[str]] = field(default_factory=lambda: {kind: set() for kind in CONTRACTS})
+    unknown_keys: dict[Kind, UnknownKeys] = field(default_factory=lambda: {kind: {} for kind in CONTRACTS})
     implausible: Counter[str] = field(default_factory=Counter)  # field → values that became null
     ahead: int = 0  # events that are later than the clock
 
@@ -59,6 +74,15 @@ class Session:
         """Run one statement; return the number of rows that it inserted or changed."""
         [rows] = self.run(sql).fetchone() or [0]
         return int(rows)
+
+    def count_keys(self, shapes: str) -> dict[str, tuple[int, str]]:
+        """Return each key with its number of records and the first file; `shapes` has keys, records and file_id."""
+        counted = self.rows(
+            "select key, records, path from (select key, sum(records) as records, min(file_id) as first from"
+            f" (select unnest(list_distinct(keys)) as key, records, file_id from {shapes}) as keys group by key) as keys"
+            " join staging_files on file_id = first order by key"
+        )
+        return {key: (int(records), path) for key, records, path in counted}
 
     def delete_events(self, files: Collection[int]) -> None:
         """Delete the staged events of some files, given their numbers."""
