@@ -108,7 +108,7 @@ def element(text: str, start: int) -> tuple[Pairs | None, int | None]:
     """Read the element of an array at `start`: its pairs if it is an object, and where it ends; None if nowhere."""
     if text[start] not in "{[":
         scalar = SCALAR.match(text, start)
-        return None, scalar.end() if scalar else None
+        return None, scalar.end() if scalar and size(scalar[0]) <= LONGEST_RECORD else None
     end = closing_bracket(text, start, find(text, "\n{", start))
     return (decoded(text[start:end]) if end is not None and text[start] == "{" else None), end
 

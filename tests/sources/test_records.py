@@ -87,6 +87,17 @@ def test_line_longer_than_a_record_is_split_by_its_brackets(monkeypatch: pytest.
     ]
 
 
+@pytest.mark.parametrize("block", [1, 100])
+def test_element_longer_than_a_record_is_a_fault(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    """A text that is longer than a record is a fault of its array, wherever the blocks that are read end."""
+    monkeypatch.setattr(records, "MAX_RECORD", 10)
+    monkeypatch.setattr(records, "_BLOCK", block)
+    assert pieces_of(b'["longer than a record", {}]\n{}') == [
+        RawRecord(1, b'"longer than a record", {}]', records._TOO_LONG),
+        RawRecord(2, b"{}"),
+    ]
+
+
 @given(st.lists(BYTES, max_size=20).map(b"".join))
 def test_broken_record_takes_no_good_one_with_it(broken: bytes) -> None:
     """A record on a line of its own is found, whatever is on the lines before and after it."""

@@ -165,12 +165,12 @@ class _Splitter:
                 return 0
 
     def _scalar_length(self) -> int:
-        """Return the length of the string, number or word at the start; 0 for a string that does not end."""
+        """Return the length of the string, number or word at the start; 0 if it does not end, or is too long."""
         while True:
             scalar = _SCALAR.match(self._buffer, self._start)
             may_go_on = scalar.end() == len(self._buffer) if scalar else b"\n" not in self._buffer[self._start :]
             if not may_go_on or len(self._buffer) - self._start > MAX_RECORD or not self._read_more():
-                return len(scalar[0]) if scalar else 0
+                return len(scalar[0]) if scalar and len(scalar[0]) <= MAX_RECORD else 0
 
     def _malformed_rest(self) -> Iterator[RawRecord]:
         """Yield the text up to the next line that begins with a bracket, as malformed records.
