@@ -142,8 +142,8 @@ def test_bad_record_is_the_same_on_both_paths(both_paths: Both, tmp_path: Path) 
     """Every kind of bad record is rejected on the fast path too, far down in a file."""
     odd = {name: case.record for name, case in BAD.items() if case.kind == "events"} | {
         "too long when repaired": play(song="\x19" * 171).encode(),
-        "short enough when repaired": play(song=misread("é" * 256)).encode(),
-        "mangled": play(song=misread("é", 2)).encode(),
+        "short enough when repaired": play(song=misread("é" * 256), itemInSession=3).encode(),
+        "mangled": play(song=misread("é", 2), itemInSession=4).encode(),
         "two on a line": (GOOD["events"][0] + GOOD["events"][1]).encode(),
     }
     (tmp_path / "songs").mkdir()

@@ -82,8 +82,8 @@ def test_harmless_oddities_change_nothing(make_warehouse: Warehouses) -> None:
         "mangled three times": lambda text: text.replace("ë", misread("ë", 3)),
     }
     plain, other = make_warehouse(), make_warehouse()
-    for name, write in odd.items():
-        text = play(userAgent=name, itemInSession=len(name))
+    for number, (name, write) in enumerate(odd.items()):
+        text = play(userAgent=name, itemInSession=number)
         (plain.log_data / f"{name}.json").write_text(text)
         (other.log_data / f"{name}.json").write_text(write(text), newline="")
     plain.etl()

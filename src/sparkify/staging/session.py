@@ -78,8 +78,9 @@ class Session:
     def count_keys(self, shapes: str) -> dict[str, tuple[int, str]]:
         """Return each key with its number of records and the first file; `shapes` has keys, records and file_id."""
         counted = self.rows(
-            "select key, records, path from (select key, sum(records) as records, min(file_id) as first from"
-            f" (select unnest(list_distinct(keys)) as key, records, file_id from {shapes}) as keys group by key) as keys"
+            "select key, records, path from (select key, sum(records) as records, min(file_id) as first"
+            f" from (select unnest(list_distinct(keys)) as key, records, file_id from {shapes}) as named"
+            " group by key) as keys"
             " join staging_files on file_id = first order by key"
         )
         return {key: (int(records), path) for key, records, path in counted}
