@@ -113,3 +113,14 @@ def test_named_file_that_is_not_json_is_not_read(sparkify: Sparkify, name: str) 
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.startswith(f"sparkify: {name}: this is not a .json, .jsonl or .ndjson file.")
     assert not Path("sparkify.duckdb").exists()
+
+
+def test_events_ahead_of_the_clock_are_loaded_and_counted(sparkify: Sparkify) -> None:
+    """Events that are later than the clock are loaded, and the summary and the status count them."""
+    deliveries.first(Path("data/log_data"), Path("data/song_data"))
+    write(Path("data/log_data/3.json"), view(200, ts=4_102_444_800_000), view(201))
+    ended = sparkify("etl")
+    assert "\nLoaded with a time ahead of this machine's clock: 1 event\n" in ended.out
+    assert "\nahead         1 event later than this machine's clock\n" in sparkify("status").out
+    assert json.loads(sparkify("status", "--json").out)["events_ahead"] == 1
+    assert json.loads(sparkify("etl", "--full-refresh", "--json").out)["ahead_of_clock"] == 1
