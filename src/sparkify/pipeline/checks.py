@@ -38,7 +38,9 @@ def run_all(warehouse: Warehouse) -> None:
 def message(name: str, columns: list[str], rows: list[tuple[object, ...]]) -> str:
     """Return the name of a failed check and its first offending rows, as text."""
     lines = [f"check failed: {name.replace('_', ' ')} (offending rows: {len(rows)})"]
-    lines += ["  " + ", ".join(f"{c} = {v}" for c, v in zip(columns, row, strict=True)) for row in rows[:_SHOWN]]
+    for row in rows[:_SHOWN]:
+        values = ("null" if value is None else value for value in row)
+        lines.append("  " + ", ".join(f"{column} = {value}" for column, value in zip(columns, values, strict=True)))
     if len(rows) > _SHOWN:
         lines.append(f"  … and {len(rows) - _SHOWN} more")
     return "\n".join(lines)
