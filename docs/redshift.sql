@@ -2284,10 +2284,50 @@ from decided_events
 where not contradicts
 ;
 
-insert into staging_rejects select file_id, cast(null as bigint), 'contradicts another event with the same key', '{' || substring(coalesce(', "artist": ' || '"' || replace(replace(artist, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "auth": ' || '"' || replace(replace(auth, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "firstName": ' || '"' || replace(replace(firstName, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "gender": ' || '"' || replace(replace(gender, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "itemInSession": ' || cast(itemInSession as varchar), '') || coalesce(', "lastName": ' || '"' || replace(replace(lastName, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "length": ' || cast(length as varchar), '') || coalesce(', "level": ' || '"' || replace(replace(level, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "location": ' || '"' || replace(replace(location, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "method": ' || '"' || replace(replace(method, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "page": ' || '"' || replace(replace(page, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "registration": ' || cast(registration as varchar), '') || coalesce(', "sessionId": ' || cast(sessionId as varchar), '') || coalesce(', "song": ' || '"' || replace(replace(song, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "status": ' || cast(status as varchar), '') || coalesce(', "ts": ' || cast(ts as varchar), '') || coalesce(', "userAgent": ' || '"' || replace(replace(userAgent, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "userId": ' || '"' || replace(replace(userId, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') from 3) || '}' from (select * from decided_events where contradicts) as r where file_id is not null
+insert into staging_rejects select file_id, cast(null as bigint), 'contradicts another event with the same key', '{' || substring(
+    coalesce(', "artist": ' || '"' || replace(replace(artist, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '')
+    || coalesce(', "auth": ' || '"' || replace(replace(auth, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '')
+    || coalesce(', "firstName": ' || '"' || replace(replace(firstName, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '')
+    || coalesce(', "gender": ' || '"' || replace(replace(gender, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '')
+    || coalesce(', "itemInSession": ' || cast(itemInSession as varchar), '')
+    || coalesce(', "lastName": ' || '"' || replace(replace(lastName, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '')
+    || coalesce(', "length": ' || case when length = floor(length) then cast(cast(length as bigint) as varchar) else cast(length as varchar) end, '')
+    || coalesce(', "level": ' || '"' || replace(replace(level, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '')
+    || coalesce(', "location": ' || '"' || replace(replace(location, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '')
+    || coalesce(', "method": ' || '"' || replace(replace(method, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '')
+    || coalesce(', "page": ' || '"' || replace(replace(page, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '')
+    || coalesce(', "registration": ' || cast(registration as varchar), '')
+    || coalesce(', "sessionId": ' || cast(sessionId as varchar), '')
+    || coalesce(', "song": ' || '"' || replace(replace(song, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '')
+    || coalesce(', "status": ' || cast(status as varchar), '')
+    || coalesce(', "ts": ' || cast(ts as varchar), '')
+    || coalesce(', "userAgent": ' || '"' || replace(replace(userAgent, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '')
+    || coalesce(', "userId": ' || '"' || replace(replace(userId, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '')
+    from 3
+) || '}' from (select * from decided_events where contradicts) as r where file_id is not null
 ;
 
-insert into rejected_records select 'events', cast(null as varchar(4096)), cast(null as bigint), 'contradicts another event with the same key', '{' || substring(coalesce(', "artist": ' || '"' || replace(replace(artist, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "auth": ' || '"' || replace(replace(auth, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "firstName": ' || '"' || replace(replace(firstName, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "gender": ' || '"' || replace(replace(gender, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "itemInSession": ' || cast(itemInSession as varchar), '') || coalesce(', "lastName": ' || '"' || replace(replace(lastName, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "length": ' || cast(length as varchar), '') || coalesce(', "level": ' || '"' || replace(replace(level, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "location": ' || '"' || replace(replace(location, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "method": ' || '"' || replace(replace(method, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "page": ' || '"' || replace(replace(page, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "registration": ' || cast(registration as varchar), '') || coalesce(', "sessionId": ' || cast(sessionId as varchar), '') || coalesce(', "song": ' || '"' || replace(replace(song, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "status": ' || cast(status as varchar), '') || coalesce(', "ts": ' || cast(ts as varchar), '') || coalesce(', "userAgent": ' || '"' || replace(replace(userAgent, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') || coalesce(', "userId": ' || '"' || replace(replace(userId, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '') from 3) || '}', cast(? as varchar(40)) from (select * from decided_events where contradicts) as r where file_id is null
+insert into rejected_records select 'events', cast(null as varchar(4096)), cast(null as bigint), 'contradicts another event with the same key', '{' || substring(
+    coalesce(', "artist": ' || '"' || replace(replace(artist, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '')
+    || coalesce(', "auth": ' || '"' || replace(replace(auth, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '')
+    || coalesce(', "firstName": ' || '"' || replace(replace(firstName, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '')
+    || coalesce(', "gender": ' || '"' || replace(replace(gender, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '')
+    || coalesce(', "itemInSession": ' || cast(itemInSession as varchar), '')
+    || coalesce(', "lastName": ' || '"' || replace(replace(lastName, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '')
+    || coalesce(', "length": ' || case when length = floor(length) then cast(cast(length as bigint) as varchar) else cast(length as varchar) end, '')
+    || coalesce(', "level": ' || '"' || replace(replace(level, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '')
+    || coalesce(', "location": ' || '"' || replace(replace(location, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '')
+    || coalesce(', "method": ' || '"' || replace(replace(method, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '')
+    || coalesce(', "page": ' || '"' || replace(replace(page, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '')
+    || coalesce(', "registration": ' || cast(registration as varchar), '')
+    || coalesce(', "sessionId": ' || cast(sessionId as varchar), '')
+    || coalesce(', "song": ' || '"' || replace(replace(song, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '')
+    || coalesce(', "status": ' || cast(status as varchar), '')
+    || coalesce(', "ts": ' || cast(ts as varchar), '')
+    || coalesce(', "userAgent": ' || '"' || replace(replace(userAgent, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '')
+    || coalesce(', "userId": ' || '"' || replace(replace(userId, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"', '')
+    from 3
+) || '}', cast(? as varchar(40)) from (select * from decided_events where contradicts) as r where file_id is null
 ;
 
 delete from page_views using decided_events as d where d.replaces and not d.is_play and page_views.page_view_id = d.event_id

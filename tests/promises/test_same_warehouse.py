@@ -13,6 +13,8 @@ from tests.promises.histories import histories, lay_out, rearrangements
 from tests.promises.oracle_files import Delivered
 from tests.support.sandbox import Row, Sandbox, Warehouses
 
+from sparkify.pipeline.progress import Limit
+
 History = Sequence[Sequence[Delivered]]
 
 thorough = settings(
@@ -40,7 +42,7 @@ def load(warehouse: Sandbox, history: History, **options: Any) -> None:
     """Deliver and load the files of each run."""
     for run in history:
         lay_out(run, warehouse.log_data, warehouse.song_data)
-        warehouse.etl(**options)
+        warehouse.etl(max_rejected=Limit(1, is_share=True), **options)
 
 
 def expected(history: History) -> dict[str, list[Row]]:

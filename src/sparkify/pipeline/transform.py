@@ -160,7 +160,8 @@ def _as_json(kind: Kind) -> str:
             whole = f"cast(cast({field.name} as bigint) as varchar)"
             text = f"case when {field.name} = floor({field.name}) then {whole} else {text} end"
         pairs.append(f"""coalesce(', "{field.name}": ' || {text}, '')""")
-    return f"'{{' || substring({' || '.join(pairs)} from 3) || '}}'"
+    joined = "\n    || ".join(pairs)
+    return f"'{{' || substring(\n    {joined}\n    from 3\n) || '}}'"
 
 
 def _delete_unused(warehouse: Warehouse, table: str, used_by: str) -> None:
