@@ -14,7 +14,7 @@ from tests.support.sandbox import Sandbox
 from sparkify.cli.main import main
 from sparkify.errors import CheckFailed
 from sparkify.pipeline import checks
-from sparkify.sql import loader
+from sparkify.sql import loader, selection
 from sparkify.warehouse.base import Warehouse
 from sparkify.warehouse.connect import open_warehouse
 
@@ -99,7 +99,6 @@ def test_every_check_has_its_case() -> None:
 
 def test_loaded_warehouse_passes_every_check(engine: Warehouse) -> None:
     """Every check passes on a warehouse that a run has loaded."""
-    checks.set_period(engine)
     assert checks.offences(engine) == {}
 
 
@@ -107,7 +106,6 @@ def test_loaded_warehouse_passes_every_check(engine: Warehouse) -> None:
 def test_check_finds_its_row_and_nothing_else_does(engine: Warehouse, case: Case) -> None:
     """One bad row is one row of the check for it, and of no other check."""
     engine.execute(case.planted)
-    checks.set_period(engine)
     found = checks.offences(engine)
     assert set(found) == {case.check, *case.also}
     assert len(found[case.check][1]) == 1
@@ -116,7 +114,6 @@ def test_check_finds_its_row_and_nothing_else_does(engine: Warehouse, case: Case
 def test_message_names_the_check_and_its_rows(engine: Warehouse) -> None:
     """The message of a failed check names the check, and each row with its columns."""
     engine.execute("insert into tracks (track_id, song_id) values ('new', 'ghost')")
-    checks.set_period(engine)
     with pytest.raises(CheckFailed) as failed:
         checks.run_all(engine)
     first, *rows, advice = str(failed.value).splitlines()
@@ -128,7 +125,6 @@ def test_message_names_the_check_and_its_rows(engine: Warehouse) -> None:
 def test_message_shows_ten_rows_and_counts_the_others(engine: Warehouse) -> None:
     """The message of a failed check shows at most ten rows, and counts the others."""
     engine.execute("insert into tracks (track_id, song_id) select 'new' || n, 'ghost' from range(1234) as r(n)")
-    checks.set_period(engine)
     with pytest.raises(CheckFailed) as failed:
         checks.run_all(engine)
     first, *rows, last, _ = str(failed.value).splitlines()
@@ -197,3 +193,12 @@ def test_check_command_is_json_for_a_failure_too(warehouse: Sandbox, capsys: pyt
     assert main(["check", "--json", "--warehouse", warehouse.url]) == 3
     failed = [check for check in json.loads(capsys.readouterr().out) if not check["passed"]]
     assert failed == [{"check": "user_ids_are_unique", "passed": False, "offending_rows": 1}]
+
+
+@pytest.mark.parametrize("name", loader.names("checks"))
+def test_period_of_a_check_is_written_into_it(name: str) -> None:
+    """Every check that reads facts reads those of the given period alone, which its statement holds as literals."""
+    facts = {"songplays", "page_views", "time"} & set(selection.reads(loader.read(f"checks/{name}", "duckdb")))
+    statement = checks.statement(name, "duckdb", ("2018-11-01", "2018-11-02"))
+    assert ("timestamp '2018-11-01' and timestamp '2018-11-02'" in statement) == bool(facts)
+    assert "9999" not in statement

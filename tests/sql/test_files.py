@@ -33,7 +33,7 @@ def test_a_file_is_one_statement(name: str) -> None:
 
 def test_every_table_has_its_file_and_every_file_its_place() -> None:
     """Tables and transforms in the code and in SQL files are the same."""
-    staging = {"staging_events", "staging_songs", "staging_files", "staging_rejects", "checked_period"}
+    staging = {"staging_events", "staging_songs", "staging_files", "staging_rejects"}
     assert set(loader.names("tables")) == {*model.ALL, *staging}
     assert set(loader.names("transform")) == set(model.ORDER)
 

@@ -100,7 +100,6 @@ class Sandbox:
     def failed_checks(self) -> list[str]:
         """Return the names of the checks that fail on the whole warehouse."""
         with self.reading() as engine:
-            checks.set_period(engine)
             return list(checks.offences(engine))
 
 

@@ -80,7 +80,6 @@ def check(options: argparse.Namespace) -> None:
     from sparkify.sql import loader
 
     with open_warehouse(options) as warehouse:
-        checks.set_period(warehouse)
         failed = checks.offences(warehouse)
     names = loader.names("checks")
     if options.json:

@@ -41,8 +41,7 @@ def load_batch(warehouse: Warehouse, batch: Sequence[SourceFile], known: ledger.
             rejections.limit(warehouse, progress)
             run = progress.run.plus(_count(warehouse, changed))
             ledger.record(warehouse, run, progress.rules)
-            checks.set_period(warehouse, _PERIOD)
-            checks.run_all(warehouse)
+            checks.run_all(warehouse, _changed_period(warehouse))
     except CommitUnknown as unknown:
         try:
             warehouse.reconnect()
@@ -71,14 +70,12 @@ def _stage(warehouse: Warehouse, batch: Sequence[SourceFile], known: ledger.Know
         )
 
 
-# New songs can change any play, so all facts are checked. Otherwise only the period of the batch is.
-_PERIOD = """
-select
-    case when songs > 0 then timestamp '0001-01-01' else first_time end as first_time,
-    case when songs > 0 then timestamp '9999-12-31 23:59:59.999' else last_time end as last_time
-from (select min(start_time) as first_time, max(start_time) as last_time from staged_events) as events
-cross join (select count(*) as songs from staging_songs where not duplicate) as songs
-"""
+def _changed_period(warehouse: Warehouse) -> checks.Period:
+    """Return the period whose facts the batch may have changed: all of time if songs came, else that of its events."""
+    if warehouse.value("select count(*) from staging_songs where not duplicate"):
+        return checks.ALL_OF_TIME
+    [(first, last)] = warehouse.rows("select min(start_time), max(start_time) from staged_events")
+    return (str(first), str(last)) if first else checks.NO_TIME
 
 
 def _count(warehouse: Warehouse, changed: Changed) -> Counts:

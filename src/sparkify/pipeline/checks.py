@@ -4,30 +4,41 @@ from sparkify.errors import CheckFailed
 from sparkify.sql import loader
 from sparkify.warehouse.base import Warehouse
 
+Period = tuple[str, str]
+"""The first and last time of the facts that the checks read, in UTC, as SQL writes them."""
+
+ALL_OF_TIME: Period = ("0001-01-01", "9999-12-31 23:59:59.999")
+NO_TIME: Period = ("0001-01-01", "0001-01-01")
 _SHOWN = 10
 
 
-def set_period(
-    warehouse: Warehouse,
-    select: str = "select timestamp '0001-01-01' as first_time, timestamp '9999-12-31 23:59:59.999' as last_time",
-) -> None:
-    """Set the period whose facts the checks read; the default is all of time."""
-    warehouse.keep_period(select)
+def statement(name: str, engine: str, period: Period = ALL_OF_TIME) -> str:
+    """Return the SELECT of a check over the facts of a period.
+
+    The period is written as literals: an engine's planner can use them, and not the values in a table.
+    """
+    return loader.read(f"checks/{name}", engine).replace(_between(ALL_OF_TIME), _between(period))
 
 
-def offences(warehouse: Warehouse) -> dict[str, tuple[list[str], list[tuple[object, ...]]]]:
-    """Run every check; return the columns and offending rows of each that failed, by name."""
+def _between(period: Period) -> str:
+    return "between timestamp '{}' and timestamp '{}'".format(*period)
+
+
+def offences(
+    warehouse: Warehouse, period: Period = ALL_OF_TIME
+) -> dict[str, tuple[list[str], list[tuple[object, ...]]]]:
+    """Run every check over a period; return the columns and offending rows of each that failed, by name."""
     failed = {}
     for name in loader.names("checks"):
-        columns, rows = warehouse.query(loader.read(f"checks/{name}", warehouse.engine))
+        columns, rows = warehouse.query(statement(name, warehouse.engine, period))
         if rows:
             failed[name] = (columns, rows)
     return failed
 
 
-def run_all(warehouse: Warehouse) -> None:
-    """Run every check; raise CheckFailed, which lists offending rows, if one fails."""
-    failed = offences(warehouse)
+def run_all(warehouse: Warehouse, period: Period = ALL_OF_TIME) -> None:
+    """Run every check over a period; raise CheckFailed, which lists offending rows, if one fails."""
+    failed = offences(warehouse, period)
     if failed:
         messages = [message(name, columns, rows) for name, (columns, rows) in failed.items()]
         raise CheckFailed(

@@ -87,10 +87,7 @@ def _entries() -> Iterator[Entry]:
 
     described = texts()
     with duckdb.connect() as empty:
-        for statement in [
-            *ddl.create_statements(_ENGINE),
-            loader.read("tables/checked_period", _ENGINE),
-        ]:
+        for statement in ddl.create_statements(_ENGINE):
             empty.execute(statement)
         for name in everything():
             columns = empty.execute(f"describe {quoted(name)}").fetchall()

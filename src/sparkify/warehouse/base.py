@@ -115,12 +115,6 @@ class Warehouse(ABC):
     def analyze(self, table: str) -> None:
         """Update the planner's statistics of a table."""
 
-    def keep_period(self, select: str) -> None:
-        """Store the row of a SELECT as checked_period, the period whose facts the checks read."""
-        self.run("tables/checked_period")
-        self.execute("delete from checked_period")
-        self.execute(f"insert into checked_period {select}")
-
     def upkeep(self) -> list[tuple[str, float, float]] | None:
         """Return (table, percentage of unsorted rows, staleness of statistics in percent) for each table.
 

@@ -143,18 +143,6 @@ class DuckDB(Warehouse):
     def analyze(self, table: str) -> None:
         """Do nothing, since DuckDB updates its statistics as it writes."""
 
-    def keep_period(self, select: str) -> None:
-        """Store the period as a view of two constants, which DuckDB's planner can use.
-
-        It cannot see the values in a table, so it misjudges joins: a check took four times as long.
-        """
-        self.execute(f"set variable checked_period = (select period from ({select}) as period)")
-        times = ", ".join(
-            f"cast(getvariable('checked_period').{column} as timestamp) as {column}"
-            for column in ("first_time", "last_time")
-        )
-        self.execute(f"create or replace temp view checked_period as select {times}")
-
     def keep_staging(self) -> None:
         """Copy the temporary staging tables to tables of the same names."""
         for table in STAGING:

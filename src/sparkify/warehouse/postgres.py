@@ -203,7 +203,7 @@ class Postgres(Server):
 
     def _create_staging_views(self) -> None:
         # Text sorts by code point on every engine. Collations are set before views exist, which would prevent it.
-        for table, column, kind, width in self.rows(_TEXT_COLUMNS, [[*STAGING, "checked_period", *model.ALL]]):
+        for table, column, kind, width in self.rows(_TEXT_COLUMNS, [[*STAGING, *model.ALL]]):
             kind_of_text = f"varchar({width})" if width else kind
             self.execute(f'alter table {quoted(table)} alter column {quoted(column)} type {kind_of_text} collate "C"')
         super()._create_staging_views()

@@ -169,7 +169,7 @@ class Server(Warehouse):
 
     def add_tables(self, names: Iterable[str]) -> None:
         """Create the tables and the staging tables, which are permanent on a server."""
-        super().add_tables([*STAGING, "checked_period", *names])
+        super().add_tables([*STAGING, *names])
         self._create_staging_views()
 
     def _create_staging_views(self) -> None:
@@ -229,13 +229,6 @@ class Server(Warehouse):
                     " Check the connection, then run again: that loads the files that the ledger lacks."
                 ) from error
             raise
-
-    def keep_period(self, select: str) -> None:
-        """Store the period; read-only, in a temporary table that hides the one that runs use."""
-        if self._read_only:
-            self.execute(f"create temp table checked_period as {select}")
-        else:
-            super().keep_period(select)
 
     def keep_staging(self) -> None:
         """Do nothing, since the staging tables on a server last until the next batch."""

@@ -6,10 +6,10 @@ with missing as (
     left join (
         select start_time
         from time
-        where start_time between (select first_time from checked_period) and (select last_time from checked_period)
+        where start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
     ) as d on d.start_time = f.start_time
     where
-        f.start_time between (select first_time from checked_period) and (select last_time from checked_period)
+        f.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
         and d.start_time is null
 )
 select page_view_id, start_time

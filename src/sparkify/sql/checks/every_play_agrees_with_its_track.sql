@@ -3,7 +3,7 @@
 with matches as (
     select distinct track_id, coalesce(song_id, '') as song_id, coalesce(artist_id, '') as artist_id
     from songplays
-    where start_time between (select first_time from checked_period) and (select last_time from checked_period)
+    where start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
 ),
 differences as (
     select
@@ -16,4 +16,4 @@ select p.songplay_id, p.song_id, c.song_id_of_track, p.artist_id, c.artist_id_of
 from songplays as p
 join differences as c
     on c.track_id = p.track_id and c.song_id = coalesce(p.song_id, '') and c.artist_id = coalesce(p.artist_id, '')
-where p.start_time between (select first_time from checked_period) and (select last_time from checked_period)
+where p.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
