@@ -152,17 +152,6 @@ table if not exists staging_rejects (
 diststyle even
 ;
 
--- checked_period: one row: the period whose facts the checks read. A run checks the period that it changed.
--- On DuckDB it is temporary.
--- first_time: The start of the period, inclusive, in UTC; null if there is nothing to check.
--- last_time: The end of the period, inclusive, in UTC; null if there is nothing to check.
-create
-table if not exists checked_period (
-    first_time timestamp,
-    last_time timestamp
-)
-;
-
 -- songplays: one row per NextSong event.
 -- songplay_id: The unique key: ts, sessionId, itemInSession and userId of the event, joined by hyphens.
 -- start_time: The time at which the song started, in UTC, to the millisecond.
@@ -1068,15 +1057,6 @@ comment on column "catalogue"."title" is 'The title of the song; null if unknown
 ;
 
 comment on column "catalogue"."year" is 'The year of release; null if unknown.'
-;
-
-comment on table "checked_period" is 'One row: the period whose facts the checks read. A run checks the period that it changed. On DuckDB it is temporary.'
-;
-
-comment on column "checked_period"."first_time" is 'The start of the period, inclusive, in UTC; null if there is nothing to check.'
-;
-
-comment on column "checked_period"."last_time" is 'The end of the period, inclusive, in UTC; null if there is nothing to check.'
 ;
 
 comment on column "daily_levels"."day" is 'The day, in UTC.'
@@ -2507,15 +2487,7 @@ delete from etl_runs where run_id = ?
 insert into etl_runs values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ;
 
-delete from checked_period
-;
-
-insert into checked_period 
-select
-    case when songs > 0 then timestamp '0001-01-01' else first_time end as first_time,
-    case when songs > 0 then timestamp '9999-12-31 23:59:59.999' else last_time end as last_time
-from (select min(start_time) as first_time, max(start_time) as last_time from staged_events) as events
-cross join (select count(*) as songs from staging_songs where not duplicate) as songs
+select count(*) from staging_songs where not duplicate
 ;
 
 -- artist_ids_are_unique: one row per artist_id that is null or occurs more than once.
@@ -2540,10 +2512,10 @@ with missing as (
     left join (
         select start_time
         from time
-        where start_time between (select first_time from checked_period) and (select last_time from checked_period)
+        where start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
     ) as d on d.start_time = f.start_time
     where
-        f.start_time between (select first_time from checked_period) and (select last_time from checked_period)
+        f.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
         and d.start_time is null
 )
 select page_view_id, start_time
@@ -2559,7 +2531,7 @@ where start_time is null
 select f.page_view_id, f.user_id
 from page_views as f
 where
-    f.start_time between (select first_time from checked_period) and (select last_time from checked_period)
+    f.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
     and f.user_id is not null
     and not exists (select 1 from users as d where d.user_id = f.user_id)
 ;
@@ -2569,7 +2541,7 @@ where
 with matches as (
     select distinct track_id, coalesce(song_id, '') as song_id, coalesce(artist_id, '') as artist_id
     from songplays
-    where start_time between (select first_time from checked_period) and (select last_time from checked_period)
+    where start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
 ),
 differences as (
     select
@@ -2582,14 +2554,14 @@ select p.songplay_id, p.song_id, c.song_id_of_track, p.artist_id, c.artist_id_of
 from songplays as p
 join differences as c
     on c.track_id = p.track_id and c.song_id = coalesce(p.song_id, '') and c.artist_id = coalesce(p.artist_id, '')
-where p.start_time between (select first_time from checked_period) and (select last_time from checked_period)
+where p.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
 ;
 
 -- every_play_has_its_artist: one row per play whose artist_id is not in artists.
 select f.songplay_id, f.artist_id
 from songplays as f
 where
-    f.start_time between (select first_time from checked_period) and (select last_time from checked_period)
+    f.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
     and f.artist_id is not null
     and not exists (select 1 from artists as d where d.artist_id = f.artist_id)
 ;
@@ -2598,7 +2570,7 @@ where
 select f.songplay_id, f.song_id
 from songplays as f
 where
-    f.start_time between (select first_time from checked_period) and (select last_time from checked_period)
+    f.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
     and f.song_id is not null
     and not exists (select 1 from songs as d where d.song_id = f.song_id)
 ;
@@ -2611,10 +2583,10 @@ with missing as (
     left join (
         select start_time
         from time
-        where start_time between (select first_time from checked_period) and (select last_time from checked_period)
+        where start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
     ) as d on d.start_time = f.start_time
     where
-        f.start_time between (select first_time from checked_period) and (select last_time from checked_period)
+        f.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
         and d.start_time is null
 )
 select songplay_id, start_time
@@ -2630,7 +2602,7 @@ where start_time is null
 select f.songplay_id, f.track_id
 from songplays as f
 where
-    f.start_time between (select first_time from checked_period) and (select last_time from checked_period)
+    f.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
     and not exists (select 1 from tracks as d where d.track_id = f.track_id)
 ;
 
@@ -2638,7 +2610,7 @@ where
 select f.songplay_id, f.user_id
 from songplays as f
 where
-    f.start_time between (select first_time from checked_period) and (select last_time from checked_period)
+    f.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
     and not exists (select 1 from users as d where d.user_id = f.user_id)
 ;
 
@@ -2676,7 +2648,7 @@ where read <> songplays + page_views + songs + duplicates + rejected
 -- page_view_ids_are_unique: one row per page_view_id that is null or occurs more than once.
 select page_view_id, count(*) as times
 from page_views
-where start_time between (select first_time from checked_period) and (select last_time from checked_period)
+where start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
 group by page_view_id
 having count(*) > 1 or page_view_id is null
 ;
@@ -2701,7 +2673,7 @@ having count(*) > 1 or song_id is null
 -- songplay_ids_are_unique: one row per songplay_id that is null or occurs more than once.
 select songplay_id, count(*) as times
 from songplays
-where start_time between (select first_time from checked_period) and (select last_time from checked_period)
+where start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
 group by songplay_id
 having count(*) > 1 or songplay_id is null
 ;
@@ -2709,7 +2681,7 @@ having count(*) > 1 or songplay_id is null
 -- start_times_are_unique: one row per start_time that is null or occurs more than once.
 select start_time, count(*) as times
 from time
-where start_time is null or start_time between (select first_time from checked_period) and (select last_time from checked_period)
+where start_time is null or start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
 group by start_time
 having count(*) > 1 or start_time is null
 ;
