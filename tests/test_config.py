@@ -50,6 +50,8 @@ LOG_JSONPATH='s3://bucket/log_json_path.json'
 SONG_DATA='s3://bucket/song_data'
 """
 
+LEVELS = "must be names of at most 16 bytes, separated by commas."
+
 
 def read(folder: Path, text: str | bytes, environ: dict[str, str] | None = None) -> Config:
     """Load a configuration file with this text."""
@@ -240,6 +242,12 @@ def test_a_quoted_value_is_unchanged(value: str) -> None:
         ),
         ("[CLUSTER]\nDB_PORT = 54x9", "dwh.cfg:2: [CLUSTER] DB_PORT must be a whole number, 0 or more."),
         ("[CLUSTER]\nDB_PORT = 5²", "dwh.cfg:2: [CLUSTER] DB_PORT must be a whole number, 0 or more."),
+        ("[CONTRACT]\nLEVELS = free,", f"dwh.cfg:2: [CONTRACT] LEVELS {LEVELS}"),
+        ("[CONTRACT]\nLEVELS = free, enterprise-annual", f"dwh.cfg:2: [CONTRACT] LEVELS {LEVELS}"),
+        (
+            "[CONTRACT]\nEARLIEST = 1969-12-31",
+            "dwh.cfg:2: [CONTRACT] EARLIEST must be a day such as 2000-01-01, in 1970 or later.",
+        ),
         ("[DWH]\nDWH_NUM_NODES = -1", "dwh.cfg:2: [DWH] DWH_NUM_NODES must be a whole number, 0 or more."),
         (b"[S3]\n# M\xfcnchen", "dwh.cfg:2: the line is not UTF-8. Save the file as UTF-8 text."),
         ("[S3]\n".encode("utf-16"), "dwh.cfg:1: the line is not UTF-8. Save the file as UTF-8 text."),

@@ -59,11 +59,11 @@ def location(text: str) -> str:
     return f"s3://{text[5:]}" if text[:5].lower() == "s3://" else text
 
 
-def names(text: str) -> tuple[str, ...]:
-    """Parse a list of names, separated by commas."""
+def levels(text: str) -> tuple[str, ...]:
+    """Parse a list of subscription levels, separated by commas; their column takes 16 bytes."""
     parsed = tuple(name.strip() for name in text.split(","))
-    if "" in parsed:
-        raise ValueError("must be names separated by commas")
+    if not all(0 < len(name.encode()) <= 16 for name in parsed):
+        raise ValueError("must be names of at most 16 bytes, separated by commas")
     return parsed
 
 
@@ -129,7 +129,7 @@ class Cluster:
 class Rules:
     """The rules of the contract that depend on the music service."""
 
-    levels: tuple[str, ...] = setting("CONTRACT", "LEVELS", ("free", "paid"), parse=names)
+    levels: tuple[str, ...] = setting("CONTRACT", "LEVELS", ("free", "paid"), parse=levels)
     earliest: date = setting("CONTRACT", "EARLIEST", date(2000, 1, 1), parse=day)  # of an event, in UTC
 
 

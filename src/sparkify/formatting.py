@@ -26,6 +26,11 @@ def isolated(name: str) -> str:
     return f"\u2068{''.join(c for c in name if bidirectional(c) not in _DIRECTION_MARKS)}\u2069"
 
 
+def on_one_line(text: str) -> str:
+    """Return a text, such as the name of a file, with line endings as escapes."""
+    return text.replace("\n", "\\n")
+
+
 def size(number: float) -> str:
     """Return a number of bytes in a suitable unit: 1.5 MB."""
     for unit in ("B", "kB", "MB"):

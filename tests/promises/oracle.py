@@ -211,7 +211,7 @@ def as_text(name: str, value: object, width: int) -> str | None:
         raise Rejected(f"{name} is not text")
     if isinstance(value, Number) and not value.removeprefix("-").isdigit():
         number = finite(name, value)
-        value = str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
+        value = str(int(number)) if number.is_integer() and abs(number) < 1e38 else repr(number)
     value = str(value).rstrip(" ")
     if not value:
         return None

@@ -260,6 +260,7 @@ def test_changed_file_replaces_its_records() -> None:
         ("userAgent", "22.0", "22"),
         ("userAgent", "2.20e1", "22"),
         ("userAgent", "22.50", "22.5"),
+        ("userAgent", "1e16", "10000000000000000"),
         ("userAgent", '"22.0"', "22.0"),
         ("userAgent", "12345678901234567890123", "12345678901234567890123"),
         ("level", '""', None),

@@ -163,7 +163,7 @@ def test_unknown_keys_are_counted(warehouse: Sandbox, size: int) -> None:
         (warehouse.log_data / name).write_bytes(joined(*items))
         (warehouse.song_data / name).write_text(song(song_id=name, PLAYS=7))
     found = warehouse.etl(batch_size=size).unknown_keys
-    counted = {kind: {key: (n, Path(file).name) for key, (n, file, _) in keys.items()} for kind, keys in found.items()}
+    counted = {kind: {key: (n, Path(file).name) for key, (n, file) in keys.items()} for kind, keys in found.items()}
     first, second = (6, "a.json"), (3, "b.json")
     assert counted["events"] == {"Extra": first, "only_a": (3, "a.json"), "only_b": second, "queue": first}
     assert counted["songs"] == {"PLAYS": (2, "a.json")}
@@ -194,7 +194,16 @@ def test_unknown_keys_of_large_logs_are_counted_at_least(warehouse: Sandbox) -> 
     lines = [event(itemInSession=item, queue=item) for item in range(5000)]
     (warehouse.log_data / "large.json").write_text("\n".join(lines))
     (warehouse.song_data / "small.json").write_text(song(PLAYS=7))
-    found = warehouse.etl().unknown_keys
-    assert 0 < found["events"]["queue"].records <= 5000
-    assert not found["events"]["queue"].is_exact
-    assert found["songs"]["PLAYS"].is_exact
+    summary = warehouse.etl()
+    assert 0 < summary.unknown_keys["events"]["queue"].records <= 5000
+    assert summary.is_sampled
+    assert summary.unknown_keys["songs"]["PLAYS"].records == 1
+
+
+def test_unknown_keys_are_the_least_if_any_batch_was_sampled(warehouse: Sandbox) -> None:
+    """A count from a small log is marked as the least if another batch of the run had a large log."""
+    (warehouse.log_data / "a.json").write_text(event(itemInSession=1, rare=1))
+    lines = [event(sessionId=2, itemInSession=item) for item in range(5000)]
+    (warehouse.log_data / "b.json").write_text("\n".join([*lines, event(sessionId=3, rare=1)]))
+    summary = warehouse.etl(batch_size=1)
+    assert (summary.batches, summary.is_sampled) == (2, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -177,6 +178,21 @@ def test_readers_in_turn_do_not_keep_a_run_out(warehouse: Sandbox, hold: Hold) -
     with open_warehouse(warehouse.url, Config(wait=60)) as engine:
         engine.execute("create table numbers (a integer)")
     assert not list(file_of(warehouse).parent.glob("*waits"))
+
+
+def test_wait_keeps_no_file_open(warehouse: Sandbox, hold: Hold, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that waits behind another waiting run opens no more files, however long it waits."""
+    hold(warehouse, "reader")
+    opened: list[int] = []
+    monkeypatch.setattr(
+        "sparkify.warehouse.duckdb_file.time.sleep", lambda _: opened.append(len(os.listdir("/proc/self/fd")))
+    )
+    with Path(f"{file_of(warehouse)}.sparkify-waits").open("w") as mark:
+        fcntl.flock(mark, fcntl.LOCK_EX)
+        with pytest.raises(WarehouseError, match="another process is using it"):
+            open_warehouse(warehouse.url, Config(wait=1))
+    assert len(opened) > 10
+    assert max(opened) - opened[0] < 5
 
 
 @pytest.mark.parametrize("what", ["log", "blocks", "end", "head", "everything"])

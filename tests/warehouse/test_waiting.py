@@ -91,7 +91,7 @@ def test_advisory_locks_of_others_do_not_block_a_run(make_warehouse: Callable[..
     with open_warehouse(warehouse.url) as engine, engine.alone():
         [(high,)] = engine.rows("select classid::bigint from pg_locks where locktype = 'advisory'")
         assert high not in (0, 2**32 - 1)
-    text = "sparkify: making what is in sparkify"
+    text = "sparkify: creating tables in sparkify"
     with idle_in_transaction(warehouse.url, f"select pg_advisory_lock(hashtext('{text}'))"):
         warehouse.environ = {"SPARKIFY_WAREHOUSE_LOCK_TIMEOUT": "1s"}
         assert warehouse.etl().run.counts.files > 0

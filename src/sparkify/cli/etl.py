@@ -133,6 +133,7 @@ def _summary_as_json(summary: Summary) -> dict[str, Any]:
         "unknown_keys": {
             kind: {key: found._asdict() for key, found in keys.items()} for kind, keys in summary.unknown_keys.items()
         },
+        "unknown_keys_sampled": summary.is_sampled,
         "implausible": summary.implausible,
         "ahead_of_clock": summary.ahead,
     }
@@ -160,7 +161,7 @@ def _print_summary(summary: Summary) -> None:
         print(f"Ignored unknown keys in {kind}:")
         for key, found in islice(keys.items(), _KEYS_SHOWN):
             records = formatting.count(found.records, "record")
-            at_least = "" if found.is_exact else "at least "
+            at_least = "at least " if kind == "events" and summary.is_sampled else ""
             print(output.on_one_line(f"  {key}: {at_least}{records}, first in {found.first_file}"))
         if len(keys) > _KEYS_SHOWN:
             print(f"  and {len(keys) - _KEYS_SHOWN:,} more")

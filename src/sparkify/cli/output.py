@@ -14,6 +14,7 @@ from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any, Literal
 
+from sparkify import formatting
 from sparkify.errors import ConfigError, SparkifyError
 
 _NUMBER = int | float | Decimal
@@ -31,7 +32,7 @@ def printable(text: str) -> str:
 
 def on_one_line(text: str) -> str:
     """Return a text with control characters and line endings as escapes, such as the name of a file or key."""
-    return printable(text).replace("\n", "\\n")
+    return formatting.on_one_line(printable(text))
 
 
 def as_json(value: Any) -> Any:

@@ -52,6 +52,7 @@ class Summary:
     skipped: dict[str, str]  # path of an unreadable file or folder → reason
     not_read: dict[str, int]  # suffix → files with it, which are not read
     unknown_keys: dict[str, UnknownKeys]  # by kind of record
+    is_sampled: bool  # whether those of large logs are those of a sample, so that their numbers are the least
     implausible: dict[str, int]  # field of a song → values that became null
     ahead: int  # events that are later than the clock
     seconds: float
@@ -86,6 +87,7 @@ class Progress:
     refused: dict[str, int] = field(default_factory=dict)  # kind → records that break the contract
     skipped: dict[str, str] = field(default_factory=dict)
     unknown_keys: dict[str, UnknownKeys] = field(default_factory=dict)
+    is_sampled: bool = False
     implausible: Counter[str] = field(default_factory=Counter)
     ahead: int = 0
 
@@ -104,8 +106,9 @@ class Progress:
             self.skipped[path] = reason
 
     def add_findings(self, findings: Findings) -> None:
-        """Add what a batch tells besides its rows, and report the skipped files."""
+        """Add the findings of a batch, and report the skipped files."""
         self.skip(findings.skipped)
+        self.is_sampled |= findings.is_sampled
         self.implausible += findings.implausible
         self.ahead += findings.ahead
         for kind, keys in findings.unknown_keys.items():

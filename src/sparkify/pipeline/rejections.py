@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from sparkify.errors import SourceError
+from sparkify.formatting import on_one_line
 from sparkify.pipeline.progress import Progress
 from sparkify.warehouse.base import Row, Warehouse
 
@@ -73,7 +74,7 @@ def require_plausible(warehouse: Warehouse, progress: Progress) -> dict[str, int
         if refused * 2 <= read or (refused < _LEAST and refused < read):
             continue
         first = warehouse.rows(_FIRST, [kind])
-        problem = f"{_on_one_line(first[0][0])}: {refused:,} of {read:,} {kind} were rejected.{_cause(kind, first)}"
+        problem = f"{on_one_line(first[0][0])}: {refused:,} of {read:,} {kind} were rejected.{_cause(kind, first)}"
         if refused < _LEAST:
             progress.narrator.say(problem)
         else:
@@ -109,12 +110,7 @@ def nothing_published(progress: Progress) -> str:
 
 def _shown(rejects: Sequence[Row]) -> str:
     lines = ((path, "" if line is None else f":{line}", reason) for path, line, reason, *_ in rejects)
-    return "".join(f"\n  {_on_one_line(path)}{line}: {reason}" for path, line, reason in lines)
-
-
-def _on_one_line(path: str) -> str:
-    """Return a path with line endings as escapes."""
-    return path.replace("\n", "\\n")
+    return "".join(f"\n  {on_one_line(path)}{line}: {reason}" for path, line, reason in lines)
 
 
 def _cause(kind: str, rejects: Sequence[Row]) -> str:

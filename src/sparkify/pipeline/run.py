@@ -89,6 +89,9 @@ def _rebuild(warehouse: Warehouse, files: Sequence[SourceFile], config: Config, 
     here = {(file.kind, file.path) for file in files}
     roots = {"songs": config.song_data, "events": config.log_data}
     gone = [path for kind, path in before if (kind, path) not in here and _is_under(roots[kind], path)]
+    if elsewhere := [path for kind, path in before if (kind, path) not in here and not _is_under(roots[kind], path)]:
+        number, first = formatting.files(len(elsewhere)), formatting.on_one_line(min(elsewhere))
+        progress.narrator.say(f"A full refresh leaves out {number} loaded from other folders, such as {first}.")
     _leave_out(gone, "the file was loaded, but is no longer at the source", "Restore it", progress)
 
     def catch_up(fresh: Warehouse) -> None:
@@ -137,7 +140,7 @@ def _leave_out(paths: Sequence[str], problem: str, remedy: str, progress: Progre
     if paths and not progress.options.skip_bad_files:
         others = f" (and {len(paths) - 1:,} more)" if len(paths) > 1 else ""
         raise BadFile(f"{paths[0]}{others}: {problem}", remedy)
-    progress.skip({path: f"{path}: {problem}." for path in paths})
+    progress.skip({path: f"{formatting.on_one_line(path)}: {problem}." for path in paths})
 
 
 def _is_under(root: str, path: str) -> bool:
@@ -179,6 +182,7 @@ def _summary(warehouse: Warehouse, listed: Listing, progress: Progress) -> Summa
         skipped=progress.skipped,
         not_read=dict(listed.not_read),
         unknown_keys={kind: dict(sorted(keys.items())) for kind, keys in progress.unknown_keys.items() if keys},
+        is_sampled=progress.is_sampled,
         implausible=dict(progress.implausible),
         ahead=progress.ahead,
         seconds=(now() - progress.run.started_at).total_seconds(),

@@ -75,7 +75,7 @@ def rejects(warehouse: Warehouse, file: str = "", reason: str = "") -> list[dict
     columns, rows = warehouse.query(
         "select source, file, line, reason, record, run_id from rejected_records"
         " where position(lower(?) in lower(coalesce(file, ''))) > 0 and position(lower(?) in lower(reason)) > 0"
-        " order by file, line, reason",
+        " order by file, line, reason, record",
         [file, reason],
     )
     return [dict(zip(columns, row, strict=True)) for row in rows]

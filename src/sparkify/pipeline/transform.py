@@ -134,7 +134,7 @@ def _deduplicate_events(warehouse: Warehouse, run_id: str) -> int:
 
 
 def _reject(warehouse: Warehouse, kind: Kind, contradicting: str, run_id: str) -> None:
-    """Reject the staged records of a relation, and keep what it has of the warehouse itself, which has no file.
+    """Reject the records of a relation: the staged ones, and rows of the warehouse, whose file is unknown.
 
     An earlier run has counted the latter as loaded, so this run does not count them.
     """
@@ -150,12 +150,15 @@ def _reject(warehouse: Warehouse, kind: Kind, contradicting: str, run_id: str) -
 
 
 def _as_json(kind: Kind) -> str:
-    """Return the SQL of a staged record as JSON, in which control characters are not escaped."""
+    """Return the SQL of a staged record as JSON, in which rare control characters are not escaped."""
     pairs = []
     for field in CONTRACTS[kind].fields:
         text = f"cast({field.name} as varchar)"
         if field.type is Type.TEXT:
-            text = f"""'"' || replace(replace({field.name}, chr(92), chr(92) || chr(92)), '"', chr(92) || '"') || '"'"""
+            text = field.name
+            for code, escape in ((92, "\\"), (34, '"'), (9, "t"), (10, "n"), (13, "r")):
+                text = f"replace({text}, chr({code}), chr(92) || '{escape}')"
+            text = f"""'"' || {text} || '"'"""
         elif field.type in (Type.NUMBER, Type.DURATION):  # engines write 12.0 in different ways
             whole = f"cast(cast({field.name} as bigint) as varchar)"
             text = f"case when {field.name} = floor({field.name}) then {whole} else {text} end"

@@ -92,7 +92,7 @@ class Pages:
 
 
 def _version(warehouse: Warehouse) -> str:
-    """Return what every published batch changes: the numbers of runs and files grow, whatever the clock shows."""
+    """Return a value that every published batch changes, whatever the clock shows: runs and files, counted."""
     return str(warehouse.rows("select count(*), sum(files), max(run_id) from etl_runs")[0])
 
 

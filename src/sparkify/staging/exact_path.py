@@ -11,11 +11,8 @@ from sparkify.staging.spool import Spool
 _NOT_JSON = r"(,\s*[\]}]|[:,\[]\s*-?[NnIi][aAnN][nNfF])"
 
 
-def read(session: Session, spool: Spool, contract: Contract, *, is_exact: bool = True) -> None:
-    """Stage the records of a spool that fulfil the contract; reject the others with their reasons.
-
-    `is_exact` is false if the fast path has staged other records of the kind, whose unknown keys are sampled.
-    """
+def read(session: Session, spool: Spool, contract: Contract) -> None:
+    """Stage the records of a spool that fulfil the contract; reject the others with their reasons."""
     keys = _keys(session, spool)
     if session.json_paths and contract.kind == "events":
         unknown = set(keys) - {str(path.steps[0]) for path in session.json_paths}
@@ -26,8 +23,8 @@ def read(session: Session, spool: Spool, contract: Contract, *, is_exact: bool =
     found = session.findings.unknown_keys[contract.kind]
     for key in unknown:
         records, file = keys[key]
-        in_sample = found.get(key, UnknownKey(0, file, is_exact=is_exact))
-        found[key] = UnknownKey(max(records, in_sample.records), min(file, in_sample.first_file), is_exact)
+        in_sample = found.get(key, UnknownKey(0, file))
+        found[key] = UnknownKey(max(records, in_sample.records), min(file, in_sample.first_file))
     total = session.changed(_create_records(spool.records, contract, fields))
     mojibake.repair_table(session, "records", contract)
     session.run(_create_validated(contract))
@@ -114,10 +111,10 @@ def _insert(contract: Contract) -> str:
 
 
 def _float_as_text(text: str) -> str:
-    """Return the SQL of the text of a float: that of an integer if it is whole and exact, so that 7.0 is 7."""
+    """Return the SQL of the text of a float: that of an integer if it is whole, so that 7.0 is 7."""
     number = f"cast({text} as double)"
-    is_whole = f"abs({number}) < 9007199254740992 and {number} = floor({number})"
-    return f"case when {is_whole} then cast(cast({number} as bigint) as varchar) else {text} end"
+    is_whole = f"abs({number}) < 1e38 and {number} = floor({number})"
+    return f"case when {is_whole} then cast(cast({number} as hugeint) as varchar) else {text} end"
 
 
 def _is_not_json(record: str) -> str:

@@ -78,7 +78,7 @@ def _add_unknown_keys(session: Session, files: set[int]) -> None:
     found = session.findings.unknown_keys["events"]
     for key in unknown_keys(set(keys), session.contracts["events"]):
         records, file = keys[key]
-        added = UnknownKey(records, file, is_exact=False)
+        added = UnknownKey(records, file)
         found[key] = found[key].plus(added) if key in found else added
 
 

@@ -89,13 +89,14 @@ def _stage(
         _create_tables(session, files, redelivered)
         staged = fast_path.read(session, numbered, cache)
         written.result()
+    session.findings.is_sampled = bool(staged)
     if song_files:
         exact_path.read(session, songs, session.contracts["songs"])
     log_files = [item for item in numbered if item[1].kind == "events" and staged.get(item[0], True)]
     if log_files:
         events = Spool(folder, "events", staged)
         write(events, log_files)
-        exact_path.read(session, events, session.contracts["events"], is_exact=not staged)
+        exact_path.read(session, events, session.contracts["events"])
 
 
 @contextmanager

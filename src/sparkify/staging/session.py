@@ -24,11 +24,10 @@ class UnknownKey(NamedTuple):
 
     records: int
     first_file: str
-    is_exact: bool  # otherwise at least so many records have the key
 
     def plus(self, other: "UnknownKey") -> "UnknownKey":
         """Add the records of a later batch."""
-        return UnknownKey(self.records + other.records, self.first_file, self.is_exact and other.is_exact)
+        return UnknownKey(self.records + other.records, self.first_file)
 
 
 UnknownKeys = dict[str, UnknownKey]
@@ -36,10 +35,11 @@ UnknownKeys = dict[str, UnknownKey]
 
 @dataclass
 class Findings:
-    """What a batch tells besides its rows."""
+    """The skipped files and notable contents of a batch."""
 
     skipped: dict[str, str] = field(default_factory=dict)  # path → why the file was skipped
     unknown_keys: dict[Kind, UnknownKeys] = field(default_factory=lambda: {kind: {} for kind in CONTRACTS})
+    is_sampled: bool = False  # whether the unknown keys of large logs are those of a sample
     implausible: Counter[str] = field(default_factory=Counter)  # field → values that became null
     ahead: int = 0  # events that are later than the clock
 

@@ -57,7 +57,7 @@ class Warehouse(ABC):
     """The DuckDB database in this process in which a batch is staged before `copy`."""
 
     say: Say
-    """The receiver of what happens: whom a statement waits for, and retries."""
+    """The receiver of lines for people: the sessions that a statement waits for, and retries."""
 
     @abstractmethod
     def __init__(self, url: str, config: Config, *, read_only: bool = False, say: Say = silent) -> None:

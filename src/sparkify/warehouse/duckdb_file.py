@@ -175,7 +175,7 @@ def set_aside(file: Path) -> Path:
 
 
 def is_other_file(file: Path) -> bool:
-    """Return whether a file exists, and is neither a DuckDB database nor what a power cut can leave of one."""
+    """Return whether a file exists, and is neither a DuckDB database nor one that a power cut damaged."""
     with suppress(OSError), file.open("rb") as stream:
         head = stream.read(12)
         return any(head) and head[8:] != b"DUCK"  # "Storage Versions and Format", DuckDB's documentation

@@ -1,6 +1,7 @@
 """PostgreSQL, a warehouse on a server."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -21,7 +22,7 @@ from sparkify.sql.quoting import literal, quoted
 from sparkify.warehouse import embedded
 from sparkify.warehouse.base import Row, Say, Warehouse, silent
 from sparkify.warehouse.embedded import translate_errors
-from sparkify.warehouse.server import KEEP_ALIVE, LOST, SILENT_FOR, Holder, Server
+from sparkify.warehouse.server import CONNECTED_WITHIN, KEEP_ALIVE, LOST, SILENT_FOR, Holder, Server
 
 _CHUNK = 1 << 18  # bytes of a COPY sent at a time
 
@@ -69,12 +70,15 @@ where table_schema = current_schema() and table_name = any(?) and data_type in (
 
 _SETTINGS = {
     "client_min_messages": "warning",
-    "datestyle": "'ISO, MDY'",  # the format that exports parse
+    "datestyle": "ISO, MDY",  # the format that exports parse
     "extra_float_digits": "1",  # otherwise, text loses digits of a number, and the key of a track changes
+    # While the files of a batch are read, our session is idle, and a full refresh then holds a lock.
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
 }
-"""Settings that our statements depend on. PGOPTIONS, the user or the database can set others."""
+"""Settings that a run depends on. PGOPTIONS, the user or the database can set others."""
 
-_NOTICE_SILENCE = """
+_SET = """
 select set_config(name, value, false)
 from json_each_text(?::json) as ours (name, value)
 join pg_settings using (name)
@@ -100,26 +104,22 @@ class Postgres(Server):
 
     def reconnect(self) -> None:
         """Connect to the server, or connect again."""
-        if earlier := getattr(self, "_connection", None):
-            earlier.close()
+        self._hang_up()
         self._connection = self._open()
         info = self._connection.info
         self._user, self._database = info.user, info.dbname
         self.label = f"postgresql://{info.user}@{info.host}:{info.port}/{info.dbname} (schema {self._schema})"
         if (encoding := info.parameter_status("server_encoding")) != "UTF8":
-            self._connection.close()
+            self._hang_up()
             raise WarehouseError(
                 f"{self.label}: the encoding of this database is {encoding}, which cannot store all text. Create one"
                 " with `createdb --template template0 --encoding UTF8`, and name it in [WAREHOUSE] URL."
             )
-        for setting, value in _SETTINGS.items():
-            self.execute(f"set {setting} to {value}")
-        if self._config.lock_timeout:
-            self.execute(f"set lock_timeout to '{self._config.lock_timeout}s'")
+        self.rows(_SET, [json.dumps(_SETTINGS | {"lock_timeout": f"{self._config.lock_timeout}s"})])
         settings = {f"tcp_keepalives_{name}": value for name, value in KEEP_ALIVE.items()}
         settings |= {"tcp_user_timeout": SILENT_FOR, "client_connection_check_interval": SILENT_FOR // 4}
         with suppress(WarehouseError):  # some operating systems have no such check
-            self.rows(_NOTICE_SILENCE, [json.dumps(settings)])
+            self.rows(_SET, [json.dumps(settings)])
         self._enter_schema()
         if not self._read_only:
             self._drop_abandoned_rebuild()
@@ -128,7 +128,11 @@ class Postgres(Server):
         try:
             url = conninfo_to_dict(self._url, application_name="sparkify", client_encoding="UTF8")
             keep_alive = {f"keepalives_{name}": value for name, value in KEEP_ALIVE.items()}
-            parameters: dict[str, Any] = {**keep_alive, "tcp_user_timeout": SILENT_FOR, **url}  # the URL can set others
+            timeouts = {
+                "connect_timeout": os.environ.get("PGCONNECT_TIMEOUT", CONNECTED_WITHIN),
+                "tcp_user_timeout": SILENT_FOR,
+            }
+            parameters: dict[str, Any] = {**keep_alive, **timeouts, **url}  # the URL can set others
             return psycopg.connect(**parameters, autocommit=True)
         except psycopg.Error as error:
             raise Transient(
@@ -189,7 +193,7 @@ class Postgres(Server):
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Hold an advisory lock of the session, since two first runs at once would collide."""
-        key = _lock_key(f"sparkify: making what is in {self._schema}")
+        key = _lock_key(f"sparkify: creating tables in {self._schema}")
         self.execute("select pg_advisory_lock(?)", [key])
         try:
             yield
@@ -294,10 +298,9 @@ class Postgres(Server):
             self.execute(f"drop schema if exists {quoted(beside)} cascade")
             self.execute("select pg_advisory_unlock(?)", [_lock_key(mark)])
 
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
-        super().close()
+    def _hang_up(self) -> None:
+        if connection := getattr(self, "_connection", None):
+            connection.close()
 
     def _run(self, sql: str, parameters: Sequence[Any]) -> psycopg.Cursor[Row]:
         watched = nullcontext() if self._read_only else self._waits_reported()

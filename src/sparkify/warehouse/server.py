@@ -57,6 +57,8 @@ _CONFLICT = re.compile(
 KEEP_ALIVE = {"idle": 60, "interval": 15, "count": 4}
 """Seconds of silence before the first probe, seconds between probes, and their number: two minutes in all."""
 
+CONNECTED_WITHIN = 15  # seconds; a firewall can silently drop packets
+
 SILENT_FOR = 120_000  # milliseconds; data that is not acknowledged for so long ends the connection
 
 _LOOK_EVERY = 2  # seconds; whether a statement waits for a lock
@@ -96,7 +98,7 @@ class Server(Warehouse):
         try:
             self.reconnect()
         except BaseException:
-            self._opened.close()
+            self.close()
             raise
 
     @property
@@ -110,13 +112,13 @@ class Server(Warehouse):
         return True
 
     def _enter_schema(self) -> None:
-        """Set up the connection for our schema; close it if that fails."""
+        """Set up the connection for our schema; close it, but not the embedded database, if that fails."""
         try:
             self.execute("set timezone to 'UTC'")
             self._find_schema()
             self.execute(f"set search_path to {quoted(self._schema)}")
         except WarehouseError:
-            self.close()
+            self._hang_up()
             raise
 
     def _find_schema(self) -> None:
@@ -233,8 +235,13 @@ class Server(Warehouse):
     def keep_staging(self) -> None:
         """Do nothing, since the staging tables on a server last until the next batch."""
 
+    @abstractmethod
+    def _hang_up(self) -> None:
+        """Close the connection, if there is one."""
+
     def close(self) -> None:
-        """Close the embedded database, and delete what it spilled."""
+        """Close the connection and the embedded database, and delete what it spilled."""
+        self._hang_up()
         self._opened.close()
 
 

@@ -72,7 +72,7 @@ def test_full_refresh_is_not_retried(delivered: Sandbox, redshift: Standin, monk
 @on_redshift
 def test_statement_may_take_longer_than_connecting(delivered: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """The timeout for connecting does not limit statements."""
-    monkeypatch.setattr(engine, "_CONNECTED_WITHIN", 2)
+    monkeypatch.setattr(engine, "CONNECTED_WITHIN", 2)
     with open_warehouse(delivered.url) as holding, open_warehouse(delivered.url) as waiting:
         holding.execute("begin")
         holding.lock_ledger()

@@ -228,6 +228,6 @@ def test_missing_driver_is_reported() -> None:
 
 def test_silent_host_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection to a host that does not answer fails with what to check."""
-    monkeypatch.setattr(engine, "_CONNECTED_WITHIN", 0.2)
+    monkeypatch.setattr(engine, "CONNECTED_WITHIN", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(Transient, match="security group"):
         open_warehouse(f"redshift://u:p@127.0.0.1:{silent.getsockname()[1]}/dwh")

@@ -25,14 +25,13 @@ from sparkify.warehouse.embedded import translate_errors
 from sparkify.warehouse.redshift import copying, login
 from sparkify.warehouse.redshift.errors import NO_LOGIN, UNREACHED, network_error
 from sparkify.warehouse.redshift.stage import StagingArea, copy_statement, unload_statement
-from sparkify.warehouse.server import ENDING, KEEP_ALIVE, LOST, SILENT_FOR, Holder, Server
+from sparkify.warehouse.server import CONNECTED_WITHIN, ENDING, KEEP_ALIVE, LOST, SILENT_FOR, Holder, Server
 
 if TYPE_CHECKING:  # loaded when a warehouse is opened
     from redshift_connector.core import Connection
     from redshift_connector.cursor import Cursor
 
 _EXPORTED_WITHIN = 86_400  # seconds; files of an older export are those of a killed one
-_CONNECTED_WITHIN = 15  # seconds; a firewall can silently drop packets
 
 _HOLDERS = """
 select distinct holding.pid, holding.txn_owner, holding.txn_start
@@ -131,7 +130,7 @@ class Redshift(Server):
             self.label = f"redshift://{user}@{at.host}:{at.port}/{at.database} (schema {self._schema})"
         with self._translate_errors(of_session=False):
             connection = redshift_connector.connect(
-                timeout=_CONNECTED_WITHIN,
+                timeout=CONNECTED_WITHIN,
                 host=at.host,
                 port=at.port,
                 database=at.database,
@@ -325,11 +324,6 @@ class Redshift(Server):
                 catch_up(self)
             finally:
                 self._is_rebuilding = False
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._hang_up()
-        super().close()
 
     def _hang_up(self) -> None:
         if self._connection:
