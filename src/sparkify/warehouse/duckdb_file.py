@@ -134,11 +134,12 @@ def _holder(path: Path, file: Path, error: duckdb.Error) -> str:
 
 def _lock(mark: Path, until: ExitStack) -> bool:
     """Lock a file, which readers then see, until the end of a block; return False if another run has it locked."""
-    with suppress(OSError):
+    with suppress(OSError), ExitStack() as opened:
         descriptor = os.open(mark, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o644)
-        until.callback(os.close, descriptor)
+        opened.callback(os.close, descriptor)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        until.callback(mark.unlink, missing_ok=True)
+        opened.callback(mark.unlink, missing_ok=True)
+        until.enter_context(opened.pop_all())
         return True
     return False
 
