@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
-from sparkify.errors import ConfigError, WarehouseError
+from sparkify.errors import ConfigError, Transient, WarehouseError
+from sparkify.warehouse import postgres
 from sparkify.warehouse.connect import open_warehouse
 
 
@@ -35,6 +38,13 @@ def test_unescaped_password_is_reported_as_such(scheme: str, password: str) -> N
             open_warehouse(f"{scheme}://user:{password}@{rest}")
         assert "s3c" not in str(caught.value)
         assert "55" not in str(caught.value)
+
+
+def test_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection to a PostgreSQL server that does not answer fails."""
+    monkeypatch.setattr(postgres, "CONNECTED_WITHIN", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(Transient, match="timeout"):
+        open_warehouse(f"postgresql://user@127.0.0.1:{silent.getsockname()[1]}/db")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from tests.promises import deliveries
-from tests.support.postgres import Server
+from tests.support import postgres as servers
 from tests.support.redshift import Standin
 from tests.support.redshift.faults import Cut
 from tests.support.sandbox import Sandbox
@@ -25,6 +25,7 @@ from sparkify.pipeline import batch, transform
 from sparkify.warehouse import base
 from sparkify.warehouse import postgres as postgresql
 from sparkify.warehouse.base import Warehouse
+from sparkify.warehouse.server import Server
 
 _SO_ATTACH_FILTER = 26  # on Linux
 
@@ -145,7 +146,7 @@ def test_commit_whose_answer_was_lost_is_found_in_the_ledger(
 
 
 @pytest.fixture
-def loaded(postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+def loaded(postgres: servers.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     """Return a warehouse on PostgreSQL with a first delivery, and a second one in its folders; retries do not pause."""
     monkeypatch.setattr(base, "PAUSES", (0, 0, 0))
     with postgres.database() as url:
@@ -224,6 +225,35 @@ def test_run_goes_on_after_its_connection_falls_silent(
         assert through.etl().run.counts.files > 0
     assert attempts == 2
     assert loaded.failed_checks() == []
+
+
+@on_servers
+def test_run_goes_on_after_a_second_connection_is_lost(delivered: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that loses its connection, and then the next one while it sets it up, loads its batch on a third."""
+    monkeypatch.setattr(base, "PAUSES", (0, 0, 0))
+    publish, find, connections = transform.transform, Server._find_schema, 0
+
+    def end(engine: Warehouse) -> None:
+        engine.execute("select pg_terminate_backend(pg_backend_pid())")
+
+    def find_or_end(self: Server) -> None:
+        nonlocal connections
+        connections += 1
+        if connections == 2:
+            end(self)
+        find(self)
+
+    def publish_or_end(engine: Warehouse, *more: Any) -> transform.Changed:
+        if connections == 1:
+            end(engine)
+        return publish(engine, *more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Server, "_find_schema", find_or_end)
+        patched.setattr(batch, "transform", publish_or_end)
+        assert delivered.etl().run.counts.files > 0
+    assert connections == 3
+    assert delivered.failed_checks() == []
 
 
 @on_servers

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
 from typing import Any
 
+import psycopg
 import pytest
 from tests.promises import deliveries
 from tests.support.postgres import Server
@@ -72,6 +74,21 @@ def test_other_runs_wait_while_tables_are_replaced(
         warehouse.etl()
         monkeypatch.setattr(Postgres, "execute", watched)
         warehouse.etl(full_refresh=True)
+
+
+@pytest.mark.parametrize("setting", ["idle_in_transaction_session_timeout", "idle_session_timeout"])
+def test_session_may_be_idle(postgres: Server, setting: str) -> None:
+    """A limit that the database sets for idle sessions does not end one that waits for a batch to be read."""
+    with postgres.database() as url:
+        with psycopg.connect(url, autocommit=True) as administrator:
+            if int(administrator.info.server_version) < 140_000:
+                pytest.skip("PostgreSQL 14 introduced idle_session_timeout")
+            administrator.execute(f"alter database {administrator.info.dbname} set {setting} = 50".encode())
+        with open_warehouse(url) as engine:
+            if "transaction" in setting:
+                engine.execute("begin")
+            time.sleep(0.5)
+            assert engine.value("select 1") == 1
 
 
 @pytest.mark.parametrize("schema", ["s" * 64, "pg_ours", "information_schema"])

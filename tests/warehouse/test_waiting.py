@@ -84,6 +84,24 @@ def test_run_waits_no_longer_than_lock_timeout(delivered: Sandbox, statements: s
 
 
 @on_postgresql
+def test_run_waits_without_a_lock_timeout_of_its_own(delivered: Sandbox) -> None:
+    """Without [WAREHOUSE] LOCK_TIMEOUT a run waits for as long as it takes, whatever its database sets."""
+    database = delivered.url.partition("?")[0].rpartition("/")[2]
+    delivered.execute(f"alter database {database} set lock_timeout = 100")
+    lines: list[str] = []
+
+    def wait_for_the_ledger() -> None:
+        with open_warehouse(delivered.url, say=lines.append) as engine, engine.transaction():
+            engine.lock_ledger()
+
+    with ThreadPoolExecutor() as threads:
+        with idle_in_transaction(delivered.url, LOCKS["writer of the ledger"]):
+            waiting = threads.submit(wait_for_the_ledger)
+            until(lambda: bool(lines) or waiting.done())
+        waiting.result()
+
+
+@on_postgresql
 def test_advisory_locks_of_others_do_not_block_a_run(make_warehouse: Callable[..., Sandbox]) -> None:
     """The key of our advisory lock is outside the range of hashtext, of integers, and of pairs of small numbers."""
     warehouse = make_warehouse.absent()  # type: ignore[attr-defined]
