@@ -6,15 +6,20 @@ import re
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.conftest import ENGINES
+from tests.promises.deliveries import play, write
 from tests.support.listening import deliver
 from tests.support.sandbox import Sandbox
 
 from sparkify.cli.main import main
 from sparkify.config import Rules
+from sparkify.errors import WarehouseError
+from sparkify.pipeline import batch
 from sparkify.sql import loader
+from sparkify.staging.session import Findings
 from sparkify.warehouse.install import LAYOUT, contract_version
 
 TABLES = "1 2061ff13"
@@ -71,6 +76,28 @@ def test_warehouse_of_another_contract_is_refused_and_rebuilt(
     for command in COMMANDS:
         assert run(command, warehouse, tmp_path) == 0, command
     assert warehouse.query("select contract from etl_runs order by started_at") == [(before,), (now,)]
+
+
+@pytest.mark.parametrize("make_warehouse", ["postgresql", "redshift"], indirect=True)
+def test_contracts_of_two_runs_at_once_are_not_mixed(
+    delivered: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run publishes nothing if, since it began, another one has filled the warehouse under another contract."""
+    other = Sandbox(delivered.url, tmp_path / "other")
+    other.environ = {**delivered.environ, "SPARKIFY_CONTRACT_EARLIEST": "2001-02-03"}
+    write(other.log_data / "other.json", play(1))
+    read = batch.stage
+
+    def read_after_the_other(*files: Any, **settings: Any) -> Findings:
+        monkeypatch.setattr(batch, "stage", read)
+        other.etl()
+        return read(*files, **settings)
+
+    monkeypatch.setattr(batch, "stage", read_after_the_other)
+    with pytest.raises(WarehouseError, match=r"was filled under contract .*2001-02-03"):
+        delivered.etl()
+    assert delivered.query("select count(*), count(distinct contract) from etl_runs") == [(1, 1)]
+    assert delivered.query("select count(*) from etl_files") == [(1,)]
 
 
 def test_contract_version_comprises_its_settings() -> None:

@@ -10,6 +10,7 @@ from sparkify.pipeline.transform import Changed, transform
 from sparkify.sources.listing import SourceFile
 from sparkify.staging.reader import stage
 from sparkify.staging.session import Findings
+from sparkify.warehouse import install
 from sparkify.warehouse.base import Warehouse
 from sparkify.warehouse.embedded import translate_errors
 
@@ -24,7 +25,8 @@ def load_with_retries(
 def load_batch(warehouse: Warehouse, batch: Sequence[SourceFile], known: ledger.Known, progress: Progress) -> bool:
     """Publish all of a batch, or nothing; return False if another run has loaded some of its files.
 
-    `known` is the ledger as it was when the batch was cut.
+    `known` is the ledger as it was when the batch was cut. Raise WarehouseError if another run has since published
+    under another contract.
     """
     findings = _stage(warehouse, batch, known, progress)
     if findings.skipped and all(file.path in findings.skipped for file in batch):
@@ -32,9 +34,10 @@ def load_batch(warehouse: Warehouse, batch: Sequence[SourceFile], known: ledger.
         return True
     try:
         with warehouse.transaction():
-            may_have_changed = warehouse.lock_ledger()
-            if may_have_changed and ledger.versions(ledger.loaded(warehouse), batch) != ledger.versions(known, batch):
-                return False
+            if warehouse.lock_ledger():
+                install.require_versions(warehouse, progress.rules)
+                if ledger.versions(ledger.loaded(warehouse), batch) != ledger.versions(known, batch):
+                    return False
             warehouse.copy()
             refused = rejections.require_plausible(warehouse, progress)
             changed = transform(warehouse, progress.run.id)
