@@ -18,7 +18,7 @@ from sparkify.cli.main import main
 from sparkify.errors import Denied, WarehouseError
 from sparkify.report import dashboard
 from sparkify.warehouse.connect import open_filled, open_warehouse
-from sparkify.warehouse.install import create_tables
+from sparkify.warehouse.install import LAYOUT, create_tables
 
 pytestmark = pytest.mark.parametrize("make_warehouse", ["postgresql"], indirect=True)
 
@@ -153,6 +153,20 @@ def test_create_tables_names_dependent_views(depends_on: str, filled: Sandbox) -
     assert re.search(rf"view analytics.mine depends on \w+ {depends_on}\n.*Drop the dependents", str(caught.value))
     assert "CASCADE" not in str(caught.value)
     assert filled.contents() == before
+
+
+@pytest.mark.parametrize("layout", [LAYOUT, LAYOUT + 1])
+def test_create_tables_advises_only_what_its_layout_allows(layout: int, filled: Sandbox) -> None:
+    """Where an analyst's view depends on a table, a full refresh is advised only if the layout is the current one."""
+    run(
+        filled.url,
+        f"update sparkify.etl_runs set layout = {layout}",
+        "create schema analytics",
+        "create view analytics.mine as select * from sparkify.songplays",
+    )
+    with open_warehouse(filled.url) as engine, pytest.raises(WarehouseError) as caught:
+        create_tables(engine)
+    assert ("etl --full-refresh" in str(caught.value)) == (layout == LAYOUT)
 
 
 def test_views_in_another_schema_show_a_full_refresh(filled: Sandbox) -> None:

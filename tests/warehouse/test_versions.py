@@ -20,6 +20,7 @@ from sparkify.errors import WarehouseError
 from sparkify.pipeline import batch
 from sparkify.sql import loader
 from sparkify.staging.session import Findings
+from sparkify.warehouse import install
 from sparkify.warehouse.install import LAYOUT, contract_version
 
 TABLES = "1 2061ff13"
@@ -76,6 +77,19 @@ def test_warehouse_of_another_contract_is_refused_and_rebuilt(
     for command in COMMANDS:
         assert run(command, warehouse, tmp_path) == 0, command
     assert warehouse.query("select contract from etl_runs order by started_at") == [(before,), (now,)]
+
+
+def test_settings_are_blamed_only_for_a_contract_that_differs_in_nothing_else(
+    warehouse: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """[CONTRACT] is named as the cause if it is, and not if this version of sparkify judges records otherwise."""
+    deliver(warehouse)
+    for number, earliest in ((install.CONTRACT, "2001-02-03"), (install.CONTRACT + 1, "2000-01-01")):
+        monkeypatch.setattr(install, "CONTRACT", number)
+        monkeypatch.setenv("SPARKIFY_CONTRACT_EARLIEST", earliest)
+        assert run("status", warehouse, tmp_path) == 1
+        is_blamed = "Correct [CONTRACT]" in capsys.readouterr().err
+        assert is_blamed == (earliest == "2001-02-03")
 
 
 @pytest.mark.parametrize("make_warehouse", ["postgresql", "redshift"], indirect=True)

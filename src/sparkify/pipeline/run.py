@@ -47,7 +47,8 @@ def plan(config: Config, options: Options, narrator: Narrator) -> Listing:
     if not options.full_refresh and may_exist(config.warehouse_url):
         with open_warehouse(config.warehouse_url, config, read_only=True) as warehouse:
             install.require_versions(warehouse, config.contract)
-            listed.files = ledger.pending(listed.files, ledger.loaded(warehouse))
+            if warehouse.has_tables():
+                listed.files = ledger.pending(listed.files, ledger.loaded(warehouse))
     return listed
 
 

@@ -10,7 +10,7 @@ from sparkify.sql import loader, model
 from sparkify.sql.dictionary import header, texts
 from sparkify.sql.model import STAGING
 from sparkify.sql.quoting import literal, quoted
-from sparkify.warehouse.base import Warehouse
+from sparkify.warehouse.base import Row, Warehouse
 
 LAYOUT = 1
 """The version of the tables. Raise it with every change of a table, a column, a type or a key."""
@@ -32,14 +32,23 @@ def contract_version(rules: Rules) -> str:
 
 def require_versions(warehouse: Warehouse, rules: Rules) -> None:
     """Raise WarehouseError if a warehouse was filled in another layout, or under another contract."""
-    _require_layout(warehouse, warehouse.comments())
+    comments = warehouse.comments()
+    _require_layout(warehouse, comments)
     ours = contract_version(rules)
-    for _, theirs in warehouse.rows(_VERSIONS):
+    for _, theirs in _versions(warehouse, comments):
         if theirs != ours:
+            is_set_otherwise = theirs.partition(" ")[0] == str(CONTRACT)  # settings are all that can differ
+            remedy = "Correct [CONTRACT], or run" if is_set_otherwise else "Run"
             raise WarehouseError(
                 f"{warehouse.label}: was filled under contract {theirs}, but the current one is contract {ours}."
-                " Correct [CONTRACT], or run `sparkify etl --full-refresh` to load all files again."
+                f" {remedy} `sparkify etl --full-refresh` to load all files again."
             )
+
+
+def _versions(warehouse: Warehouse, comments: Mapping[tuple[str, str], str]) -> list[Row]:
+    """Return the layouts and contracts under which files were loaded; none if there is no ledger yet."""
+    has_ledger = {("etl_files", ""), (model.RUNS, "")} <= comments.keys()
+    return warehouse.rows(_VERSIONS) if has_ledger else []
 
 
 def _require_layout(warehouse: Warehouse, comments: Mapping[tuple[str, str], str]) -> None:
@@ -48,7 +57,7 @@ def _require_layout(warehouse: Warehouse, comments: Mapping[tuple[str, str], str
     if (model.RUNS, "") not in comments:
         return
     has_versions = (model.RUNS, "layout") in comments  # the first layout did not store its version
-    for layout in {layout for layout, _ in warehouse.rows(_VERSIONS)} if has_versions else {0}:
+    for layout in {layout for layout, _ in _versions(warehouse, comments)} if has_versions else {0}:
         if layout != LAYOUT:
             raise WarehouseError(
                 f"{warehouse.label}: its tables have layout {layout}, but this version of sparkify needs layout"
@@ -172,11 +181,20 @@ def create_tables(warehouse: Warehouse) -> None:
     try:
         warehouse.retry(lambda: _recreate_tables(warehouse))
     except StillNeeded as error:
+        keeping = "; or run `sparkify etl --full-refresh`, which keeps them" if _has_our_layout(warehouse) else ""
         raise WarehouseError(
-            f"{error}\nNothing was dropped. Drop the dependents, run again, then recreate them; or run"
-            " `sparkify etl --full-refresh`, which keeps them."
+            f"{error}\nNothing was dropped. Drop the dependents, run again, then recreate them{keeping}."
         ) from error
     create_missing_tables(warehouse)
+
+
+def _has_our_layout(warehouse: Warehouse) -> bool:
+    """Return whether the tables have the current layout, as a full refresh requires."""
+    try:
+        _require_layout(warehouse, warehouse.comments())
+    except WarehouseError:
+        return False
+    return True
 
 
 def _recreate_tables(warehouse: Warehouse) -> None:
