@@ -156,8 +156,9 @@ def _as_json(kind: Kind) -> str:
         text = f"cast({field.name} as varchar)"
         if field.type is Type.TEXT:
             text = field.name
-            for code, escape in ((92, "\\"), (34, '"'), (9, "t"), (10, "n"), (13, "r")):
-                text = f"replace({text}, chr({code}), chr(92) || '{escape}')"
+            # In a literal, a backslash would be an escape on Redshift.
+            for code, escape in ((92, "chr(92)"), (34, "'\"'"), (9, "'t'"), (10, "'n'"), (13, "'r'")):
+                text = f"replace({text}, chr({code}), chr(92) || {escape})"
             text = f"""'"' || {text} || '"'"""
         elif field.type in (Type.NUMBER, Type.DURATION):  # engines write 12.0 in different ways
             whole = f"cast(cast({field.name} as bigint) as varchar)"
