@@ -5,6 +5,8 @@ DIMENSIONS = ("users", "songs", "artists", "time", "tracks")
 RUNS = "etl_runs"
 OPERATIONS = ("catalogue", "etl_files", RUNS, "rejected_records")
 ALL = (*FACTS, *DIMENSIONS, *OPERATIONS)
+RETIRED = ("checked_period",)
+"""The tables of earlier layouts, which `create-tables` drops."""
 
 VIEWS = (
     "events",

@@ -24,6 +24,14 @@ from etl_runs
 where run_id in (select run_id from etl_files)
 """
 
+_VIEWS_BY_AGE = """
+select c.relname
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace
+where n.nspname = current_schema() and c.relkind = 'v'
+order by c.oid desc
+"""
+
 
 def contract_version(rules: Rules) -> str:
     """Return the version of the contract as a short text, which includes the settings of [CONTRACT]."""
@@ -165,10 +173,13 @@ def create_views(warehouse: Warehouse) -> None:
 
 
 def drop_views(warehouse: Warehouse) -> None:
-    """Drop the views that sparkify created, those of earlier layouts first."""
-    ours = [name for (name, column), comment in warehouse.comments().items() if not column and _MARK.search(comment)]
-    place = {view: number for number, view in enumerate(model.VIEWS)}
-    for view in sorted(ours, key=lambda view: -place.get(view, len(place))):
+    """Drop the views that sparkify created: first those of other versions, the newest first, as they can read others.
+
+    A view is newer than those that it reads.
+    """
+    ours = {name for (name, column), comment in warehouse.comments().items() if not column and _MARK.search(comment)}
+    others = [view for (view,) in warehouse.rows(_VIEWS_BY_AGE) if view in ours and view not in model.VIEWS]
+    for view in (*others, *(view for view in reversed(model.VIEWS) if view in ours)):
         warehouse.execute(f"drop view {quoted(view)}")
 
 
@@ -199,14 +210,14 @@ def _has_our_layout(warehouse: Warehouse) -> bool:
 
 def _recreate_tables(warehouse: Warehouse) -> None:
     with warehouse.alone():
-        has_ledger = warehouse.has_tables()
+        existing = {table for table, column in warehouse.comments() if not column}
         with warehouse.transaction():
-            if has_ledger:
+            if existing >= {"etl_files", "staging_files"}:  # an engine locks one of them
                 warehouse.lock_ledger()  # first, as every run does: otherwise, each could wait for the other
             drop_views(warehouse)
             for view in loader.names("staging"):
                 warehouse.execute(f"drop view if exists {view}")
-            for table in (*STAGING, *model.ALL):
+            for table in (*STAGING, *model.ALL, *model.RETIRED):
                 warehouse.execute(f"drop table if exists {table}")
             warehouse.add_tables(model.ALL)
 
