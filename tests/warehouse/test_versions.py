@@ -19,6 +19,7 @@ from sparkify.config import Rules
 from sparkify.errors import WarehouseError
 from sparkify.pipeline import batch
 from sparkify.sql import loader
+from sparkify.staging.reader import stage
 from sparkify.staging.session import Findings
 from sparkify.warehouse import install
 from sparkify.warehouse.install import LAYOUT, contract_version
@@ -100,12 +101,10 @@ def test_contracts_of_two_runs_at_once_are_not_mixed(
     other = Sandbox(delivered.url, tmp_path / "other")
     other.environ = {**delivered.environ, "SPARKIFY_CONTRACT_EARLIEST": "2001-02-03"}
     write(other.log_data / "other.json", play(1))
-    read = batch.stage
-
     def read_after_the_other(*files: Any, **settings: Any) -> Findings:
-        monkeypatch.setattr(batch, "stage", read)
+        monkeypatch.setattr(batch, "stage", stage)
         other.etl()
-        return read(*files, **settings)
+        return stage(*files, **settings)
 
     monkeypatch.setattr(batch, "stage", read_after_the_other)
     with pytest.raises(WarehouseError, match=r"was filled under contract .*2001-02-03"):
