@@ -16,6 +16,7 @@ from sparkify.pipeline import run
 
 LOGS, SONGS = "s3://bucket/log_data", "s3://bucket/song_data"
 
+on_servers = pytest.mark.parametrize("make_warehouse", ["postgresql", "redshift"], indirect=True)
 on_postgresql = pytest.mark.parametrize("make_warehouse", ["postgresql"], indirect=True)
 """The only engine on which another run can publish while a full refresh reads: it locks the ledger of the others."""
 
@@ -131,3 +132,24 @@ def test_published_file_that_is_gone_fails_a_full_refresh(delivered: Sandbox, mo
     meanwhile(monkeypatch, publish_and_delete)
     summary = delivered.etl(full_refresh=True, skip_bad_files=True)
     assert [path.rpartition("/")[2] for path in summary.skipped] == ["3.json"]
+
+
+@on_servers
+def test_file_published_before_a_full_refresh_locks_the_ledger_is_not_lost(
+    delivered: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full refresh fails with the name of a file that another run publishes after its listing, and that is gone."""
+    delivered.etl()
+    leave_out = run._leave_out
+
+    def publish_and_delete(*arguments: object) -> None:
+        monkeypatch.setattr(run, "_leave_out", leave_out)
+        deliveries.write(delivered.log_data / "3.json", deliveries.play(200))
+        delivered.etl()
+        (delivered.log_data / "3.json").unlink()
+        leave_out(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(run, "_leave_out", publish_and_delete)  # It is first called before the ledger is locked.
+    with pytest.raises(SourceError, match=r"3\.json: the file changed or was deleted during the full refresh"):
+        delivered.etl(full_refresh=True)
+    assert delivered.query("select count(*) from etl_files where path like '%/3.json'") == [(1,)]

@@ -43,7 +43,7 @@ def test_new_connection_does_not_disturb_a_rebuild(postgres: Server) -> None:
     """A new connection deletes what a dead rebuild left, but does not disturb a running one."""
     with postgres.database() as url, open_warehouse(url) as engine:
         create_missing_tables(engine)
-        with engine.rebuild(lambda _: None) as fresh:
+        with engine.rebuild(lambda *_: None) as fresh:
             fresh.add_tables(model.ALL)
             fresh.execute("insert into users (user_id) values ('7')")
             with open_warehouse(url):

@@ -11,18 +11,16 @@ from sparkify.sources.listing import SourceFile
 from sparkify.staging.reader import stage
 from sparkify.staging.session import Findings
 from sparkify.warehouse import install
-from sparkify.warehouse.base import Warehouse
+from sparkify.warehouse.base import Known, Warehouse
 from sparkify.warehouse.embedded import translate_errors
 
 
-def load_with_retries(
-    warehouse: Warehouse, batch: Sequence[SourceFile], known: ledger.Known, progress: Progress
-) -> bool:
+def load_with_retries(warehouse: Warehouse, batch: Sequence[SourceFile], known: Known, progress: Progress) -> bool:
     """Load a batch as `load_batch` does; retry it after a Transient error."""
     return warehouse.retry(lambda: load_batch(warehouse, batch, known, progress))
 
 
-def load_batch(warehouse: Warehouse, batch: Sequence[SourceFile], known: ledger.Known, progress: Progress) -> bool:
+def load_batch(warehouse: Warehouse, batch: Sequence[SourceFile], known: Known, progress: Progress) -> bool:
     """Publish all of a batch, or nothing; return False if another run has loaded some of its files.
 
     `known` is the ledger as it was when the batch was cut. Raise WarehouseError if another run has since published
@@ -58,7 +56,7 @@ def load_batch(warehouse: Warehouse, batch: Sequence[SourceFile], known: ledger.
     return True
 
 
-def _stage(warehouse: Warehouse, batch: Sequence[SourceFile], known: ledger.Known, progress: Progress) -> Findings:
+def _stage(warehouse: Warehouse, batch: Sequence[SourceFile], known: Known, progress: Progress) -> Findings:
     """Read a batch into the staging tables of the embedded database, where every faulty file is found."""
     with translate_errors(warehouse.label):
         return stage(

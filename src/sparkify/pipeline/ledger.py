@@ -10,7 +10,7 @@ from uuid import uuid4
 from sparkify.config import Rules
 from sparkify.sources.listing import SourceFile
 from sparkify.sql import loader
-from sparkify.warehouse.base import Warehouse, now
+from sparkify.warehouse.base import Known, Warehouse, now
 from sparkify.warehouse.install import LAYOUT, contract_version
 
 
@@ -62,18 +62,9 @@ class Run:
         return replace(self, counts=self.counts + counts)
 
 
-Known = dict[tuple[str, str], str]
-"""Kind and path of a file → the version last loaded."""
-
-
 def loaded(warehouse: Warehouse) -> Known:
     """Return the last loaded version of each file, by kind and path."""
-    if not warehouse.has_tables():
-        return {}
-    return {
-        (source, path): version
-        for source, path, version in warehouse.rows("select source, path, version from etl_files")
-    }
+    return warehouse.loaded_files() if warehouse.has_tables() else {}
 
 
 def pending(files: Iterable[SourceFile], known: Known) -> list[SourceFile]:

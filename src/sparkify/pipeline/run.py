@@ -14,7 +14,7 @@ from sparkify.sources.listing import Kind, Listing, SourceFile
 from sparkify.sql import model
 from sparkify.staging import jsonpaths
 from sparkify.warehouse import install
-from sparkify.warehouse.base import Warehouse, now
+from sparkify.warehouse.base import Known, Warehouse, now
 from sparkify.warehouse.connect import may_exist, open_warehouse
 
 _CATCH_UPS = 3
@@ -95,8 +95,8 @@ def _rebuild(warehouse: Warehouse, files: Sequence[SourceFile], config: Config, 
         progress.narrator.say(f"A full refresh leaves out {number} loaded from other folders, such as {first}.")
     _leave_out(gone, "the file was loaded, but is no longer at the source", "Restore it", progress)
 
-    def catch_up(fresh: Warehouse) -> None:
-        _catch_up(warehouse, fresh, before, files, config, progress)
+    def catch_up(fresh: Warehouse, published: Known) -> None:
+        _catch_up(fresh, published, before, files, config, progress)
         _require_kinds(warehouse, kinds - {kind for kind, _ in ledger.loaded(fresh)}, "readable file", config)
 
     with warehouse.rebuild(catch_up) as fresh:
@@ -106,19 +106,19 @@ def _rebuild(warehouse: Warehouse, files: Sequence[SourceFile], config: Config, 
 
 
 def _catch_up(
-    warehouse: Warehouse,
     fresh: Warehouse,
-    before: ledger.Known,
+    published: Known,
+    before: Known,
     files: Sequence[SourceFile],
     config: Config,
     progress: Progress,
 ) -> None:
     """Load into a rebuild what changed at the sources, or was published by other runs, since it began.
 
-    `before` and `files` are the ledger and the listing at that time. The ledger is locked. Raise SourceError for a file
-    whose rows the rebuild would lose, unless bad files are skipped.
+    `before` and `files` are the ledger and the listing at that time, and `published` is the ledger, locked now.
+    Raise SourceError for a file whose rows the rebuild would lose, unless bad files are skipped.
     """
-    listed: ledger.Known = {(file.kind, file.path): file.version for file in files}
+    listed: Known = {(file.kind, file.path): file.version for file in files}
     for _ in range(_CATCH_UPS):
         changed = ledger.pending(list_sources(config, progress.options, progress.narrator).files, listed)
         if changed:
@@ -126,7 +126,7 @@ def _catch_up(
             progress.narrator.say(f"Loading what changed since the listing: {formatting.files(len(changed))}.")
             _load_all(fresh, changed, progress)
         rebuilt = ledger.loaded(fresh)
-        lost = ledger.lost(before | ledger.loaded(warehouse), before, rebuilt, listed)
+        lost = ledger.lost(published, before, rebuilt, listed)
         if not (lost and changed):
             break
     for path in {path for _, path in rebuilt} & progress.skipped.keys():

@@ -22,6 +22,9 @@ Result = TypeVar("Result")
 Say = Callable[[str], None]
 """A function that receives a line for people."""
 
+Known = dict[tuple[str, str], str]
+"""Kind and path of a file → the version last loaded."""
+
 PAUSES = (1, 5, 25)
 """Seconds before each retry after a transient error, such as a server that restarts."""
 
@@ -128,10 +131,10 @@ class Warehouse(ABC):
         """Keep the staging tables after the run."""
 
     @abstractmethod
-    def rebuild(self, catch_up: Callable[[Warehouse], None]) -> AbstractContextManager[Warehouse]:
+    def rebuild(self, catch_up: Callable[[Warehouse, Known], None]) -> AbstractContextManager[Warehouse]:
         """Yield an empty warehouse to fill; on success, its tables replace ours in one transaction.
 
-        Before that, with the ledger locked, `catch_up` adds to it what has changed since.
+        Before that, with the ledger locked, `catch_up` receives it and our ledger, and adds what has changed since.
         """
 
     @abstractmethod
@@ -172,6 +175,11 @@ class Warehouse(ABC):
                 time.sleep(pause)
                 attempt = again
         return attempt()
+
+    def loaded_files(self) -> Known:
+        """Return the last loaded version of each file, by kind and path."""
+        rows = self.rows("select source, path, version from etl_files")
+        return {(source, path): version for source, path, version in rows}
 
     def commit(self) -> None:
         """Commit the transaction; raise CommitUnknown if the connection is lost before the response."""

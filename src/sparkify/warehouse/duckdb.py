@@ -15,7 +15,7 @@ from sparkify.sql.ddl import create_view
 from sparkify.sql.model import STAGING
 from sparkify.sql.quoting import literal, quoted
 from sparkify.warehouse import duckdb_file, embedded
-from sparkify.warehouse.base import Row, Say, Warehouse, silent
+from sparkify.warehouse.base import Known, Row, Say, Warehouse, silent
 
 _COMMENTS = """
 select table_name, '', coalesce(comment, '') from duckdb_tables()
@@ -149,12 +149,12 @@ class DuckDB(Warehouse):
             self.execute(f"create or replace table {self._schema}.{table} as from temp.{table}")
 
     @contextmanager
-    def rebuild(self, catch_up: Callable[[Warehouse], None]) -> Iterator[Warehouse]:
+    def rebuild(self, catch_up: Callable[[Warehouse, Known], None]) -> Iterator[Warehouse]:
         """Yield an empty warehouse in a file beside this one; on success, copy its tables in one transaction."""
         try:
             with DuckDB(f"duckdb:///{self._beside}", self._config) as fresh:
                 yield fresh
-                catch_up(fresh)
+                catch_up(fresh, self.loaded_files())
             self.execute(f"attach {literal(str(self._beside))} as {_REBUILT} (read_only)")
             filled = self.rows("select table_name from duckdb_tables() where database_name = ?", [_REBUILT.strip('"')])
             with self.transaction():

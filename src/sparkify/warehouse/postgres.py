@@ -20,7 +20,7 @@ from sparkify.sql import model
 from sparkify.sql.model import STAGING
 from sparkify.sql.quoting import literal, quoted
 from sparkify.warehouse import embedded
-from sparkify.warehouse.base import Row, Say, Warehouse, silent
+from sparkify.warehouse.base import Known, Row, Say, Warehouse, silent
 from sparkify.warehouse.embedded import translate_errors
 from sparkify.warehouse.server import CONNECTED_WITHIN, KEEP_ALIVE, LOST, SILENT_FOR, Holder, Server
 
@@ -250,7 +250,7 @@ class Postgres(Server):
         self.execute(f"analyze {table}")
 
     @contextmanager
-    def rebuild(self, catch_up: Callable[[Warehouse], None]) -> Iterator[Warehouse]:
+    def rebuild(self, catch_up: Callable[[Warehouse, Known], None]) -> Iterator[Warehouse]:
         """Yield a warehouse in an empty second schema; on success, copy its tables in one transaction."""
         beside, mark = rebuild_schema(self._schema), self._mark
         self.execute("select pg_advisory_lock(?)", [_lock_key(mark)])
@@ -272,7 +272,7 @@ class Postgres(Server):
                 yield fresh
                 with self.transaction():
                     self.lock_ledger()
-                    catch_up(fresh)
+                    catch_up(fresh, self.loaded_files())
                     self._clear()
                     for table in model.ALL:
                         self.execute(f"insert into {table} select * from {quoted(beside)}.{table}")

@@ -20,7 +20,7 @@ from sparkify.filesystem import scratch_folder
 from sparkify.sql.model import STAGING
 from sparkify.sql.quoting import literal
 from sparkify.warehouse import embedded
-from sparkify.warehouse.base import Row, Say, Warehouse, silent
+from sparkify.warehouse.base import Known, Row, Say, Warehouse, silent
 from sparkify.warehouse.embedded import translate_errors
 from sparkify.warehouse.redshift import copying, login
 from sparkify.warehouse.redshift.errors import NO_LOGIN, UNREACHED, network_error
@@ -313,15 +313,16 @@ class Redshift(Server):
         return [(table, float(unsorted or 0), float(stats_off or 0)) for table, unsorted, stats_off in rows]
 
     @contextmanager
-    def rebuild(self, catch_up: Callable[[Warehouse], None]) -> Iterator[Redshift]:
+    def rebuild(self, catch_up: Callable[[Warehouse, Known], None]) -> Iterator[Redshift]:
         """Yield this warehouse with empty tables, in one transaction: readers see the old rows until its end."""
         with self.transaction():
             self.lock_ledger()
+            published = self.loaded_files()
             self._clear()
             self._is_rebuilding = True
             try:
                 yield self
-                catch_up(self)
+                catch_up(self, published)
             finally:
                 self._is_rebuilding = False
 
