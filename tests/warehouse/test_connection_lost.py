@@ -201,6 +201,21 @@ def test_batch_is_retried_after_a_transient_error(loaded: Sandbox, fault: str) -
     assert loaded.failed_checks() == []
 
 
+def test_batch_that_always_fails_ends_with_what_it_changed_and_a_remedy(loaded: Sandbox) -> None:
+    """When the last retry fails too, the error says that the batch was not published, whatever the run did before."""
+    for statement in (
+        "create function fail() returns trigger language plpgsql as $$ begin"
+        " raise exception using errcode = '40P01', message = 'deadlock detected'; end $$",
+        "create trigger fail before insert on songplays for each row execute function fail()",
+    ):
+        loaded.execute(statement)
+    with pytest.raises(WarehouseError, match=r"detected\. Nothing of the batch was published\. Run again later\."):
+        loaded.etl()
+    retries = [line for line in loaded.narration if "Retrying in" in line]
+    assert len(retries) == len(base.PAUSES)
+    assert all("Nothing of the batch was published." in line for line in retries)
+
+
 def test_run_goes_on_after_its_connection_falls_silent(
     loaded: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,7 @@ from sparkify.warehouse.embedded import translate_errors
 
 def load_with_retries(warehouse: Warehouse, batch: Sequence[SourceFile], known: Known, progress: Progress) -> bool:
     """Load a batch as `load_batch` does; retry it after a Transient error."""
-    return warehouse.retry(lambda: load_batch(warehouse, batch, known, progress))
+    return warehouse.retry(lambda: load_batch(warehouse, batch, known, progress), "Nothing of the batch was published.")
 
 
 def load_batch(warehouse: Warehouse, batch: Sequence[SourceFile], known: Known, progress: Progress) -> bool:

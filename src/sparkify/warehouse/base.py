@@ -159,8 +159,11 @@ class Warehouse(ABC):
             raise
         self.commit()
 
-    def retry(self, action: Callable[[], Result]) -> Result:
-        """Run an action that changes everything or nothing; after a Transient error, reconnect and repeat it."""
+    def retry(self, action: Callable[[], Result], unchanged: str) -> Result:
+        """Run an action that can be repeated; after a Transient error, reconnect and repeat it.
+
+        `unchanged` is the sentence that tells people what a failed attempt has not changed.
+        """
 
         def again() -> Result:
             self.reconnect()
@@ -171,10 +174,13 @@ class Warehouse(ABC):
             try:
                 return attempt()
             except Transient as error:
-                self.say(f"{error} Nothing was changed. Retrying in {pause} s.")
+                self.say(f"{error} {unchanged} Retrying in {pause} s.")
                 time.sleep(pause)
                 attempt = again
-        return attempt()
+        try:
+            return attempt()
+        except Transient as error:
+            raise Transient(f"{error} {unchanged} Run again later.") from error
 
     def loaded_files(self) -> Known:
         """Return the last loaded version of each file, by kind and path."""

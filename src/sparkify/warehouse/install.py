@@ -190,7 +190,7 @@ def create_tables(warehouse: Warehouse) -> None:
     """
     _require_own_tables(warehouse, warehouse.comments())
     try:
-        warehouse.retry(lambda: _recreate_tables(warehouse))
+        warehouse.retry(lambda: _recreate_tables(warehouse), "Nothing was dropped.")
     except StillNeeded as error:
         keeping = "; or run `sparkify etl --full-refresh`, which keeps them" if _has_our_layout(warehouse) else ""
         raise WarehouseError(
@@ -227,7 +227,7 @@ def create_missing_tables(warehouse: Warehouse) -> None:
 
     Raise WarehouseError, before any change, if existing tables have another layout, or were not created by sparkify.
     """
-    warehouse.retry(lambda: _create_missing_tables(warehouse))
+    warehouse.retry(lambda: _create_missing_tables(warehouse), "No row was changed.")
 
 
 def _create_missing_tables(warehouse: Warehouse) -> None:
