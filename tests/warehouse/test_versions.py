@@ -101,6 +101,7 @@ def test_contracts_of_two_runs_at_once_are_not_mixed(
     other = Sandbox(delivered.url, tmp_path / "other")
     other.environ = {**delivered.environ, "SPARKIFY_CONTRACT_EARLIEST": "2001-02-03"}
     write(other.log_data / "other.json", play(1))
+
     def read_after_the_other(*files: Any, **settings: Any) -> Findings:
         monkeypatch.setattr(batch, "stage", stage)
         other.etl()
