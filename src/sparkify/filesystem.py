@@ -9,8 +9,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 
-from sparkify.errors import ConfigError, SourceUnreachable, WarehouseError
+from sparkify.errors import ConfigError, SourceError, SourceUnreachable, WarehouseError
 
 _RUN = "sparkify-run-"
 _LIMITS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
@@ -31,20 +32,30 @@ def scratch_folder() -> Iterator[str]:
 
     The lock on a file beside the folder marks it as used. A PID would not: other containers can share TMPDIR.
 
-    Raise ConfigError if the system has no writable temporary folder.
+    Raise ConfigError if the system has no writable temporary folder, and SourceError if nothing can be created in it.
     """
     try:
         parent = Path(tempfile.gettempdir())
     except FileNotFoundError:
         raise ConfigError("TMPDIR: there is no writable temporary folder. Set TMPDIR to a folder on disk.") from None
-    _remove_abandoned(parent, _RUN)
-    with _locked_file(parent, _RUN) as lock:
-        folder = _folder_of(lock)
-        folder.mkdir(0o700)
+    with ExitStack() as cleanup:
         try:
-            yield str(folder)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove_abandoned(parent, _RUN)
+            folder = _folder_of(cleanup.enter_context(_locked_file(parent, _RUN)))
+            folder.mkdir(0o700)
+        except OSError as error:
+            raise_unwritable(parent, error)
+        cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
+        yield str(folder)
+
+
+def raise_unwritable(folder: object, error: OSError) -> NoReturn:
+    """Raise SourceError for an error of a temporary folder."""
+    raise_if_limited(folder, error)
+    raise SourceError(
+        f"{folder}: temporary files cannot be written ({error.strerror})."
+        " Free some space there, or set TMPDIR to a folder with more."
+    ) from error
 
 
 @contextmanager

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,7 @@ from tests.support.sandbox import Sandbox
 
 from sparkify import filesystem
 from sparkify.config import Config
+from sparkify.errors import SourceError
 from sparkify.warehouse import embedded, export
 from sparkify.warehouse.export import FORMATS, Format
 
@@ -155,6 +159,31 @@ def test_folder_is_removed_only_if_no_process_uses_it(tmp_path: Path, monkeypatc
         assert (used / "rows.csv").exists()
         running.communicate("")
     assert list(tmp_path.iterdir()) == []
+
+
+@contextmanager
+def no_more_descriptors() -> Iterator[None]:
+    """Let this process open no more files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Path(os.devnull).open() as lowest:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest.fileno(), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("in_scratch", [filesystem.scratch_folder, partial(embedded.in_memory, Config())])
+def test_scratch_folder_that_cannot_be_created_is_an_error(
+    in_scratch: Callable[[], AbstractContextManager[object]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no scratch folder can be created, the error names TMPDIR or the limit that was reached."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with no_more_descriptors(), pytest.raises(SourceError, match=r"reached a limit .* `ulimit`"), in_scratch():
+        pass
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    with pytest.raises(SourceError, match=r"missing: temporary files cannot be written .* set TMPDIR"), in_scratch():
+        pass
 
 
 def test_embedded_database_spills_to_a_private_temporary_folder(

@@ -15,8 +15,7 @@ from pathlib import Path
 import duckdb
 
 from sparkify.config import Aws, Rules
-from sparkify.errors import SourceError
-from sparkify.filesystem import raise_if_limited, scratch_folder
+from sparkify.filesystem import raise_unwritable, scratch_folder
 from sparkify.sources.cache import FileCache
 from sparkify.sources.listing import SourceFile
 from sparkify.sql import loader
@@ -53,11 +52,7 @@ def stage(
             try:
                 _stage(session, Path(folder), files, redelivered, aws, skip_bad_files=skip_bad_files)
             except OSError as error:
-                raise_if_limited(folder, error)
-                raise SourceError(
-                    f"{folder}: temporary files cannot be written ({error.strerror})."
-                    " Free some space there, or set TMPDIR to a folder with more."
-                ) from error
+                raise_unwritable(folder, error)
     finally:
         session.run("reset checkpoint_threshold")
     _count(session)
