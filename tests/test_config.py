@@ -50,7 +50,7 @@ LOG_JSONPATH='s3://bucket/log_json_path.json'
 SONG_DATA='s3://bucket/song_data'
 """
 
-LEVELS = "must be names of at most 16 bytes, separated by commas."
+LEVELS = "must be names of at most 16 bytes, separated by commas, without quotes."
 
 
 def read(folder: Path, text: str | bytes, environ: dict[str, str] | None = None) -> Config:
@@ -246,8 +246,13 @@ def test_a_quoted_value_is_unchanged(value: str) -> None:
         ("[CONTRACT]\nLEVELS = free, enterprise-annual", f"dwh.cfg:2: [CONTRACT] LEVELS {LEVELS}"),
         (
             "[CONTRACT]\nEARLIEST = 1969-12-31",
-            "dwh.cfg:2: [CONTRACT] EARLIEST must be a day such as 2000-01-01, in 1970 or later.",
+            "dwh.cfg:2: [CONTRACT] EARLIEST must be a day such as 2000-01-01, from 1970 to today.",
         ),
+        (
+            "[CONTRACT]\nEARLIEST = 2001-02-29",
+            "dwh.cfg:2: [CONTRACT] EARLIEST must be a day of the calendar, such as 2000-01-01.",
+        ),
+        ('[CONTRACT]\nLEVELS = "free", "paid"', f"dwh.cfg:2: [CONTRACT] LEVELS {LEVELS}"),
         ("[DWH]\nDWH_NUM_NODES = -1", "dwh.cfg:2: [DWH] DWH_NUM_NODES must be a whole number, 0 or more."),
         (b"[S3]\n# M\xfcnchen", "dwh.cfg:2: the line is not UTF-8. Save the file as UTF-8 text."),
         ("[S3]\n".encode("utf-16"), "dwh.cfg:1: the line is not UTF-8. Save the file as UTF-8 text."),

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -62,20 +62,20 @@ def location(text: str) -> str:
 def levels(text: str) -> tuple[str, ...]:
     """Parse a list of subscription levels, separated by commas; their column takes 16 bytes."""
     parsed = tuple(name.strip() for name in text.split(","))
-    if not all(0 < len(name.encode()) <= 16 for name in parsed):
-        raise ValueError("must be names of at most 16 bytes, separated by commas")
+    if not all(0 < len(name.encode()) <= 16 and not set("\"';") & set(name) for name in parsed):
+        raise ValueError("must be names of at most 16 bytes, separated by commas, without quotes")
     return parsed
 
 
 def day(text: str) -> date:
-    """Parse a day such as 2000-01-01, from 1970 on."""
+    """Parse a day such as 2000-01-01, from 1970 to today."""
+    today = datetime.now(UTC).date()
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", text) or not "1970-01-01" <= text <= today.isoformat():
+        raise ValueError("must be a day such as 2000-01-01, from 1970 to today")
     try:
-        parsed = date.fromisoformat(text)
+        return date.fromisoformat(text)
     except ValueError:
-        parsed = date.min
-    if parsed.year < 1970:
-        raise ValueError("must be a day such as 2000-01-01, in 1970 or later")
-    return parsed
+        raise ValueError("must be a day of the calendar, such as 2000-01-01") from None
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ def load(
 def has_secret(values: Values) -> bool:
     """Return whether any value is a password or a key; a URL is one if it contains a password."""
     return any(
-        value.text and (key != "URL" or re.search(r"://[^/@]*:[^@]*@", value.text))
+        value.text and (key != "URL" or re.search(r"://[^/@]*:[^@]*@|[?&]password=", value.text))
         for (section, key), value in values.items()
         if (section, key) in SECRETS
     )

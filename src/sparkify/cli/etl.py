@@ -146,7 +146,8 @@ def _print_summary(summary: Summary) -> None:
         loaded_before = summary.files_listed - len(summary.skipped)
         print(f"Nothing loaded: {skipped} skipped, {loaded_before:,} already in {summary.warehouse}.")
     elif not summary.batches:
-        print(f"Nothing new: all {formatting.files(summary.files_listed)} are already in {summary.warehouse}.")
+        all_files = f"all {summary.files_listed:,} files are" if summary.files_listed != 1 else "the only file is"
+        print(f"Nothing new: {all_files} already in {summary.warehouse}.")
     else:
         loaded = f"{formatting.files(counts.files)}, {formatting.size(counts.bytes)}"
         print(f"Loaded {loaded}, into {summary.warehouse} in {summary.seconds:.1f} s.")

@@ -68,7 +68,7 @@ def require_plausible(warehouse: Warehouse, progress: Progress) -> dict[str, int
     counts = progress.run.counts
     earlier = {"events": counts.events_read, "songs": counts.songs_read}
     staged: dict[str, int] = dict(warehouse.rows("select source, sum(read) from staging_files group by source"))
-    for kind, number in rejected.items():
+    for kind, number in sorted(rejected.items()):
         refused = progress.refused.get(kind, 0) + number
         read = earlier[kind] + int(staged[kind])
         if refused * 2 <= read or (refused < _LEAST and refused < read):
