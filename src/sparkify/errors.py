@@ -72,13 +72,16 @@ class StillNeeded(WarehouseError):
 class Damaged(WarehouseError):
     """DuckDB cannot read its file."""
 
-    def __init__(self, problem: str, file: Path) -> None:
-        """Build the message from `path: what is wrong`, without a full stop."""
+    def __init__(self, problem: str, file: Path, identity: tuple[int, int] | None) -> None:
+        """Build the message from `path: what is wrong`, without a full stop.
+
+        The device and inode number identify the file after another process has replaced it.
+        """
         super().__init__(
             f"{problem}. Run `sparkify etl --full-refresh`, which keeps the damaged file under another name and loads"
             " all files into a new one."
         )
-        self.problem, self.file = problem, file
+        self.problem, self.file, self.identity = problem, file, identity
 
 
 class CommitUnknown(WarehouseError):

@@ -20,7 +20,8 @@ from tests.support.sandbox import Sandbox
 from sparkify import config
 from sparkify.cli.main import main
 from sparkify.config import Config
-from sparkify.errors import WarehouseError
+from sparkify.errors import Damaged, WarehouseError
+from sparkify.warehouse import duckdb_file
 from sparkify.warehouse.connect import open_warehouse
 
 pytestmark = pytest.mark.parametrize("make_warehouse", ["duckdb"], indirect=True)
@@ -225,3 +226,30 @@ def test_damaged_file_is_rebuilt_by_the_command_that_the_error_names(warehouse: 
     warehouse.etl()
     assert warehouse.contents() == rebuilt
     assert warehouse.failed_checks() == []
+
+
+@pytest.mark.parametrize("other", ["has replaced it", "is reading it"])
+def test_damaged_file_is_set_aside_once(
+    warehouse: Sandbox, hold: Hold, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    """A full refresh keeps the warehouse by which another run has replaced the damaged file, or which others use."""
+    deliver(warehouse)
+    file, whole, set_aside = file_of(warehouse), file_of(warehouse).read_bytes(), duckdb_file.set_aside
+    expected = warehouse.contents()
+    file.write_bytes(bytes(len(whole)))
+
+    def set_aside_late(damaged: Damaged) -> Path | None:
+        monkeypatch.setattr(duckdb_file, "set_aside", set_aside)
+        if other == "has replaced it":
+            warehouse.etl(full_refresh=True)
+            return set_aside(damaged)
+        file.write_bytes(whole)  # as if the damage had shown only in some blocks
+        reader = hold(warehouse, "reader")
+        kept = set_aside(damaged)
+        reader.communicate("")
+        return kept
+
+    monkeypatch.setattr(duckdb_file, "set_aside", set_aside_late)
+    warehouse.etl(full_refresh=True)
+    assert len(list(file.parent.glob("*.damaged-*"))) == (other == "has replaced it")
+    assert warehouse.contents() == expected

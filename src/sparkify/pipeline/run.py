@@ -61,7 +61,8 @@ def etl(config: Config, options: Options, narrator: Narrator) -> Summary:
             raise
         from sparkify.warehouse.duckdb_file import set_aside  # loaded already
 
-        narrator.say(f"{error.problem}. The damaged file is kept as {set_aside(error.file)}.")
+        if kept := set_aside(error):
+            narrator.say(f"{error.problem}. The damaged file is kept as {kept}.")
         return _etl(config, options, narrator)
 
 

@@ -156,6 +156,7 @@ def _is_locked(mark: Path) -> bool:
 @contextmanager
 def translate_damage(path: Path, file: Path) -> Iterator[None]:
     """Translate DuckDB errors into WarehouseError, and those about a damaged file into Damaged."""
+    identity = _identity(file)
     try:
         with translate_errors(path):
             yield
@@ -163,15 +164,37 @@ def translate_damage(path: Path, file: Path) -> Iterator[None]:
         if not _DAMAGED.search(str(error)):
             raise
         problem = str(error).removeprefix(f"{path}: ").splitlines()[0].rstrip(".! ")
-        raise Damaged(f"{path}: DuckDB cannot read it ({problem})", file) from error
+        raise Damaged(f"{path}: DuckDB cannot read it ({problem})", file, identity) from error
 
 
-def set_aside(file: Path) -> Path:
-    """Rename a damaged file and its log; return the new name of the file."""
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Return the device and inode number of a file, or None if it does not exist."""
+    with suppress(OSError):
+        status = file.stat()
+        return status.st_dev, status.st_ino
+    return None
+
+
+def set_aside(damaged: Damaged) -> Path | None:
+    """Rename a damaged file and its log, and return the new name of the file.
+
+    Return None, and rename nothing, if another process is using the file or has replaced it.
+    """
+    file = damaged.file
     kept = file.with_name(f"{file.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}")
-    for old, new in ((log_of(file), log_of(kept)), (file, kept)):
-        if old.exists():
-            old.rename(new)
+    with ExitStack() as until_renamed:
+        try:
+            stream = until_renamed.enter_context(file.open("r+b"))
+            fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the lock that DuckDB takes
+        except OSError:
+            return None
+        if _identity(file) != damaged.identity:
+            return None
+        if kept.exists() or log_of(kept).exists():
+            raise WarehouseError(f"{kept}: this file exists, and would be replaced by another damaged one. Run again.")
+        for old, new in ((log_of(file), log_of(kept)), (file, kept)):
+            if old.exists():
+                old.rename(new)
     return kept
 
 
