@@ -163,7 +163,7 @@ def test_folder_is_removed_only_if_no_process_uses_it(tmp_path: Path, monkeypatc
 
 @contextmanager
 def no_more_descriptors() -> Iterator[None]:
-    """Let this process open no more files."""
+    """Prevent this process from opening any more files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with Path(os.devnull).open() as lowest:
         resource.setrlimit(resource.RLIMIT_NOFILE, (lowest.fileno(), hard))
