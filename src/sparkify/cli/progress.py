@@ -34,7 +34,7 @@ class Narrator:
         if not sys.stderr.isatty():
             say(f"Loading {formatting.files(files)}, {formatting.size(size)}")
             return
-        self.__exit__()  # a rebuild starts again, for what changed meanwhile
+        self.__exit__()  # a rebuild starts again, for what has changed since
         from rich import progress
         from rich.console import Console
 
