@@ -70,7 +70,7 @@ where table_schema = current_schema() and table_name = any(?) and data_type in (
 
 _SETTINGS = {
     "client_min_messages": "warning",
-    "datestyle": "ISO, MDY",  # the format that exports parse
+    "DateStyle": "ISO, MDY",  # the format that exports parse
     "extra_float_digits": "1",  # otherwise, text loses digits of a number, and the key of a track changes
     # While the files of a batch are read, our session is idle, and a full refresh then holds a lock.
     "idle_in_transaction_session_timeout": "0",
@@ -83,7 +83,7 @@ select set_config(name, value, false)
 from json_each_text(?::json) as ours (name, value)
 join pg_settings using (name)
 """
-"""Set those of some settings that this version of the server has."""
+"""Set those of some settings that this version of the server has; pg_settings spells their names."""
 
 
 class Postgres(Server):
