@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ def records(usual: dict[str, Any]) -> st.SearchStrategy[list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("make_warehouse", ["duckdb", "postgresql"], indirect=True)
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15 if os.environ.get("CI") else 4, deadline=None, suppress_health_check=list(HealthCheck))
 @given(nights=st.lists(st.tuples(records(PLAY), records(SONG)), min_size=1, max_size=2))
 def test_no_content_of_a_source_fails_a_check(
     make_warehouse: Warehouses, nights: list[tuple[list[dict[str, Any]], list[dict[str, Any]]]]

@@ -216,6 +216,7 @@ def test_batch_that_always_fails_ends_with_what_it_changed_and_a_remedy(loaded: 
     assert all("Nothing of the batch was published." in line for line in retries)
 
 
+@pytest.mark.ci
 def test_run_goes_on_after_its_connection_falls_silent(
     loaded: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,6 +38,7 @@ def idle_in_transaction(url: str, statements: str) -> Iterator[psycopg.Connectio
 
 @on_postgresql
 @pytest.mark.parametrize("statements", LOCKS.values(), ids=LOCKS)
+@pytest.mark.ci
 def test_run_names_the_session_that_it_waits_for(delivered: Sandbox, statements: str) -> None:
     """A run that waits for a session of someone else names its user, process and application, and then goes on."""
     with idle_in_transaction(delivered.url, statements) as session:
@@ -84,6 +85,7 @@ def test_run_waits_no_longer_than_lock_timeout(delivered: Sandbox, statements: s
 
 
 @on_postgresql
+@pytest.mark.ci
 def test_run_waits_without_a_lock_timeout_of_its_own(delivered: Sandbox) -> None:
     """Without [WAREHOUSE] LOCK_TIMEOUT a run waits for as long as it takes, whatever its database sets."""
     database = delivered.url.partition("?")[0].rpartition("/")[2]
@@ -150,6 +152,7 @@ def test_create_tables_waits_for_a_batch(delivered: Sandbox) -> None:
         ),
     ],
 )
+@pytest.mark.ci
 def test_deadlock_while_tables_are_created_is_retried(
     delivered: Sandbox, monkeypatch: pytest.MonkeyPatch, create: Callable[[Warehouse], None], first: str, second: str
 ) -> None:

@@ -6,6 +6,7 @@ file, the last page is shown with a notice; for a selection without one, a page 
 
 import asyncio
 import socket
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -191,6 +192,8 @@ def serve(config: Config, port: int, say: Callable[[str], None]) -> None:
     with listening:
         address = f"http://{ADDRESS}:{listening.getsockname()[1]}/"
         say(f"The dashboard is at {address}, for this machine only. Press Ctrl-C to stop it.")
+        # Ctrl-C can come before the server awaits its coroutine.
+        warnings.filterwarnings("ignore", "coroutine 'Server.serve' was never awaited", RuntimeWarning)
         server(config).run(sockets=[listening])
 
 
