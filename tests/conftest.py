@@ -41,7 +41,7 @@ MANY = 3  # People run every sixth case of a test with more cases, if it uses on
 EXPENSIVE = {"chromium", "client", "cluster", "make_warehouse", "planned", "reading", "filled", "redshift", "s3"}
 ON_EVERY_ENGINE = ("promises", "warehouse")
 """The folders whose tests people run on PostgreSQL too."""
-ONE_IN = {"aws": 4, "cli": 2, "pipeline": 3, "promises": 2, "report": 4, "sources": 3, "staging": 3, "warehouse": 3}
+ONE_IN = {"aws": 6, "cli": 3, "pipeline": 4, "promises": 2, "report": 6, "sources": 4, "staging": 4, "warehouse": 4}
 """Folder → people run the first test of each of its modules, and then one in so many."""
 LEFT_TO_CI = (
     "what only CI runs: the Redshift stand-in, most tests on PostgreSQL, most tests of slow folders, and most cases of"
