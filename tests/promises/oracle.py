@@ -148,7 +148,7 @@ def replace(events: dict[tuple[str, str], Event], changed: dict[tuple[str, str],
 
 
 def first_in_order(facts: Iterable[Row]) -> Row:
-    """Return the one of contradicting facts that stands: by level, place, agent, then the columns of its table alone.
+    """Return the one of contradicting facts that is kept: by level, place, agent, then the columns of its table alone.
 
     The others are kept as rejected records.
     """

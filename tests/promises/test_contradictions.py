@@ -65,7 +65,7 @@ def kept(warehouse: Sandbox) -> set[tuple[str, str, Row]]:
 def test_contradictions_are_kept_in_every_order(
     make_warehouse: Warehouses, history: list[list[Delivered]], size: int
 ) -> None:
-    """Of all contents delivered under a key, the first in order stands, every other is kept, and all is balanced."""
+    """Of the contents of a key, the first in order is loaded and the others are rejected, and the balance holds."""
     warehouse = make_warehouse()
     load(warehouse, history, batch_size=size)
     given = {fact(oracle.accepted("events", pairs)) for run in history for file in run for _, pairs in records(file)}

@@ -58,7 +58,7 @@ def test_full_refresh_drops_the_rows_of_files_that_are_gone(waiting: Sandbox) ->
     (waiting.song_data / "B" / "late.json").unlink()
     waiting.etl()
     before = everything(waiting)
-    with pytest.raises(SourceError, match=r"late\.json \(and 1 more\): .* no longer at the source"):
+    with pytest.raises(SourceError, match=r"late\.json \(and 1 more\): .* missing from the source"):
         waiting.etl(full_refresh=True)
     assert everything(waiting) == before
     assert waiting.query("select count(*), count(distinct song_id) from songplays") == [(96, 2)]

@@ -74,7 +74,7 @@ def test_unreadable_file_is_tried_once(delivered: Sandbox) -> None:
     assert len([line for line in delivered.narration if "2.json" in line]) == 1
 
 
-def meanwhile(monkeypatch: pytest.MonkeyPatch, happen: Callable[[], object]) -> None:
+def during_a_refresh(monkeypatch: pytest.MonkeyPatch, happen: Callable[[], object]) -> None:
     """Run a function once a full refresh has read its files."""
     load_all, waiting = run._load_all, [happen]
 
@@ -90,7 +90,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, happen: Callable[[], object]) -> 
 def test_file_that_arrives_during_a_full_refresh_is_loaded(delivered: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full refresh loads the files that were delivered after its listing."""
     delivered.etl()
-    meanwhile(monkeypatch, lambda: deliveries.write(delivered.log_data / "3.json", deliveries.play(200)))
+    during_a_refresh(monkeypatch, lambda: deliveries.write(delivered.log_data / "3.json", deliveries.play(200)))
     delivered.etl(full_refresh=True)
     assert delivered.query("select count(*) from etl_files where path like '%/3.json'") == [(1,)]
 
@@ -108,7 +108,7 @@ def test_what_another_run_publishes_during_a_full_refresh_stays(
         published.append(delivered.query("select songplay_id, level from songplays order by 1"))
 
     published: list[object] = []
-    meanwhile(monkeypatch, publish)
+    during_a_refresh(monkeypatch, publish)
     delivered.etl(full_refresh=True)
     assert published == [delivered.query("select songplay_id, level from songplays order by 1")]
     assert delivered.failed_checks() == []
@@ -124,12 +124,12 @@ def test_published_file_that_is_gone_fails_a_full_refresh(delivered: Sandbox, mo
         delivered.etl()
         (delivered.log_data / "3.json").unlink()
 
-    meanwhile(monkeypatch, publish_and_delete)
+    during_a_refresh(monkeypatch, publish_and_delete)
     with pytest.raises(SourceError, match=r"3\.json: the file changed or was deleted during the full refresh"):
         delivered.etl(full_refresh=True)
     assert delivered.query("select count(*) from etl_files where path like '%/3.json'") == [(1,)]
     monkeypatch.undo()
-    meanwhile(monkeypatch, publish_and_delete)
+    during_a_refresh(monkeypatch, publish_and_delete)
     summary = delivered.etl(full_refresh=True, skip_bad_files=True)
     assert [path.rpartition("/")[2] for path in summary.skipped] == ["3.json"]
 

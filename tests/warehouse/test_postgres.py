@@ -81,8 +81,6 @@ def test_session_may_be_idle(postgres: Server, setting: str) -> None:
     """A limit that the database sets for idle sessions does not end one that waits for a batch to be read."""
     with postgres.database() as url:
         with psycopg.connect(url, autocommit=True) as administrator:
-            if int(administrator.info.server_version) < 140_000:
-                pytest.skip("PostgreSQL 14 introduced idle_session_timeout")
             administrator.execute(f"alter database {administrator.info.dbname} set {setting} = 50".encode())
         with open_warehouse(url) as engine:
             if "transaction" in setting:

@@ -56,6 +56,23 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
+@contextmanager
+def one_of_two_killed(command: list[str]) -> Iterator[tuple[Path, Path]]:
+    """Run a command twice and kill the first process; yield the paths that they print. The second ends afterwards."""
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as killed,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running,
+    ):
+        assert killed.stdout
+        assert running.stdout
+        left, used = Path(killed.stdout.readline().strip()), Path(running.stdout.readline().strip())
+        killed.kill()
+        killed.wait()
+        killed.stdout.read()  # ends with the last process of a container
+        yield left, used
+        running.communicate("")
+
+
 def test_names_of_temporary_files_cannot_be_anticipated(tmp_path: Path) -> None:
     """A link with a name that could be that of a temporary file keeps its target unchanged."""
     precious = tmp_path / "precious"
@@ -116,20 +133,11 @@ def test_file_of_a_killed_process_is_removed_by_the_next(tmp_path: Path) -> None
     """A new file removes what a killed process left beside it, and leaves what a running one is writing."""
     path = tmp_path / "songs.csv"
     command = [sys.executable, "-c", WRITER, str(path)]
-    with (
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as killed,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running,
-    ):
-        assert killed.stdout
-        assert running.stdout
-        left, used = Path(killed.stdout.readline().strip()), Path(running.stdout.readline().strip())
-        killed.kill()
-        killed.wait()
+    with one_of_two_killed(command) as (left, used):
         assert left.exists()
         with filesystem.write_whole(path) as beside:
             beside.write_text("new")
         assert set(tmp_path.iterdir()) == {path, used}
-        running.communicate("")
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -144,20 +152,11 @@ def test_folder_is_removed_only_if_no_process_uses_it(tmp_path: Path, monkeypatc
     if not shutil.which("unshare") or subprocess.run([*container, "true"], check=False).returncode:
         container = []  # the kernel forbids it
     command = [*container, sys.executable, "-c", SCRATCH]
-    with (
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as killed,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running,
-    ):
-        assert killed.stdout
-        assert running.stdout
-        left, used = Path(killed.stdout.readline().strip()), Path(running.stdout.readline().strip())
-        killed.kill()
-        killed.stdout.read()
+    with one_of_two_killed(command) as (left, used):
         assert left.exists()
         with filesystem.scratch_folder() as folder:
             assert set(tmp_path.glob("*/")) == {used, Path(folder)}
         assert (used / "rows.csv").exists()
-        running.communicate("")
     assert list(tmp_path.iterdir()) == []
 
 

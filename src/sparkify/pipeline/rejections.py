@@ -103,7 +103,7 @@ def limit(warehouse: Warehouse, progress: Progress) -> None:
 
 
 def nothing_published(progress: Progress) -> str:
-    """Return the sentences that state what a failed batch leaves."""
+    """Return the sentences that state the effect of a failed batch."""
     published = progress.batches and not progress.options.full_refresh
     return "Nothing of this batch was published." + (" Earlier batches are published." if published else "")
 

@@ -94,7 +94,7 @@ def _rebuild(warehouse: Warehouse, files: Sequence[SourceFile], config: Config, 
     if elsewhere := [path for kind, path in before if (kind, path) not in here and not _is_under(roots[kind], path)]:
         number, first = formatting.files(len(elsewhere)), formatting.on_one_line(min(elsewhere))
         progress.narrator.say(f"A full refresh leaves out {number} loaded from other folders, such as {first}.")
-    _leave_out(gone, "the file was loaded, but is no longer at the source", "Restore it", progress)
+    _leave_out(gone, "the file was loaded, but is missing from the source", "Restore it", progress)
 
     def catch_up(fresh: Warehouse, published: Known) -> None:
         _catch_up(fresh, published, before, files, config, progress)

@@ -162,7 +162,7 @@ class Warehouse(ABC):
     def retry(self, action: Callable[[], Result], unchanged: str) -> Result:
         """Run an action that can be repeated; after a Transient error, reconnect and repeat it.
 
-        `unchanged` is the sentence that tells people what a failed attempt has not changed.
+        `unchanged` is the sentence that states what a failed attempt leaves unchanged.
         """
 
         def again() -> Result:

@@ -54,7 +54,7 @@ def require_versions(warehouse: Warehouse, rules: Rules) -> None:
 
 
 def _versions(warehouse: Warehouse, comments: Mapping[tuple[str, str], str]) -> list[Row]:
-    """Return the layouts and contracts under which files were loaded; none if there is no ledger yet."""
+    """Return the layouts and contracts under which files were loaded; an empty list without a ledger."""
     has_ledger = {("etl_files", ""), (model.RUNS, "")} <= comments.keys()
     return warehouse.rows(_VERSIONS) if has_ledger else []
 

@@ -363,7 +363,7 @@ def _validated(url: str) -> str:
 
 
 def _message(error: psycopg.Error) -> str:
-    message = str(error).strip().partition("\nCONTEXT")[0]
+    message = str(error).strip().partition("\nCONTEXT")[0].replace("\t", "  ")  # a terminal shows a tab as an escape
     if isinstance(error, psycopg.errors.DependentObjectsStillExist):
         return message.partition("\nHINT")[0]  # the hint is CASCADE, which would drop objects of other users
     return message

@@ -31,16 +31,16 @@ where n.nspname = ? and c.relname = 'etl_files' and c.relkind = 'r'
 _READABLE = {*model.ALL, *model.VIEWS, *STAGING}
 
 TRANSIENT = {
-    "40001": "a conflict with another transaction",
-    "40P01": "a deadlock with another transaction",
-    "53300": "too many connections",
-    "57P01": "the server is shutting down",
-    "57P02": "the server is restarting",
-    "57P03": "the server is starting",
-    "08000": "the connection failed",
-    "08001": "the connection was refused",
-    "08003": "the connection is closed",
-    "08006": "the connection was lost",
+    "40001",  # a conflict with another transaction
+    "40P01",  # a deadlock with another transaction
+    "53300",  # too many connections
+    "57P01",  # the server is shutting down
+    "57P02",  # the server is restarting
+    "57P03",  # the server is starting
+    "08000",  # the connection failed
+    "08001",  # the connection was refused
+    "08003",  # the connection is closed
+    "08006",  # the connection was lost
 }
 """SQLSTATEs of transient errors, which a retry can overcome (PostgreSQL's documentation, appendix A)."""
 

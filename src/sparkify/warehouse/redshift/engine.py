@@ -225,7 +225,7 @@ class Redshift(Server):
                 self.execute(f"analyze {table}")
 
     def lock_ledger(self) -> bool:
-        """Lock out other runs until the transaction ends; report whom this waits for."""
+        """Lock out other runs until the transaction ends; report the sessions that this waits for."""
         with self._waits_reported():
             return super().lock_ledger()
 
