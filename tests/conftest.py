@@ -39,9 +39,18 @@ ON_REDSHIFT = {
 
 MANY = 3  # People run every sixth case of a test with more cases, if it uses one of these fixtures.
 EXPENSIVE = {"chromium", "client", "cluster", "make_warehouse", "planned", "reading", "filled", "redshift", "s3"}
-ON_EVERY_ENGINE = ("promises", "warehouse")
-"""The folders whose tests people run on PostgreSQL too."""
-ONE_IN = {"aws": 6, "cli": 3, "pipeline": 4, "promises": 2, "report": 6, "sources": 4, "staging": 4, "warehouse": 4}
+ONE_IN = {
+    "aws": 6,
+    "cli": 3,
+    "pipeline": 4,
+    "promises": 2,
+    "report": 6,
+    "sample_data": 2,
+    "sources": 4,
+    "sql": 2,
+    "staging": 4,
+    "warehouse": 4,
+}
 """Folder → people run the first test of each of its modules, and then one in so many."""
 LEFT_TO_CI = (
     "what only CI runs: the Redshift stand-in, most tests on PostgreSQL, most tests of slow folders, and most cases of"
@@ -113,7 +122,7 @@ def _is_left_by_engine(item: pytest.Item) -> bool:
     if "redshift" in parameters | set(getattr(item, "fixturenames", ())) or folder == "support":
         return True
     if "postgresql" in parameters:
-        return folder not in ON_EVERY_ENGINE
+        return folder != "promises"
     return "provisioned" in parameters and folder == "aws"
 
 

@@ -96,6 +96,7 @@ def test_role_of_the_docs_can_read_and_nothing_else(postgres: Server) -> None:
 
 
 @pytest.mark.parametrize("granting", ["owner", "administrator"])
+@pytest.mark.ci
 def test_role_of_the_docs_reads_tables_that_are_created_again(
     granting: str, postgres: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
