@@ -1880,11 +1880,48 @@ from (
 left join catalogue as c on c.song_id = s.song_id
 ;
 
+drop table if exists lost_songs
+;
+
+create temp table lost_songs as 
+        select distinct s.file_id, song_id, s.record
+        from (
+            select file_id, song_id, record, split_part(split_part(record, '"song_id": "', 2), '"', 1) as compared
+            from (
+                select file_id, song_id, '{' || substring(
+    coalesce(', "num_songs": ' || case when not (true) then cast(num_songs as varchar) end, '')
+    || coalesce(', "artist_id": ' || '"' || replace(replace(replace(replace(replace(artist_id, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"', '')
+    || coalesce(', "artist_latitude": ' || case when artist_latitude = floor(artist_latitude) then cast(cast(artist_latitude as bigint) as varchar) else cast(artist_latitude as varchar) end, '')
+    || coalesce(', "artist_longitude": ' || case when artist_longitude = floor(artist_longitude) then cast(cast(artist_longitude as bigint) as varchar) else cast(artist_longitude as varchar) end, '')
+    || coalesce(', "artist_location": ' || '"' || replace(replace(replace(replace(replace(artist_location, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"', '')
+    || coalesce(', "artist_name": ' || '"' || replace(replace(replace(replace(replace(artist_name, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"', '')
+    || coalesce(', "song_id": ' || '"' || replace(replace(replace(replace(replace(song_id, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"', '')
+    || coalesce(', "title": ' || '"' || replace(replace(replace(replace(replace(title, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"', '')
+    || coalesce(', "duration": ' || case when duration = floor(duration) then cast(cast(duration as bigint) as varchar) else cast(duration as varchar) end, '')
+    || coalesce(', "year": ' || cast(year as varchar), '')
+    from 3
+) || '}' as record
+                from (select * from marked_songs where place = 1 and not duplicate) as r
+                where file_id in (select file_id from staging_files where redelivered)
+            ) as texts
+        ) as s
+        join staging_files as f on f.file_id = s.file_id
+        join (
+            select file, record, split_part(split_part(record, '"song_id": "', 2), '"', 1) as compared
+            from rejected_records
+            where source = 'songs' and reason = 'contradicts a later record of the same song'
+        ) as r on r.compared = s.compared and (r.file = f.path or (r.file is null and r.record = s.record))
+;
+
+delete from rejected_records using lost_songs as l where rejected_records.file is null and rejected_records.source = 'songs' and rejected_records.reason = 'contradicts a later record of the same song' and rejected_records.record = l.record
+;
+
 drop table if exists contradicting_songs
 ;
 
 create temp table contradicting_songs as -- contradicting_songs: one row per song record that a later record of the same song in another delivery contradicts.
--- A record of the catalogue has no file. One that its file replaces in a new version is not contradicted.
+-- A record of the catalogue has no file. One that its file replaces in a new version is not contradicted,
+-- unless the earlier version has lost against another file (lost_songs).
 with candidates as (
     select
         file_id, position, num_songs, artist_id, artist_latitude, artist_longitude, artist_location, artist_name,
@@ -1898,7 +1935,9 @@ with candidates as (
     from catalogue as c
     join marked_songs as w on w.song_id = c.song_id
     join staging_files as f on f.file_id = w.file_id
-    where w.place = 1 and not w.duplicate and not f.redelivered
+    where
+        w.place = 1 and not w.duplicate
+        and (not f.redelivered or w.song_id in (select song_id from lost_songs))
 )
 select c.*
 from candidates as c
@@ -2150,17 +2189,65 @@ from (
 select count(*) from contested_keys
 ;
 
+drop table if exists lost_events
+;
+
+create temp table lost_events as 
+        select distinct s.file_id, event_id, is_play, s.record
+        from (
+            select file_id, event_id, is_play, record, rtrim(split_part(split_part(record, '"ts": ', 2), ',', 1), '}') || '-' || rtrim(split_part(split_part(record, '"sessionId": ', 2), ',', 1), '}') || '-' || rtrim(split_part(split_part(record, '"itemInSession": ', 2), ',', 1), '}') || '-' || split_part(split_part(record, '"userId": "', 2), '"', 1) || '-' || case when record like '%"page": "NextSong"%' then 'play' else 'view' end as compared
+            from (
+                select file_id, event_id, is_play, '{' || substring(
+    coalesce(', "artist": ' || case when not (not is_play) then '"' || replace(replace(replace(replace(replace(artist, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"' end, '')
+    || coalesce(', "auth": ' || case when not (is_play) then '"' || replace(replace(replace(replace(replace(auth, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"' end, '')
+    || coalesce(', "firstName": ' || case when not (true) then '"' || replace(replace(replace(replace(replace(firstName, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"' end, '')
+    || coalesce(', "gender": ' || case when not (true) then '"' || replace(replace(replace(replace(replace(gender, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"' end, '')
+    || coalesce(', "itemInSession": ' || cast(itemInSession as varchar), '')
+    || coalesce(', "lastName": ' || case when not (true) then '"' || replace(replace(replace(replace(replace(lastName, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"' end, '')
+    || coalesce(', "length": ' || case when not (not is_play) then case when length = floor(length) then cast(cast(length as bigint) as varchar) else cast(length as varchar) end end, '')
+    || coalesce(', "level": ' || '"' || replace(replace(replace(replace(replace(level, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"', '')
+    || coalesce(', "location": ' || '"' || replace(replace(replace(replace(replace(location, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"', '')
+    || coalesce(', "method": ' || case when not (is_play) then '"' || replace(replace(replace(replace(replace(method, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"' end, '')
+    || coalesce(', "page": ' || '"' || replace(replace(replace(replace(replace(page, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"', '')
+    || coalesce(', "registration": ' || case when not (true) then cast(registration as varchar) end, '')
+    || coalesce(', "sessionId": ' || cast(sessionId as varchar), '')
+    || coalesce(', "song": ' || case when not (not is_play) then '"' || replace(replace(replace(replace(replace(song, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"' end, '')
+    || coalesce(', "status": ' || case when not (is_play) then cast(status as varchar) end, '')
+    || coalesce(', "ts": ' || cast(ts as varchar), '')
+    || coalesce(', "userAgent": ' || '"' || replace(replace(replace(replace(replace(userAgent, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"', '')
+    || coalesce(', "userId": ' || '"' || replace(replace(replace(replace(replace(userId, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"', '')
+    from 3
+) || '}' as record
+                from (select staging_events.*, k.event_id, k.is_play from staging_events join contested_keys as k on 
+staging_events.ts = k.ts and staging_events.sessionId = k.sessionId and staging_events.itemInSession = k.itemInSession
+and coalesce(staging_events.userId, '') = coalesce(k.userId, '') and (staging_events.page = 'NextSong') = k.is_play
+) as r
+                where file_id in (select file_id from staging_files where redelivered)
+            ) as texts
+        ) as s
+        join staging_files as f on f.file_id = s.file_id
+        join (
+            select file, record, rtrim(split_part(split_part(record, '"ts": ', 2), ',', 1), '}') || '-' || rtrim(split_part(split_part(record, '"sessionId": ', 2), ',', 1), '}') || '-' || rtrim(split_part(split_part(record, '"itemInSession": ', 2), ',', 1), '}') || '-' || split_part(split_part(record, '"userId": "', 2), '"', 1) || '-' || case when record like '%"page": "NextSong"%' then 'play' else 'view' end as compared
+            from rejected_records
+            where source = 'events' and reason = 'contradicts another event with the same key'
+        ) as r on r.compared = s.compared and (r.file = f.path or (r.file is null and r.record = s.record))
+;
+
+delete from rejected_records using lost_events as l where rejected_records.file is null and rejected_records.source = 'events' and rejected_records.reason = 'contradicts another event with the same key' and rejected_records.record = l.record
+;
+
 drop table if exists decided_events
 ;
 
 create temp table decided_events as -- decided_events: one row per staged event with a contested key: whether it is kept, is a duplicate, or contradicts.
 -- Of the events with one key, the first in order of content is kept; a known event is preferred to an equal one. But a
--- redelivered file replaces all earlier files, in the order of the files, in whatever batches they come.
+-- redelivered file replaces all earlier files, in the order of the files, in whatever batches they come, unless its
+-- earlier version has lost against another file (lost_events).
 -- A known event that a new one contradicts has a row too, without a file.
 with candidates as (
     select
         k.event_id, k.is_play,
-        case when f.redelivered then e.file_id end as redelivered_in,
+        case when f.redelivered and l.file_id is null then e.file_id end as redelivered_in,
         e.level, e.location, e.userAgent, e.song, e.artist, e.length, e.page, e.auth, e.method, e.status,
         1 as is_new,
         e.file_id,
@@ -2171,6 +2258,8 @@ with candidates as (
         on e.ts = k.ts and e.sessionId = k.sessionId and e.itemInSession = k.itemInSession
         and coalesce(e.userId, '') = coalesce(k.userId, '') and (e.page = 'NextSong') = k.is_play
     join staging_files as f on f.file_id = e.file_id
+    left join (select distinct file_id, event_id, is_play from lost_events) as l
+        on l.file_id = e.file_id and l.event_id = k.event_id and l.is_play = k.is_play
     union all
     select
         k.event_id, k.is_play, null,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 from hypothesis import given
@@ -81,3 +82,25 @@ def test_contradictions_are_kept_in_every_order(
         "select sum(read), sum(songplays + page_views + duplicates + rejected) from etl_files"
     )
     assert read == accounted == sum(len(file.content.splitlines()) for run in history for file in run)
+
+
+@thorough
+@given(history=histories(), size=st.sampled_from([1, 1 << 30]), data=st.data())
+def test_unchanged_file_delivered_again_changes_no_winner(
+    make_warehouse: Warehouses, history: list[list[Delivered]], size: int, data: st.DataObject
+) -> None:
+    """Files that are delivered again without a change leave facts and kept contradictions as they were."""
+    warehouse = make_warehouse()
+    load(warehouse, history, batch_size=size)
+    before = kept(warehouse), warehouse.query(COMPARED["songplays"]), warehouse.query(COMPARED["page_views"])
+    every = [file for run in history for file in run]
+    again = data.draw(st.lists(st.sampled_from(every), min_size=1, unique_by=lambda file: file.path))
+    for file in again:
+        os.utime(warehouse.log_data / file.path, (1_700_000_000, 1_700_000_000))
+    load(warehouse, [[]], batch_size=data.draw(st.sampled_from([1, 1 << 30])))
+    assert (kept(warehouse), warehouse.query(COMPARED["songplays"]), warehouse.query(COMPARED["page_views"])) == before
+    assert warehouse.failed_checks() == []
+    [(listed, different)] = warehouse.query(
+        "select count(*), count(distinct record) from rejected_records where file is null"
+    )
+    assert listed == different

@@ -1,18 +1,12 @@
 """From staging to the star schema: deduplicate the batch, then add and change rows, table by table."""
 
-from sparkify.sources.listing import Kind
+from sparkify.pipeline import contradictions
 from sparkify.sql import loader, model
-from sparkify.staging.contract import CONTRACTS, Type
+from sparkify.staging.contract import CONTRACTS
 from sparkify.warehouse.base import Warehouse
 
 Changed = dict[str, int]
 """Table → rows that a batch added or changed."""
-
-_CONTRADICTS: dict[Kind, str] = {
-    "events": "contradicts another event with the same key",
-    "songs": "contradicts a later record of the same song",
-}
-"""Kind → the reason of a record that loses against another with its key."""
 
 # Columns of staging are compared, as in decided_events.sql: computing event_id for every row is slower.
 _HAS_KEY = """
@@ -98,12 +92,15 @@ def _upsert(warehouse: Warehouse, table: str) -> tuple[int, int]:
 def _deduplicate_songs(warehouse: Warehouse, run_id: str) -> None:
     """Mark the staged song records that are duplicates, and reject those that a later record contradicts."""
     _create_from_file(warehouse, "marked_songs")
+    contradictions.find_lost_before(
+        warehouse, "songs", "(select * from marked_songs where place = 1 and not duplicate)", "song_id"
+    )
     _create_from_file(warehouse, "contradicting_songs")
     columns = ", ".join([*(field.name for field in CONTRACTS["songs"].fields), "file_id", "position", "duplicate"])
     warehouse.execute("delete from staging_songs")
     warehouse.execute(f"insert into staging_songs select {columns} from marked_songs")
     if warehouse.value("select count(*) from contradicting_songs"):
-        _reject(warehouse, "songs", "contradicting_songs", run_id)
+        contradictions.reject(warehouse, "songs", "contradicting_songs", run_id)
         warehouse.execute(
             "delete from staging_songs using contradicting_songs as c"
             " where staging_songs.file_id = c.file_id and staging_songs.position = c.position"
@@ -118,11 +115,14 @@ def _deduplicate_events(warehouse: Warehouse, run_id: str) -> int:
     _create_from_file(warehouse, "contested_keys")
     if not warehouse.value("select count(*) from contested_keys"):
         return 0
+    columns = "staging_events.*, k.event_id, k.is_play"
+    contested = f"(select {columns} from staging_events join contested_keys as k on {_HAS_KEY})"
+    contradictions.find_lost_before(warehouse, "events", contested, "event_id, is_play")
     _create_from_file(warehouse, "decided_events")
     warehouse.execute(f"delete from staging_events using contested_keys as k where {_HAS_KEY}")
     decided = loader.read("deduplicate/decided_rows", warehouse.engine)
     warehouse.execute(f"insert into staging_events {decided}")
-    _reject(warehouse, "events", "(select * from decided_events where contradicts)", run_id)
+    contradictions.reject(warehouse, "events", "(select * from decided_events where contradicts)", run_id)
     warehouse.execute(
         "delete from page_views using decided_events as d"
         " where d.replaces and not d.is_play and page_views.page_view_id = d.event_id"
@@ -131,41 +131,6 @@ def _deduplicate_events(warehouse: Warehouse, run_id: str) -> int:
         "delete from songplays using decided_events as d"
         " where d.replaces and d.is_play and songplays.songplay_id = d.event_id"
     )
-
-
-def _reject(warehouse: Warehouse, kind: Kind, contradicting: str, run_id: str) -> None:
-    """Reject the records of a relation: the staged ones, and rows of the warehouse, whose file is unknown.
-
-    An earlier run has counted the latter as loaded, so this run does not count them.
-    """
-    outcome = f"cast(null as bigint), '{_CONTRADICTS[kind]}', {_as_json(kind)}"
-    warehouse.execute(
-        f"insert into staging_rejects select file_id, {outcome} from {contradicting} as r where file_id is not null"
-    )
-    warehouse.execute(
-        f"insert into rejected_records select '{kind}', cast(null as varchar(4096)), {outcome}, cast(? as varchar(40))"
-        f" from {contradicting} as r where file_id is null",
-        [run_id],
-    )
-
-
-def _as_json(kind: Kind) -> str:
-    """Return the SQL of a staged record as JSON, in which rare control characters are not escaped."""
-    pairs = []
-    for field in CONTRACTS[kind].fields:
-        text = f"cast({field.name} as varchar)"
-        if field.type is Type.TEXT:
-            text = field.name
-            # In a literal, a backslash would be an escape on Redshift.
-            for code, escape in ((92, "chr(92)"), (34, "'\"'"), (9, "'t'"), (10, "'n'"), (13, "'r'")):
-                text = f"replace({text}, chr({code}), chr(92) || {escape})"
-            text = f"""'"' || {text} || '"'"""
-        elif field.type in (Type.NUMBER, Type.DURATION):  # engines write 12.0 in different ways
-            whole = f"cast(cast({field.name} as bigint) as varchar)"
-            text = f"case when {field.name} = floor({field.name}) then {whole} else {text} end"
-        pairs.append(f"""coalesce(', "{field.name}": ' || {text}, '')""")
-    joined = "\n    || ".join(pairs)
-    return f"'{{' || substring(\n    {joined}\n    from 3\n) || '}}'"
 
 
 def _delete_unused(warehouse: Warehouse, table: str, used_by: str) -> None:

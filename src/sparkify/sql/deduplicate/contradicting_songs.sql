@@ -1,5 +1,6 @@
 -- contradicting_songs: one row per song record that a later record of the same song in another delivery contradicts.
--- A record of the catalogue has no file. One that its file replaces in a new version is not contradicted.
+-- A record of the catalogue has no file. One that its file replaces in a new version is not contradicted,
+-- unless the earlier version has lost against another file (lost_songs).
 with candidates as (
     select
         file_id, position, num_songs, artist_id, artist_latitude, artist_longitude, artist_location, artist_name,
@@ -13,7 +14,9 @@ with candidates as (
     from catalogue as c
     join marked_songs as w on w.song_id = c.song_id
     join staging_files as f on f.file_id = w.file_id
-    where w.place = 1 and not w.duplicate and not f.redelivered
+    where
+        w.place = 1 and not w.duplicate
+        and (not f.redelivered or w.song_id in (select song_id from lost_songs))
 )
 select c.*
 from candidates as c

@@ -1,11 +1,12 @@
 -- decided_events: one row per staged event with a contested key: whether it is kept, is a duplicate, or contradicts.
 -- Of the events with one key, the first in order of content is kept; a known event is preferred to an equal one. But a
--- redelivered file replaces all earlier files, in the order of the files, in whatever batches they come.
+-- redelivered file replaces all earlier files, in the order of the files, in whatever batches they come, unless its
+-- earlier version has lost against another file (lost_events).
 -- A known event that a new one contradicts has a row too, without a file.
 with candidates as (
     select
         k.event_id, k.is_play,
-        case when f.redelivered then e.file_id end as redelivered_in,
+        case when f.redelivered and l.file_id is null then e.file_id end as redelivered_in,
         e.level, e.location, e.userAgent, e.song, e.artist, e.length, e.page, e.auth, e.method, e.status,
         1 as is_new,
         e.file_id,
@@ -16,6 +17,8 @@ with candidates as (
         on e.ts = k.ts and e.sessionId = k.sessionId and e.itemInSession = k.itemInSession
         and coalesce(e.userId, '') = coalesce(k.userId, '') and (e.page = 'NextSong') = k.is_play
     join staging_files as f on f.file_id = e.file_id
+    left join (select distinct file_id, event_id, is_play from lost_events) as l
+        on l.file_id = e.file_id and l.event_id = k.event_id and l.is_play = k.is_play
     union all
     select
         k.event_id, k.is_play, null,
