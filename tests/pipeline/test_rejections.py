@@ -20,6 +20,8 @@ WRONG: dict[str, tuple[Kind, str, str]] = {
     "songs as logs": ("events", "\n".join([song()] * 10), "swapped"),
     "logs as songs": ("songs", "\n".join([play()] * 10), "swapped"),
     "wrapped": ("events", "\n".join([json.dumps({"Records": [json.loads(play())]})] * 10), "wraps the records"),
+    "wrapped twice": ("events", "\n".join(['{"status": "ok", "data": {"items": [{"page": "Home"}]}}'] * 10), "wraps"),
+    "nothing wrapped": ("events", "\n".join(['{"Records": []}'] * 10), "wraps the records"),
 }
 
 

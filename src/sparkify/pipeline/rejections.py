@@ -21,7 +21,7 @@ _CAUSES = (
     (r"version https://git-lfs", "These are Git LFS pointers: run `git lfs pull`."),
     (r"\s*<", "This is HTML or XML, such as an error page: download the files again."),
     (
-        r'\s*\{\s*"[^"]*"\s*:\s*\[\s*\{',
+        r"\s*\{[^\[]*\[\s*[{\]]",
         "An object wraps the records: extract them, for example with `jq -c '.Records[]'`.",
     ),
     (r".*\\x00", "This is UTF-16 or binary: save the files as UTF-8."),
