@@ -166,7 +166,7 @@ diststyle even
 -- track_id: The track that was played, as the app logged it.
 create table if not exists songplays (
     songplay_id varchar(160),
-    start_time timestamp,
+    start_time timestamp not null,
     user_id varchar(64),
     level varchar(16),
     song_id varchar(64),
@@ -195,7 +195,7 @@ diststyle key distkey (start_time) sortkey (start_time)
 -- user_agent: The user agent string of the browser; null if the browser sent none.
 create table if not exists page_views (
     page_view_id varchar(160),
-    start_time timestamp,
+    start_time timestamp not null,
     user_id varchar(64),
     level varchar(16),
     page varchar(64),
@@ -232,7 +232,7 @@ create table if not exists users (
     last_session_id bigint,
     last_item_in_session bigint
 )
-diststyle all sortkey (user_id)
+diststyle auto sortkey (user_id)
 ;
 
 -- songs: one row per song of the catalogue.
@@ -250,7 +250,7 @@ create table if not exists songs (
     duration double precision,
     artist_name varchar(512)
 )
-diststyle all sortkey (song_id)
+diststyle auto sortkey (song_id)
 ;
 
 -- artists: one row per artist of the catalogue.
@@ -266,7 +266,7 @@ create table if not exists artists (
     latitude double precision,
     longitude double precision
 )
-diststyle all sortkey (artist_id)
+diststyle auto sortkey (artist_id)
 ;
 
 -- time: one row per moment at which a play or a page view happened.
@@ -278,7 +278,7 @@ diststyle all sortkey (artist_id)
 -- year: The calendar year.
 -- weekday: The day of the week, from 0 (Sunday) to 6 (Saturday).
 create table if not exists time (
-    start_time timestamp,
+    start_time timestamp not null,
     hour integer,
     day integer,
     week integer,
@@ -304,7 +304,7 @@ create table if not exists tracks (
     song_id varchar(64),
     artist_id varchar(64)
 )
-diststyle all sortkey (track_id)
+diststyle auto sortkey (track_id)
 ;
 
 -- catalogue: one row per song: its current record, which is the one delivered last.
@@ -1775,7 +1775,19 @@ where n.nspname = ? and c.relname = 'etl_files' and c.relkind = 'r'
 select source, path, version from etl_files
 ;
 
-delete from staging_events
+truncate staging_events
+;
+
+truncate staging_songs
+;
+
+truncate staging_files
+;
+
+truncate staging_rejects
+;
+
+select count(*) from staging_events
 ;
 
 select count(*) from stv_slices
@@ -1795,7 +1807,7 @@ maxerror 100000
 select pg_last_copy_count()
 ;
 
-delete from staging_songs
+select count(*) from staging_songs
 ;
 
 copy staging_songs from 's3://STAGE/RUN/staging_songs.manifest'
@@ -1809,7 +1821,7 @@ statupdate on
 maxerror 100000
 ;
 
-delete from staging_files
+select count(*) from staging_files
 ;
 
 copy staging_files from 's3://STAGE/RUN/staging_files.manifest'
@@ -1823,7 +1835,7 @@ statupdate on
 maxerror 100000
 ;
 
-delete from staging_rejects
+select count(*) from staging_rejects
 ;
 
 copy staging_rejects from 's3://STAGE/RUN/staging_rejects.manifest'
@@ -1837,16 +1849,18 @@ statupdate on
 maxerror 100000
 ;
 
+select f.source, f.path, l.version
+from staging_files as f
+left join etl_files as l on l.source = f.source and l.path = f.path
+;
+
 select f.source, count(*) from staging_rejects as r join staging_files as f on f.file_id = r.file_id group by f.source
 ;
 
 select source, sum(read) from staging_files group by source
 ;
 
-select count(*) from staging_songs
-;
-
-select count(*) from staging_events
+select cast(start_time as date), min(start_time), max(start_time) from staged_events group by cast(start_time as date)
 ;
 
 drop table if exists marked_songs
@@ -1953,6 +1967,9 @@ where
     or coalesce(c.year, 0) <> coalesce(w.year, 0)
 ;
 
+delete from staging_songs
+;
+
 insert into staging_songs select num_songs, artist_id, artist_latitude, artist_longitude, artist_location, artist_name, song_id, title, duration, year, file_id, position, duplicate from marked_songs
 ;
 
@@ -2048,7 +2065,7 @@ delete from artists using new_artists as n where artists.artist_id = n.artist_id
 insert into artists select * from new_artists
 ;
 
-delete from artists where not exists (select 1 from catalogue as u where u.artist_id = artists.artist_id)
+delete from artists where true and not exists (select 1 from catalogue as u where u.artist_id = artists.artist_id)
 ;
 
 drop table if exists new_users
@@ -2138,7 +2155,7 @@ join staged_events as e
     -- PostgreSQL would expect one row of two conditions, and scan tracks once per event.
     and e.start_time = p.start_time
 join tracks as t on t.track_id = p.track_id
-where e.is_play
+where e.is_play and (p.start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
 union all
 select
     e.ts, e.sessionId, e.itemInSession, e.userId, e.is_play, e.event_id,
@@ -2152,7 +2169,7 @@ select
     or coalesce(e.status, 0) <> coalesce(v.status, 0) as differs
 from page_views as v
 join staged_events as e on e.start_time = v.start_time and e.event_id = v.page_view_id
-where not e.is_play
+where not e.is_play and (v.start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
 ;
 
 update staging_events set duplicate = true from known_events as k where 
@@ -2269,7 +2286,7 @@ with candidates as (
     from contested_keys as k
     join songplays as p on p.songplay_id = k.event_id
     join tracks as t on t.track_id = p.track_id
-    where k.is_play
+    where k.is_play and (p.start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
     union all
     select
         k.event_id, k.is_play, null,
@@ -2278,7 +2295,7 @@ with candidates as (
         , null
     from contested_keys as k
     join page_views as v on v.page_view_id = k.event_id
-    where not k.is_play
+    where not k.is_play and (v.start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
 ),
 compared as (
     select
@@ -2336,6 +2353,16 @@ select
     event_id, is_play
 from judged
 where is_new = 1 or (first_place > 1 and preference = 0)
+;
+
+drop table if exists replaced_tracks
+;
+
+create temp table replaced_tracks as -- replaced_tracks: one row per track of the plays that the batch replaces. Afterwards, no play may refer to it.
+select distinct p.track_id
+from songplays as p
+join decided_events as d on d.event_id = p.songplay_id
+where d.replaces and d.is_play and (p.start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
 ;
 
 delete from staging_events using contested_keys as k where 
@@ -2399,10 +2426,16 @@ insert into rejected_records select 'events', cast(null as varchar(4096)), cast(
 ) || '}', cast(? as varchar(40)) from (select * from decided_events where contradicts) as r where file_id is null
 ;
 
-delete from page_views using decided_events as d where d.replaces and not d.is_play and page_views.page_view_id = d.event_id
+delete from page_views using decided_events as d
+where
+    d.replaces and not d.is_play and page_views.page_view_id = d.event_id
+    and (page_views.start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
 ;
 
-delete from songplays using decided_events as d where d.replaces and d.is_play and songplays.songplay_id = d.event_id
+delete from songplays using decided_events as d
+where
+    d.replaces and d.is_play and songplays.songplay_id = d.event_id
+    and (songplays.start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
 ;
 
 drop table if exists new_tracks
@@ -2508,8 +2541,12 @@ select
 from (
     select distinct e.start_time
     from staged_events as e
-    left join time on time.start_time = e.start_time
-    where not e.duplicate and time.start_time is null
+    left join (
+        select start_time
+        from time
+        where (start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
+    ) as known on known.start_time = e.start_time
+    where not e.duplicate and known.start_time is null
 ) as moments
 ;
 
@@ -2576,9 +2613,6 @@ delete from etl_runs where run_id = ?
 insert into etl_runs values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ;
 
-select count(*) from staging_songs where not duplicate
-;
-
 -- artist_ids_are_unique: one row per artist_id that is null or occurs more than once.
 select artist_id, count(*) as times
 from artists
@@ -2593,7 +2627,7 @@ group by song_id
 having count(*) > 1 or song_id is null
 ;
 
--- every_page_view_has_its_time: one row per page view whose start_time is null or not in time.
+-- every_page_view_has_its_time: one row per page view whose start_time is not in time.
 -- Only times are compared, and keys are read for the offending rows alone.
 with missing as (
     select f.start_time
@@ -2601,26 +2635,22 @@ with missing as (
     left join (
         select start_time
         from time
-        where start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
+        where (start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
     ) as d on d.start_time = f.start_time
     where
-        f.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
+        (f.start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
         and d.start_time is null
 )
 select page_view_id, start_time
 from page_views
-where start_time in (select start_time from missing)
-union all
-select page_view_id, start_time
-from page_views
-where start_time is null
+where start_time in (select start_time from missing) and (start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
 ;
 
 -- every_page_view_has_its_user: one row per page view whose user_id is not in users.
 select f.page_view_id, f.user_id
 from page_views as f
 where
-    f.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
+    (f.start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
     and f.user_id is not null
     and not exists (select 1 from users as d where d.user_id = f.user_id)
 ;
@@ -2630,7 +2660,7 @@ select p.songplay_id, p.song_id, t.song_id as song_id_of_track, p.artist_id, t.a
 from songplays as p
 join tracks as t on t.track_id = p.track_id
 where
-    p.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
+    (p.start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
     and (coalesce(p.song_id, '') <> coalesce(t.song_id, '') or coalesce(p.artist_id, '') <> coalesce(t.artist_id, ''))
 ;
 
@@ -2638,7 +2668,7 @@ where
 select f.songplay_id, f.artist_id
 from songplays as f
 where
-    f.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
+    (f.start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
     and f.artist_id is not null
     and not exists (select 1 from artists as d where d.artist_id = f.artist_id)
 ;
@@ -2647,12 +2677,12 @@ where
 select f.songplay_id, f.song_id
 from songplays as f
 where
-    f.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
+    (f.start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
     and f.song_id is not null
     and not exists (select 1 from songs as d where d.song_id = f.song_id)
 ;
 
--- every_play_has_its_time: one row per play whose start_time is null or not in time.
+-- every_play_has_its_time: one row per play whose start_time is not in time.
 -- Only times are compared, and keys are read for the offending rows alone.
 with missing as (
     select f.start_time
@@ -2660,26 +2690,22 @@ with missing as (
     left join (
         select start_time
         from time
-        where start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
+        where (start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
     ) as d on d.start_time = f.start_time
     where
-        f.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
+        (f.start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
         and d.start_time is null
 )
 select songplay_id, start_time
 from songplays
-where start_time in (select start_time from missing)
-union all
-select songplay_id, start_time
-from songplays
-where start_time is null
+where start_time in (select start_time from missing) and (start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
 ;
 
 -- every_play_has_its_track: one row per play whose track_id is null or not in tracks.
 select f.songplay_id, f.track_id
 from songplays as f
 where
-    f.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
+    (f.start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
     and not exists (select 1 from tracks as d where d.track_id = f.track_id)
 ;
 
@@ -2687,7 +2713,7 @@ where
 select f.songplay_id, f.user_id
 from songplays as f
 where
-    f.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
+    (f.start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
     and not exists (select 1 from users as d where d.user_id = f.user_id)
 ;
 
@@ -2725,7 +2751,7 @@ where read <> songplays + page_views + songs + duplicates + rejected
 -- page_view_ids_are_unique: one row per page_view_id that is null or occurs more than once.
 select page_view_id, count(*) as times
 from page_views
-where start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
+where (start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
 group by page_view_id
 having count(*) > 1 or page_view_id is null
 ;
@@ -2750,17 +2776,17 @@ having count(*) > 1 or song_id is null
 -- songplay_ids_are_unique: one row per songplay_id that is null or occurs more than once.
 select songplay_id, count(*) as times
 from songplays
-where start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
+where (start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
 group by songplay_id
 having count(*) > 1 or songplay_id is null
 ;
 
--- start_times_are_unique: one row per start_time that is null or occurs more than once.
+-- start_times_are_unique: one row per start_time that occurs more than once.
 select start_time, count(*) as times
 from time
-where start_time is null or start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
+where (start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
 group by start_time
-having count(*) > 1 or start_time is null
+having count(*) > 1
 ;
 
 -- track_ids_are_unique: one row per track_id that is null or occurs more than once.
@@ -2775,6 +2801,18 @@ select user_id, count(*) as times
 from users
 group by user_id
 having count(*) > 1 or user_id is null
+;
+
+select count(*) from staging_songs where not duplicate
+;
+
+-- every_play_agrees_with_its_track: one row per play whose song_id or artist_id differs from that of its track.
+select p.songplay_id, p.song_id, t.song_id as song_id_of_track, p.artist_id, t.artist_id as artist_id_of_track
+from songplays as p
+join tracks as t on t.track_id = p.track_id
+where
+    (p.track_id in (select track_id from new_tracks))
+    and (coalesce(p.song_id, '') <> coalesce(t.song_id, '') or coalesce(p.artist_id, '') <> coalesce(t.artist_id, ''))
 ;
 
 analyze artists
@@ -2801,41 +2839,293 @@ analyze tracks
 analyze users
 ;
 
-select count(*) from songplays
+create temp table known_events as -- known_events: one row per staged event whose key the warehouse already has, and whether the two differ.
+select
+    e.ts, e.sessionId, e.itemInSession, e.userId, e.is_play, e.event_id,
+    coalesce(e.level, '') <> coalesce(p.level, '')
+    or coalesce(e.location, '') <> coalesce(p.location, '')
+    or coalesce(e.userAgent, '') <> coalesce(p.user_agent, '')
+    or coalesce(e.song, '') <> coalesce(t.title, '')
+    or coalesce(e.artist, '') <> coalesce(t.artist_name, '')
+    or coalesce(e.length, -1) <> coalesce(t.duration, -1) as differs
+from songplays as p
+join staged_events as e
+    on e.event_id = p.songplay_id
+    -- PostgreSQL would expect one row of two conditions, and scan tracks once per event.
+    and e.start_time = p.start_time
+join tracks as t on t.track_id = p.track_id
+where e.is_play and (p.start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
+union all
+select
+    e.ts, e.sessionId, e.itemInSession, e.userId, e.is_play, e.event_id,
+    coalesce(e.level, '') <> coalesce(v.level, '')
+    or coalesce(e.location, '') <> coalesce(v.location, '')
+    or coalesce(e.userAgent, '') <> coalesce(v.user_agent, '')
+    or coalesce(e.page, '') <> coalesce(v.page, '')
+    or coalesce(e.auth, '') <> coalesce(v.auth, '')
+    or coalesce(e.method, '') <> coalesce(v.method, '')
+    or (e.status is null) <> (v.status is null)
+    or coalesce(e.status, 0) <> coalesce(v.status, 0) as differs
+from page_views as v
+join staged_events as e on e.start_time = v.start_time and e.event_id = v.page_view_id
+where not e.is_play and (v.start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
 ;
 
-select count(*) from page_views
+create temp table decided_events as -- decided_events: one row per staged event with a contested key: whether it is kept, is a duplicate, or contradicts.
+-- Of the events with one key, the first in order of content is kept; a known event is preferred to an equal one. But a
+-- redelivered file replaces all earlier files, in the order of the files, in whatever batches they come, unless its
+-- earlier version has lost against another file (lost_events).
+-- A known event that a new one contradicts has a row too, without a file.
+with candidates as (
+    select
+        k.event_id, k.is_play,
+        case when f.redelivered and l.file_id is null then e.file_id end as redelivered_in,
+        e.level, e.location, e.userAgent, e.song, e.artist, e.length, e.page, e.auth, e.method, e.status,
+        1 as is_new,
+        e.file_id,
+        e.firstName, e.gender, e.itemInSession, e.lastName, e.registration, e.sessionId, e.ts, e.userId
+        , e.length_text
+    from contested_keys as k
+    join staging_events as e
+        on e.ts = k.ts and e.sessionId = k.sessionId and e.itemInSession = k.itemInSession
+        and coalesce(e.userId, '') = coalesce(k.userId, '') and (e.page = 'NextSong') = k.is_play
+    join staging_files as f on f.file_id = e.file_id
+    left join (select distinct file_id, event_id, is_play from lost_events) as l
+        on l.file_id = e.file_id and l.event_id = k.event_id and l.is_play = k.is_play
+    union all
+    select
+        k.event_id, k.is_play, null,
+        p.level, p.location, p.user_agent, t.title, t.artist_name, t.duration, 'NextSong', null, null, null,
+        0, null, null, null, k.itemInSession, null, null, k.sessionId, k.ts, k.userId
+        , null
+    from contested_keys as k
+    join songplays as p on p.songplay_id = k.event_id
+    join tracks as t on t.track_id = p.track_id
+    where k.is_play and (p.start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
+    union all
+    select
+        k.event_id, k.is_play, null,
+        v.level, v.location, v.user_agent, null, null, null, v.page, v.auth, v.method, v.status,
+        0, null, null, null, k.itemInSession, null, null, k.sessionId, k.ts, k.userId
+        , null
+    from contested_keys as k
+    join page_views as v on v.page_view_id = k.event_id
+    where not k.is_play and (v.start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
+),
+compared as (
+    select
+        candidates.*,
+        -- Only columns of the fact are compared: neither the song of a page view nor the status of a play counts.
+        case when is_play then song end as play_song,
+        case when is_play then artist end as play_artist,
+        case when is_play then length end as play_length,
+        case when not is_play then page end as view_page,
+        case when not is_play then auth end as view_auth,
+        case when not is_play then method end as view_method,
+        case when not is_play then status end as view_status,
+        case
+            when coalesce(file_id, -1) >= coalesce(max(redelivered_in) over (partition by event_id, is_play), -1) then 0
+            else 1
+        end as preference
+    from candidates
+),
+ranked as (
+    select
+        compared.*,
+        row_number() over (
+            partition by event_id, is_play
+            order by
+                preference, level, location, userAgent, play_song, play_artist, play_length,
+                view_page, view_auth, view_method, view_status,
+                is_new, file_id, firstName, lastName, gender, registration
+        ) as place,
+        min(is_new) over (
+            partition by
+                event_id, is_play, level, location, userAgent, play_song, play_artist, play_length,
+                view_page, view_auth, view_method, view_status
+        ) as is_unknown,
+        min(is_new) over (partition by event_id, is_play) as is_first
+    from compared
+),
+judged as (
+    select
+        ranked.*,
+        min(place) over (
+            partition by
+                event_id, is_play, level, location, userAgent, play_song, play_artist, play_length,
+                view_page, view_auth, view_method, view_status
+        ) as first_place
+    from ranked
+)
+select
+    artist, auth, firstName, gender, itemInSession, lastName, length, level, location, method, page, registration,
+    sessionId, song, status, ts, userAgent, userId,
+    length_text,
+    file_id,
+    not (place = 1 and is_unknown = 1) as duplicate,
+    place = 1 and is_unknown = 1 and is_first = 0 as replaces,
+    first_place > 1 as contradicts,
+    event_id, is_play
+from judged
+where is_new = 1 or (first_place > 1 and preference = 0)
 ;
 
-select count(*) from users
+create temp table replaced_tracks as -- replaced_tracks: one row per track of the plays that the batch replaces. Afterwards, no play may refer to it.
+select distinct p.track_id
+from songplays as p
+join decided_events as d on d.event_id = p.songplay_id
+where d.replaces and d.is_play and (p.start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
 ;
 
-select count(*) from songs
+delete from page_views using decided_events as d
+where
+    d.replaces and not d.is_play and page_views.page_view_id = d.event_id
+    and (page_views.start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
 ;
 
-select count(*) from artists
-;
-
-select count(*) from time
-;
-
-select count(*) from tracks
-;
-
-select count(*) from catalogue
-;
-
-select count(*) from etl_files
-;
-
-select count(*) from etl_runs
-;
-
-select count(*) from rejected_records
+delete from songplays using decided_events as d
+where
+    d.replaces and d.is_play and songplays.songplay_id = d.event_id
+    and (songplays.start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
 ;
 
 update songplays set song_id = n.song_id, artist_id = n.artist_id from new_tracks as n where songplays.track_id = n.track_id
 ;
 
-delete from tracks where not exists (select 1 from songplays as u where u.track_id = tracks.track_id)
+insert into time -- time: one row per new moment of the batch.
+select
+    start_time,
+    cast(extract(hour from start_time) as integer) as hour,
+    cast(extract(day from start_time) as integer) as day,
+    cast(extract(week from start_time) as integer) as week,
+    cast(extract(month from start_time) as integer) as month,
+    cast(extract(year from start_time) as integer) as year,
+    cast(extract(dow from start_time) as integer) as weekday
+from (
+    select distinct e.start_time
+    from staged_events as e
+    left join (
+        select start_time
+        from time
+        where (start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
+    ) as known on known.start_time = e.start_time
+    where not e.duplicate and known.start_time is null
+) as moments
+;
+
+delete from tracks where track_id in (select track_id from replaced_tracks) and not exists (select 1 from songplays as u where u.track_id = tracks.track_id)
+;
+
+-- every_page_view_has_its_time: one row per page view whose start_time is not in time.
+-- Only times are compared, and keys are read for the offending rows alone.
+with missing as (
+    select f.start_time
+    from page_views as f
+    left join (
+        select start_time
+        from time
+        where (start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
+    ) as d on d.start_time = f.start_time
+    where
+        (f.start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
+        and d.start_time is null
+)
+select page_view_id, start_time
+from page_views
+where start_time in (select start_time from missing) and (start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
+;
+
+-- every_page_view_has_its_user: one row per page view whose user_id is not in users.
+select f.page_view_id, f.user_id
+from page_views as f
+where
+    (f.start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
+    and f.user_id is not null
+    and not exists (select 1 from users as d where d.user_id = f.user_id)
+;
+
+-- every_play_agrees_with_its_track: one row per play whose song_id or artist_id differs from that of its track.
+select p.songplay_id, p.song_id, t.song_id as song_id_of_track, p.artist_id, t.artist_id as artist_id_of_track
+from songplays as p
+join tracks as t on t.track_id = p.track_id
+where
+    (p.start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
+    and (coalesce(p.song_id, '') <> coalesce(t.song_id, '') or coalesce(p.artist_id, '') <> coalesce(t.artist_id, ''))
+;
+
+-- every_play_has_its_artist: one row per play whose artist_id is not in artists.
+select f.songplay_id, f.artist_id
+from songplays as f
+where
+    (f.start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
+    and f.artist_id is not null
+    and not exists (select 1 from artists as d where d.artist_id = f.artist_id)
+;
+
+-- every_play_has_its_song: one row per play whose song_id is not in songs.
+select f.songplay_id, f.song_id
+from songplays as f
+where
+    (f.start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
+    and f.song_id is not null
+    and not exists (select 1 from songs as d where d.song_id = f.song_id)
+;
+
+-- every_play_has_its_time: one row per play whose start_time is not in time.
+-- Only times are compared, and keys are read for the offending rows alone.
+with missing as (
+    select f.start_time
+    from songplays as f
+    left join (
+        select start_time
+        from time
+        where (start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
+    ) as d on d.start_time = f.start_time
+    where
+        (f.start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
+        and d.start_time is null
+)
+select songplay_id, start_time
+from songplays
+where start_time in (select start_time from missing) and (start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
+;
+
+-- every_play_has_its_track: one row per play whose track_id is null or not in tracks.
+select f.songplay_id, f.track_id
+from songplays as f
+where
+    (f.start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
+    and not exists (select 1 from tracks as d where d.track_id = f.track_id)
+;
+
+-- every_play_has_its_user: one row per play whose user_id is null or not in users.
+select f.songplay_id, f.user_id
+from songplays as f
+where
+    (f.start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
+    and not exists (select 1 from users as d where d.user_id = f.user_id)
+;
+
+-- page_view_ids_are_unique: one row per page_view_id that is null or occurs more than once.
+select page_view_id, count(*) as times
+from page_views
+where (start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
+group by page_view_id
+having count(*) > 1 or page_view_id is null
+;
+
+-- songplay_ids_are_unique: one row per songplay_id that is null or occurs more than once.
+select songplay_id, count(*) as times
+from songplays
+where (start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
+group by songplay_id
+having count(*) > 1 or songplay_id is null
+;
+
+-- start_times_are_unique: one row per start_time that occurs more than once.
+select start_time, count(*) as times
+from time
+where (start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
+group by start_time
+having count(*) > 1
 ;

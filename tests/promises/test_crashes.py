@@ -38,7 +38,7 @@ STAGES: list[Stage] = [
     (EXECUTE, "delete from users", 2, "after"),
     ("sparkify.pipeline.batch:transform", "", 1, "after"),
     (EXECUTE, "insert into etl_runs", 1, "after"),
-    ("sparkify.pipeline.checks:run_all", "", 3, "after"),
+    ("sparkify.pipeline.checks:check_batch", "", 3, "after"),
     (EXECUTE, "commit", 2, "before"),
     (EXECUTE, "commit", 1, "after"),
 ]

@@ -107,7 +107,7 @@ def test_full_refresh_keeps_the_history_of_runs(waiting: Sandbox) -> None:
     assert everything(waiting)["etl_runs"][: len(before)] == before
 
 
-def failing_check(warehouse: Warehouse, _: checks.Period) -> None:
+def failing_check(warehouse: Warehouse, _: object) -> None:
     """Fail as a check does that finds an offending row."""
     warehouse.rows("select * from songplays")
     raise CheckFailed("planted")
@@ -117,7 +117,7 @@ def failing_check(warehouse: Warehouse, _: checks.Period) -> None:
 def test_full_refresh_that_fails_changes_nothing(waiting: Sandbox, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bad file or a failed check midway through a full refresh leaves the warehouse unchanged."""
     if how == "check":  # No source can make a check fail in an empty warehouse.
-        monkeypatch.setattr(checks, "run_all", failing_check)
+        monkeypatch.setattr(checks, "check_batch", failing_check)
     else:
         spoil(waiting, how)
     before = everything(waiting)

@@ -125,11 +125,7 @@ def _summary_as_json(summary: Summary) -> dict[str, Any]:
             "duplicates": counts.songs_duplicate,
             "rejected": counts.songs_rejected,
         },
-        "tables": {
-            table: {"rows": rows, "added_or_changed": summary.changed.get(table, 0)}
-            for table, rows in summary.rows.items()
-            if table in summary.star
-        },
+        "tables": {table: {"added_or_changed": summary.changed.get(table, 0)} for table in summary.star},
         "unknown_keys": {
             kind: {key: found._asdict() for key, found in keys.items()} for kind, keys in summary.unknown_keys.items()
         },
@@ -154,8 +150,9 @@ def _print_summary(summary: Summary) -> None:
         print()
         _print_balance(counts)
         print()
-        rows = [[table, summary.rows[table], summary.changed.get(table, 0)] for table in summary.star]
-        print_table(["table", "rows", "added or changed"], rows)
+        print_table(
+            ["table", "rows added or changed"], ([table, summary.changed.get(table, 0)] for table in summary.star)
+        )
     if summary.unknown_keys or summary.not_read or summary.implausible or summary.ahead:
         print()
     for kind, keys in summary.unknown_keys.items():

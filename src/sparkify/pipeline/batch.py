@@ -8,6 +8,7 @@ from sparkify.pipeline.ledger import Counts
 from sparkify.pipeline.progress import Progress
 from sparkify.pipeline.transform import Changed, transform
 from sparkify.sources.listing import SourceFile
+from sparkify.sql.period import Period, spans
 from sparkify.staging.reader import stage
 from sparkify.staging.session import Findings
 from sparkify.warehouse import install
@@ -30,19 +31,22 @@ def load_batch(warehouse: Warehouse, batch: Sequence[SourceFile], known: Known, 
     if findings.skipped and all(file.path in findings.skipped for file in batch):
         progress.add_findings(findings)
         return True
+    warehouse.empty_staging()
     try:
         with warehouse.transaction():
-            if warehouse.lock_ledger():
+            others_may_publish = warehouse.lock_ledger()
+            if others_may_publish:
                 install.require_versions(warehouse, progress.rules)
-                if ledger.versions(ledger.loaded(warehouse), batch) != ledger.versions(known, batch):
-                    return False
             warehouse.copy()
+            if others_may_publish and not ledger.is_current(warehouse, known):
+                return False
             refused = rejections.require_plausible(warehouse, progress)
-            changed = transform(warehouse, progress.run.id)
+            periods = _periods(warehouse)
+            changed = transform(warehouse, progress.run.id, periods)
             rejections.limit(warehouse, progress)
             run = progress.run.plus(_count(warehouse, changed))
             ledger.record(warehouse, run, progress.rules)
-            checks.run_all(warehouse, _changed_period(warehouse))
+            checks.check_batch(warehouse, periods)
     except CommitUnknown as unknown:
         try:
             warehouse.reconnect()
@@ -71,12 +75,14 @@ def _stage(warehouse: Warehouse, batch: Sequence[SourceFile], known: Known, prog
         )
 
 
-def _changed_period(warehouse: Warehouse) -> checks.Period:
-    """Return the period whose facts the batch may have changed: all of time if songs came, else that of its events."""
-    if warehouse.value("select count(*) from staging_songs where not duplicate"):
-        return checks.ALL_OF_TIME
-    [(first, last)] = warehouse.rows("select min(start_time), max(start_time) from staged_events")
-    return (str(first), str(last)) if first else checks.NO_TIME
+def _periods(warehouse: Warehouse) -> tuple[Period, ...]:
+    """Return the periods of the batch's events."""
+    return spans(
+        warehouse.rows(
+            "select cast(start_time as date), min(start_time), max(start_time) from staged_events"
+            " group by cast(start_time as date)"
+        )
+    )
 
 
 def _count(warehouse: Warehouse, changed: Changed) -> Counts:

@@ -1,44 +1,44 @@
 """Run the checks: each is a SELECT of offending rows, in a file named after the rule it states."""
 
+from collections.abc import Sequence
+
 from sparkify.errors import CheckFailed
 from sparkify.sql import loader
+from sparkify.sql.period import ALL_OF_TIME, Period, limited, of_changed_tracks
 from sparkify.warehouse.base import Warehouse
 
-Period = tuple[str, str]
-"""The first and last time of the facts that the checks read, in UTC, as SQL writes them."""
+Offences = dict[str, tuple[list[str], list[tuple[object, ...]]]]
+"""Name of a failed check → its columns and offending rows."""
 
-ALL_OF_TIME: Period = ("0001-01-01", "9999-12-31 23:59:59.999")
-NO_TIME: Period = ("0001-01-01", "0001-01-01")
+_AGREES = "every_play_agrees_with_its_track"
 _SHOWN = 10
 
 
-def statement(name: str, engine: str, period: Period = ALL_OF_TIME) -> str:
-    """Return the SELECT of a check over the facts of a period.
+def statement(name: str, engine: str, periods: Sequence[Period] = ALL_OF_TIME) -> str:
+    """Return the SELECT of a check over the facts of some periods."""
+    return limited(loader.read(f"checks/{name}", engine), periods)
 
-    The period is written as literals: an engine's planner can use them, and not the values in a table.
+
+def offences(warehouse: Warehouse, periods: Sequence[Period] = ALL_OF_TIME) -> Offences:
+    """Run every check over some periods; return those that failed."""
+    selects = {name: statement(name, warehouse.engine, periods) for name in loader.names("checks")}
+    return _failed(warehouse, selects)
+
+
+def _failed(warehouse: Warehouse, selects: dict[str, str]) -> Offences:
+    found = {name: warehouse.query(select) for name, select in selects.items()}
+    return {name: (columns, rows) for name, (columns, rows) in found.items() if rows}
+
+
+def check_batch(warehouse: Warehouse, periods: Sequence[Period] = ALL_OF_TIME) -> None:
+    """Run every check over the periods of a batch; raise CheckFailed, which lists offending rows, if one fails.
+
+    If songs came, the matches of plays of other times have changed too. These are compared with their tracks, which
+    the checks read as a whole.
     """
-    return loader.read(f"checks/{name}", engine).replace(_between(ALL_OF_TIME), _between(period))
-
-
-def _between(period: Period) -> str:
-    return "between timestamp '{}' and timestamp '{}'".format(*period)
-
-
-def offences(
-    warehouse: Warehouse, period: Period = ALL_OF_TIME
-) -> dict[str, tuple[list[str], list[tuple[object, ...]]]]:
-    """Run every check over a period; return the columns and offending rows of each that failed, by name."""
-    failed = {}
-    for name in loader.names("checks"):
-        columns, rows = warehouse.query(statement(name, warehouse.engine, period))
-        if rows:
-            failed[name] = (columns, rows)
-    return failed
-
-
-def run_all(warehouse: Warehouse, period: Period = ALL_OF_TIME) -> None:
-    """Run every check over a period; raise CheckFailed, which lists offending rows, if one fails."""
-    failed = offences(warehouse, period)
+    failed = offences(warehouse, periods)
+    if not failed and warehouse.value("select count(*) from staging_songs where not duplicate"):
+        failed = _failed(warehouse, {_AGREES: of_changed_tracks(statement(_AGREES, warehouse.engine))})
     if failed:
         messages = [message(name, columns, rows) for name, (columns, rows) in failed.items()]
         raise CheckFailed(

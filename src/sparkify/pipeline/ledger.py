@@ -62,6 +62,13 @@ class Run:
         return replace(self, counts=self.counts + counts)
 
 
+_LOADED = """
+select f.source, f.path, l.version
+from staging_files as f
+left join etl_files as l on l.source = f.source and l.path = f.path
+"""
+
+
 def loaded(warehouse: Warehouse) -> Known:
     """Return the last loaded version of each file, by kind and path."""
     return warehouse.loaded_files() if warehouse.has_tables() else {}
@@ -72,9 +79,9 @@ def pending(files: Iterable[SourceFile], known: Known) -> list[SourceFile]:
     return [file for file in files if known.get((file.kind, file.path)) != file.version]
 
 
-def versions(known: Known, files: Iterable[SourceFile]) -> list[str | None]:
-    """Return the last loaded version of each of the files, or None."""
-    return [known.get((file.kind, file.path)) for file in files]
+def is_current(warehouse: Warehouse, known: Known) -> bool:
+    """Return whether `known` has the last loaded version of each file of the batch in the staging tables."""
+    return all(known.get((source, path)) == version for source, path, version in warehouse.rows(_LOADED))
 
 
 def lost(published: Known, before: Known, rebuilt: Known, listed: Known) -> list[str]:

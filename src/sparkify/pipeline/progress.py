@@ -48,7 +48,6 @@ class Summary:
     files_listed: int
     batches: int
     changed: dict[str, int]  # table → rows added or changed
-    rows: dict[str, int]  # table → rows now
     skipped: dict[str, str]  # path of an unreadable file or folder → reason
     not_read: dict[str, int]  # suffix → files with it, which are not read
     unknown_keys: dict[str, UnknownKeys]  # by kind of record

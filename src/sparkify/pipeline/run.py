@@ -180,7 +180,6 @@ def _summary(warehouse: Warehouse, listed: Listing, progress: Progress) -> Summa
         files_listed=len(listed.files) + len(listed.skipped),
         batches=progress.batches,
         changed=progress.changed,
-        rows=install.count_rows(warehouse),
         skipped=progress.skipped,
         not_read=dict(listed.not_read),
         unknown_keys={kind: dict(sorted(keys.items())) for kind, keys in progress.unknown_keys.items() if keys},

@@ -1,7 +1,10 @@
 """From staging to the star schema: deduplicate the batch, then add and change rows, table by table."""
 
+from collections.abc import Sequence
+
 from sparkify.pipeline import contradictions
 from sparkify.sql import loader, model
+from sparkify.sql.period import ALL_OF_TIME, Period, limited
 from sparkify.staging.contract import CONTRACTS
 from sparkify.warehouse.base import Warehouse
 
@@ -14,9 +17,23 @@ staging_events.ts = k.ts and staging_events.sessionId = k.sessionId and staging_
 and coalesce(staging_events.userId, '') = coalesce(k.userId, '') and (staging_events.page = 'NextSong') = k.is_play
 """
 
+_DELETE_REPLACED_PLAYS = """
+delete from songplays using decided_events as d
+where
+    d.replaces and d.is_play and songplays.songplay_id = d.event_id
+    and songplays.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
+"""
 
-def transform(warehouse: Warehouse, run_id: str) -> Changed:
-    """Publish the staged batch of a run to catalogue, dimensions and facts."""
+_DELETE_REPLACED_VIEWS = """
+delete from page_views using decided_events as d
+where
+    d.replaces and not d.is_play and page_views.page_view_id = d.event_id
+    and page_views.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
+"""
+
+
+def transform(warehouse: Warehouse, run_id: str, periods: Sequence[Period]) -> Changed:
+    """Publish the staged batch of a run, whose events are of some periods, to catalogue, dimensions and facts."""
     changed: Changed = dict.fromkeys(model.ORDER, 0)
     songs, events = (warehouse.value(f"select count(*) from {table}") for table in ("staging_songs", "staging_events"))
     if songs:
@@ -28,15 +45,15 @@ def transform(warehouse: Warehouse, run_id: str) -> Changed:
     if events:
         # Users come before deduplication, since the latest state of a user may be in a duplicate event.
         changed["users"], _ = _upsert(warehouse, "users")
-        replaced = _deduplicate_events(warehouse, run_id)
+        replaced = _deduplicate_events(warehouse, run_id, periods)
     changed["tracks"], known_tracks = _upsert(warehouse, "tracks")
     if known_tracks:  # rare without new songs, and scanning every play is expensive
         _match_known_plays(warehouse)
     if events:
         for table in ("songplays", "page_views", "time"):
-            changed[table] = _insert(warehouse, table)
+            changed[table] = _insert(warehouse, table, periods)
     if replaced:
-        _delete_unused(warehouse, "tracks", "songplays")
+        _delete_unused(warehouse, "tracks", "songplays", "track_id in (select track_id from replaced_tracks)")
     return changed
 
 
@@ -62,18 +79,19 @@ def _replace(table: str) -> tuple[str, str]:
     )
 
 
-def _create_from_file(warehouse: Warehouse, name: str) -> None:
+def _create_from_file(warehouse: Warehouse, name: str, periods: Sequence[Period] = ALL_OF_TIME) -> None:
     """Create the temporary table that a file in sql/deduplicate defines."""
-    for statement in _create(name, loader.read(f"deduplicate/{name}", warehouse.engine), warehouse.temporary):
+    select = limited(loader.read(f"deduplicate/{name}", warehouse.engine), periods)
+    for statement in _create(name, select, warehouse.temporary):
         warehouse.execute(statement)
 
 
-def _insert(warehouse: Warehouse, table: str) -> int:
+def _insert(warehouse: Warehouse, table: str, periods: Sequence[Period]) -> int:
     """Insert the new rows of the batch; return their number."""
     [insert] = statements(table, type(warehouse))
-    added = warehouse.execute(insert)
+    added = warehouse.execute(limited(insert, periods))
     if added:
-        warehouse.analyze(table)
+        warehouse.analyze(table, added)
     return added
 
 
@@ -85,7 +103,7 @@ def _upsert(warehouse: Warehouse, table: str) -> tuple[int, int]:
     replaced = warehouse.execute(delete)
     changed = warehouse.execute(insert)
     if changed:
-        warehouse.analyze(table)
+        warehouse.analyze(table, changed)
     return changed, replaced
 
 
@@ -107,9 +125,9 @@ def _deduplicate_songs(warehouse: Warehouse, run_id: str) -> None:
         )
 
 
-def _deduplicate_events(warehouse: Warehouse, run_id: str) -> int:
+def _deduplicate_events(warehouse: Warehouse, run_id: str, periods: Sequence[Period]) -> int:
     """Mark duplicate events, reject contradicting ones, delete replaced facts; return the number of replaced plays."""
-    _create_from_file(warehouse, "known_events")
+    _create_from_file(warehouse, "known_events", periods)
     # Nearly all redelivered events equal the known ones. The keys of the others are contested, as seen below.
     warehouse.execute(f"update staging_events set duplicate = true from known_events as k where {_HAS_KEY}")
     _create_from_file(warehouse, "contested_keys")
@@ -118,27 +136,22 @@ def _deduplicate_events(warehouse: Warehouse, run_id: str) -> int:
     columns = "staging_events.*, k.event_id, k.is_play"
     contested = f"(select {columns} from staging_events join contested_keys as k on {_HAS_KEY})"
     contradictions.find_lost_before(warehouse, "events", contested, "event_id, is_play")
-    _create_from_file(warehouse, "decided_events")
+    _create_from_file(warehouse, "decided_events", periods)
+    _create_from_file(warehouse, "replaced_tracks", periods)
     warehouse.execute(f"delete from staging_events using contested_keys as k where {_HAS_KEY}")
     decided = loader.read("deduplicate/decided_rows", warehouse.engine)
     warehouse.execute(f"insert into staging_events {decided}")
     contradictions.reject(warehouse, "events", "(select * from decided_events where contradicts)", run_id)
-    warehouse.execute(
-        "delete from page_views using decided_events as d"
-        " where d.replaces and not d.is_play and page_views.page_view_id = d.event_id"
-    )
-    return warehouse.execute(
-        "delete from songplays using decided_events as d"
-        " where d.replaces and d.is_play and songplays.songplay_id = d.event_id"
-    )
+    warehouse.execute(limited(_DELETE_REPLACED_VIEWS, periods))
+    return warehouse.execute(limited(_DELETE_REPLACED_PLAYS, periods))
 
 
-def _delete_unused(warehouse: Warehouse, table: str, used_by: str) -> None:
-    """Delete the rows of a table whose keys another table does not use."""
+def _delete_unused(warehouse: Warehouse, table: str, used_by: str, condition: str = "true") -> None:
+    """Delete the rows of a table that meet a condition, and whose keys another table does not use."""
     key = model.KEYS[table]
     # PostgreSQL would run "not in" row by row, since the other table can exceed its working memory.
     unused = f"not exists (select 1 from {used_by} as u where u.{key} = {table}.{key})"
-    warehouse.execute(f"delete from {table} where {unused}")
+    warehouse.execute(f"delete from {table} where {condition} and {unused}")
 
 
 def _match_known_plays(warehouse: Warehouse) -> None:

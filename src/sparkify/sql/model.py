@@ -39,6 +39,13 @@ KEYS = {
     "catalogue": "song_id",
 }
 
+INDEXES = {
+    "songplays": ("start_time", "track_id"),
+    "page_views": ("start_time",),
+    "time": ("start_time",),
+    "tracks": ("track_id",),
+}
+"""The columns with an index on PostgreSQL; the other engines skip blocks by the smallest and largest value of each."""
 
 STAGING = ("staging_events", "staging_songs", "staging_files", "staging_rejects")
 

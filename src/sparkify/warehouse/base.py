@@ -101,6 +101,9 @@ class Warehouse(ABC):
     def require_stage(self) -> None:  # noqa: B027 (only Redshift needs a stage)
         """Raise ConfigError if the configuration lacks a setting that `copy` needs. A run calls this first."""
 
+    def empty_staging(self) -> None:  # noqa: B027 (only Redshift cannot do that cheaply inside a transaction)
+        """Empty the staging tables before the transaction of a batch begins, if `copy` should not do it."""
+
     @abstractmethod
     def copy(self) -> None:
         """Fill the staging tables, inside the transaction, with the batch staged in `embedded`."""
@@ -115,8 +118,8 @@ class Warehouse(ABC):
         """Connect again after the loss of the connection."""
 
     @abstractmethod
-    def analyze(self, table: str) -> None:
-        """Update the planner's statistics of a table."""
+    def analyze(self, table: str, changed: int) -> None:
+        """Update the planner's statistics of a table of which some rows have changed, if that is worth it."""
 
     def upkeep(self) -> list[tuple[str, float, float]] | None:
         """Return (table, percentage of unsorted rows, staleness of statistics in percent) for each table.

@@ -211,6 +211,13 @@ class Postgres(Server):
             kind_of_text = f"varchar({width})" if width else kind
             self.execute(f'alter table {quoted(table)} alter column {quoted(column)} type {kind_of_text} collate "C"')
         super()._create_staging_views()
+        existing = {
+            name for (name,) in self.rows("select indexname from pg_indexes where schemaname = ?", [self._schema])
+        }
+        for table, columns in model.INDEXES.items():
+            for column in columns:
+                if (index := f"{table}_{column}") not in existing:
+                    self.execute(f"create index {index} on {table} ({column})")
 
     @contextmanager
     def _watching(self) -> Iterator[Callable[[], list[Holder]]]:
@@ -245,9 +252,10 @@ class Postgres(Server):
         """Return the statements by which `copy` fills the staging tables."""
         return [statement for table in STAGING for statement in _copy_statements(table)]
 
-    def analyze(self, table: str) -> None:
-        """Update the statistics of a table, without which the next join can be planned for an empty one."""
-        self.execute(f"analyze {table}")
+    def analyze(self, table: str, changed: int) -> None:
+        """Update the statistics of a table of which a tenth has changed: the server expects that of others itself."""
+        if changed * 10 >= self.value("select reltuples from pg_class where oid = ?::regclass", [table]):
+            self.execute(f"analyze {table}")
 
     @contextmanager
     def rebuild(self, catch_up: Callable[[Warehouse, Known], None]) -> Iterator[Warehouse]:

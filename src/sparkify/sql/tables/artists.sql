@@ -11,4 +11,4 @@ create table if not exists artists (
     latitude double precision,
     longitude double precision
 )
--- @redshift diststyle all sortkey (artist_id)
+-- @redshift diststyle auto sortkey (artist_id)

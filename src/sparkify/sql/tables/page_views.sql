@@ -13,7 +13,7 @@
 -- user_agent: The user agent string of the browser; null if the browser sent none.
 create table if not exists page_views (
     page_view_id varchar(160),
-    start_time timestamp,
+    start_time timestamp not null,
     user_id varchar(64),
     level varchar(16),
     page varchar(64),

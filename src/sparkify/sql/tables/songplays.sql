@@ -12,7 +12,7 @@
 -- track_id: The track that was played, as the app logged it.
 create table if not exists songplays (
     songplay_id varchar(160),
-    start_time timestamp,
+    start_time timestamp not null,
     user_id varchar(64),
     level varchar(16),
     song_id varchar(64),

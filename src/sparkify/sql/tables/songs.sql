@@ -13,4 +13,4 @@ create table if not exists songs (
     duration double precision,
     artist_name varchar(512)
 )
--- @redshift diststyle all sortkey (song_id)
+-- @redshift diststyle auto sortkey (song_id)

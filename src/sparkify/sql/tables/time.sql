@@ -7,7 +7,7 @@
 -- year: The calendar year.
 -- weekday: The day of the week, from 0 (Sunday) to 6 (Saturday).
 create table if not exists time (
-    start_time timestamp,
+    start_time timestamp not null,
     hour integer,
     day integer,
     week integer,

@@ -13,4 +13,4 @@ create table if not exists tracks (
     song_id varchar(64),
     artist_id varchar(64)
 )
--- @redshift diststyle all sortkey (track_id)
+-- @redshift diststyle auto sortkey (track_id)

@@ -20,4 +20,4 @@ create table if not exists users (
     last_session_id bigint,
     last_item_in_session bigint
 )
--- @redshift diststyle all sortkey (user_id)
+-- @redshift diststyle auto sortkey (user_id)

@@ -10,6 +10,10 @@ select
 from (
     select distinct e.start_time
     from staged_events as e
-    left join time on time.start_time = e.start_time
-    where not e.duplicate and time.start_time is null
+    left join (
+        select start_time
+        from time
+        where start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
+    ) as known on known.start_time = e.start_time
+    where not e.duplicate and known.start_time is null
 ) as moments

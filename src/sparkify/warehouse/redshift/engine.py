@@ -246,11 +246,23 @@ class Redshift(Server):
     def _area(self) -> StagingArea:
         return StagingArea.of(self._config, owner=self._name)
 
+    def empty_staging(self) -> None:
+        """Truncate the staging tables: rows that DELETE removes would occupy space until the next VACUUM.
+
+        TRUNCATE commits ("TRUNCATE", the guide). Therefore it comes before the transaction, and waits for a run that is
+        using the tables.
+        """
+        if not self._is_rebuilding:
+            with self._waits_reported():
+                for table in STAGING:
+                    self.execute(f"truncate {table}")
+
     def copy(self) -> None:
         """Write the staged batch to the staging area in S3, and load the staging tables from there."""
         with translate_errors(self.label), scratch_folder() as folder, self._area() as area:
             for table in STAGING:
-                self.execute(f"delete from {table}")  # TRUNCATE would commit ("TRUNCATE", the guide)
+                if self.value(f"select count(*) from {table}"):  # of a run that came first, or of a rebuild
+                    self.execute(f"delete from {table}")
                 if parts := copying.write_parts(self.embedded, table, Path(folder), self._slices()):
                     self._copy_from(area, table, parts)
                 self.embedded.execute(f"drop table {table}")
@@ -268,7 +280,7 @@ class Redshift(Server):
             statement
             for table in STAGING
             for statement in (
-                f"delete from {table}",
+                f"truncate {table}",
                 copy_statement(table, f"{stage}/RUN/{table}.manifest", "REGION", role),
             )
         ]
@@ -297,7 +309,7 @@ class Redshift(Server):
             )
         copying.quarantine(self.embedded, errors, named)
 
-    def analyze(self, table: str) -> None:
+    def analyze(self, table: str, changed: int) -> None:  # noqa: ARG002 (ANALYZE decides for itself)
         """Schedule an ANALYZE of a table for after the commit."""
         self._grown.add(table)
 
