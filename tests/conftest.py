@@ -40,18 +40,20 @@ ON_REDSHIFT = {
 MANY = 3  # People run every sixth case of a test with more cases, if it uses one of these fixtures.
 EXPENSIVE = {"chromium", "client", "cluster", "make_warehouse", "planned", "reading", "filled", "redshift", "s3"}
 ONE_IN = {
-    "aws": 6,
-    "cli": 3,
-    "pipeline": 4,
-    "promises": 2,
-    "report": 6,
+    "aws": 12,
+    "cli": 4,
+    "pipeline": 6,
+    "promises": 4,
+    "report": 12,
     "sample_data": 2,
-    "sources": 4,
-    "sql": 2,
-    "staging": 4,
-    "warehouse": 4,
+    "sources": 8,
+    "sql": 4,
+    "staging": 6,
+    "warehouse": 8,
 }
 """Folder → people run the first test of each of its modules, and then one in so many."""
+SAME_ON_REDSHIFT = {"aws", "report", "sources", "staging"}
+"""The folders of which only the first test of each module runs on the Redshift stand-in, since they read and show."""
 LEFT_TO_CI = (
     "what only CI runs: the Redshift stand-in, most tests on PostgreSQL, most tests of slow folders, and most cases of"
     " tests that have many. Run everything with: make test CI=1"
@@ -83,7 +85,7 @@ def _parameters(item: pytest.Item) -> set[str]:
 def _needs(item: pytest.Item, fixture: str) -> bool:
     """Return whether a test needs a fixture."""
     on_server = fixture == "postgres" and {"postgresql", "redshift"} & _parameters(item)
-    return fixture in getattr(item, "fixturenames", ()) or bool(on_server)
+    return fixture in _fixtures(item) or bool(on_server)
 
 
 def _is_cut(config: pytest.Config) -> bool:
@@ -98,7 +100,7 @@ def _for_ci(items: Sequence[pytest.Item], config: pytest.Config) -> set[pytest.I
     left = {item for item in items if item.get_closest_marker("ci") or _is_left_by_engine(item)}
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
-        if item not in left and EXPENSIVE & set(getattr(item, "fixturenames", ())):
+        if item not in left and EXPENSIVE & _fixtures(item):
             cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
     left |= {item for same in cases.values() if len(same) > MANY for number, item in enumerate(same) if number % 6}
     tests: dict[Path, list[str]] = {}  # by module
@@ -111,6 +113,23 @@ def _for_ci(items: Sequence[pytest.Item], config: pytest.Config) -> set[pytest.I
     return left
 
 
+def _repeated_on_redshift(items: Sequence[pytest.Item]) -> set[pytest.Item]:
+    """Return the tests that would only repeat on the Redshift stand-in what they show on the other engines."""
+    tried: dict[Path, str] = {}  # module → its first such test
+    repeated = set()
+    for item in items:
+        if _folder(item) in SAME_ON_REDSHIFT and {"redshift", "make_warehouse"} <= _parameters(item) | _fixtures(item):
+            name = item.nodeid.partition("[")[0]
+            if tried.setdefault(item.path, name) != name:
+                repeated.add(item)
+    return repeated
+
+
+def _fixtures(item: pytest.Item) -> set[str]:
+    """Return the names of the fixtures that a test uses."""
+    return set(getattr(item, "fixturenames", ()))
+
+
 def _folder(item: pytest.Item) -> str:
     """Return the folder of a test, below `tests`."""
     return item.path.relative_to(item.config.rootpath / "tests").parts[0]
@@ -119,7 +138,7 @@ def _folder(item: pytest.Item) -> str:
 def _is_left_by_engine(item: pytest.Item) -> bool:
     """Return whether CI alone runs a test on its engine, or on its kind of cluster."""
     parameters, folder = _parameters(item), _folder(item)
-    if "redshift" in parameters | set(getattr(item, "fixturenames", ())) or folder == "support":
+    if "redshift" in parameters | _fixtures(item) or folder == "support":
         return True
     if "postgresql" in parameters:
         return folder != "promises"
@@ -134,7 +153,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests whose fixtures are not available on this machine, and those that are left to CI."""
     missing = _left_out()
-    left_out = {item for item in items if any(_needs(item, fixture) for fixture in missing)} | _for_ci(items, config)
+    left_out = {item for item in items if any(_needs(item, fixture) for fixture in missing)}
+    left_out |= _for_ci(items, config) | (set() if config.option.keyword else _repeated_on_redshift(items))
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]

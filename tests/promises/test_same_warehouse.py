@@ -18,7 +18,7 @@ from sparkify.pipeline.progress import Limit
 History = Sequence[Sequence[Delivered]]
 
 thorough = settings(
-    max_examples=20 if os.environ.get("CI") else 2,
+    max_examples=12 if os.environ.get("CI") else 2,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # Shrinking an example would take minutes.
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
