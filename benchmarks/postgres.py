@@ -1,6 +1,6 @@
 """Load generated logs into PostgreSQL; the rival is PostgreSQL's own COPY with hand-written INSERTs.
 
-    .venv/bin/python benchmarks/postgres.py [--events 300000] [--runs 3] [--server URL]
+    .venv/bin/python benchmarks/postgres.py [--events 300000] [--songs 0] [--runs 3] [--server URL]
 
 The rival starts from a CSV file prepared beforehand, in the server's own format. Its columns are the same, already
 typed, repaired and deduplicated. The rival runs COPY into one unindexed table, then one plain INSERT … SELECT per table
@@ -59,6 +59,7 @@ def main() -> None:
     """Generate, prepare, run in turn, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=300_000)
+    parser.add_argument("--songs", type=int, default=0, help="songs to generate; about five times as many are played")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--server", metavar="URL", help="a server on which the login can create databases")
     options = parser.parse_args()
@@ -84,7 +85,7 @@ def measure(folder: Path, running: Server, options: argparse.Namespace) -> None:
     data = folder / "data"
     users = max(1, round(options.events / DAYS / EVENTS_A_USER_AND_DAY))
     sparkify = [sys.executable, "-m", "sparkify"]
-    made = ["generate", "--out", str(data), "--users", str(users), "--days", str(DAYS), "--songs", "0"]
+    made = ["generate", "--out", str(data), "--users", str(users), "--days", str(DAYS), "--songs", str(options.songs)]
     subprocess.run([*sparkify, *made], check=True)
     nothing = folder / "nothing"
     nothing.mkdir()

@@ -162,7 +162,7 @@ def test_connection_lost_at_every_attempt_changes_nothing(loaded: Sandbox, monke
     before = loaded.contents()
     real = transform.transform
 
-    def publish(engine: Warehouse, *more: Any) -> transform.Changed:
+    def publish(engine: Warehouse, *more: Any) -> tuple[transform.Changed, bool]:
         changed = real(engine, *more)
         loaded.query(f"select pg_terminate_backend({engine.value('select pg_backend_pid()')})")
         return changed
@@ -225,7 +225,7 @@ def test_run_goes_on_after_its_connection_falls_silent(
     host, _, port = authority.partition(":")
     real, attempts = transform.transform, 0
 
-    def publish(engine: Warehouse, *more: Any) -> transform.Changed:
+    def publish(engine: Warehouse, *more: Any) -> tuple[transform.Changed, bool]:
         nonlocal attempts
         attempts += 1
         if attempts == 1:
@@ -259,7 +259,7 @@ def test_run_goes_on_after_a_second_connection_is_lost(delivered: Sandbox, monke
             end(self)
         find(self)
 
-    def publish_or_end(engine: Warehouse, *more: Any) -> transform.Changed:
+    def publish_or_end(engine: Warehouse, *more: Any) -> tuple[transform.Changed, bool]:
         if connections == 1:
             end(engine)
         return publish(engine, *more)

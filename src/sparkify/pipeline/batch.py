@@ -42,11 +42,11 @@ def load_batch(warehouse: Warehouse, batch: Sequence[SourceFile], known: Known, 
                 return False
             refused = rejections.require_plausible(warehouse, progress)
             periods = _periods(warehouse)
-            changed = transform(warehouse, progress.run.id, periods)
+            changed, has_rematched = transform(warehouse, progress.run.id, periods)
             rejections.limit(warehouse, progress)
             run = progress.run.plus(_count(warehouse, changed))
             ledger.record(warehouse, run, progress.rules)
-            checks.check_batch(warehouse, periods)
+            checks.check_batch(warehouse, periods, has_rematched=has_rematched)
     except CommitUnknown as unknown:
         try:
             warehouse.reconnect()

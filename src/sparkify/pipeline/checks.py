@@ -30,15 +30,16 @@ def _failed(warehouse: Warehouse, selects: dict[str, str]) -> Offences:
     return {name: (columns, rows) for name, (columns, rows) in found.items() if rows}
 
 
-def check_batch(warehouse: Warehouse, periods: Sequence[Period] = ALL_OF_TIME) -> None:
+def check_batch(warehouse: Warehouse, periods: Sequence[Period] = ALL_OF_TIME, *, has_rematched: bool = False) -> None:
     """Run every check over the periods of a batch; raise CheckFailed, which lists offending rows, if one fails.
 
-    If songs came, the matches of plays of other times have changed too. These are compared with their tracks, which
-    the checks read as a whole.
+    If the batch has matched known tracks with other songs, plays of other times have changed too. They are compared
+    with their tracks, whose songs and artists are checked as a whole.
     """
     failed = offences(warehouse, periods)
-    if not failed and warehouse.value("select count(*) from staging_songs where not duplicate"):
-        failed = _failed(warehouse, {_AGREES: of_changed_tracks(statement(_AGREES, warehouse.engine))})
+    if has_rematched and not failed:
+        with warehouse.by_index():
+            failed = _failed(warehouse, {_AGREES: of_changed_tracks(statement(_AGREES, warehouse.engine))})
     if failed:
         messages = [message(name, columns, rows) for name, (columns, rows) in failed.items()]
         raise CheckFailed(

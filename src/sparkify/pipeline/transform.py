@@ -32,8 +32,11 @@ where
 """
 
 
-def transform(warehouse: Warehouse, run_id: str, periods: Sequence[Period]) -> Changed:
-    """Publish the staged batch of a run, whose events are of some periods, to catalogue, dimensions and facts."""
+def transform(warehouse: Warehouse, run_id: str, periods: Sequence[Period]) -> tuple[Changed, bool]:
+    """Publish the staged batch of a run, whose events are of some periods, to catalogue, dimensions and facts.
+
+    Return also whether plays of other times have changed, because songs match their tracks.
+    """
     changed: Changed = dict.fromkeys(model.ORDER, 0)
     songs, events = (warehouse.value(f"select count(*) from {table}") for table in ("staging_songs", "staging_events"))
     if songs:
@@ -53,8 +56,9 @@ def transform(warehouse: Warehouse, run_id: str, periods: Sequence[Period]) -> C
         for table in ("songplays", "page_views", "time"):
             changed[table] = _insert(warehouse, table, periods)
     if replaced:
-        _delete_unused(warehouse, "tracks", "songplays", "track_id in (select track_id from replaced_tracks)")
-    return changed
+        with warehouse.by_index():
+            _delete_unused(warehouse, "tracks", "songplays", "track_id in (select track_id from replaced_tracks)")
+    return changed, bool(known_tracks)
 
 
 def statements(table: str, warehouse: type[Warehouse]) -> list[str]:
@@ -91,7 +95,7 @@ def _insert(warehouse: Warehouse, table: str, periods: Sequence[Period]) -> int:
     [insert] = statements(table, type(warehouse))
     added = warehouse.execute(limited(insert, periods))
     if added:
-        warehouse.analyze(table, added)
+        warehouse.optimize(table, added)
     return added
 
 
@@ -103,7 +107,7 @@ def _upsert(warehouse: Warehouse, table: str) -> tuple[int, int]:
     replaced = warehouse.execute(delete)
     changed = warehouse.execute(insert)
     if changed:
-        warehouse.analyze(table, changed)
+        warehouse.optimize(table, changed)
     return changed, replaced
 
 
@@ -156,7 +160,8 @@ def _delete_unused(warehouse: Warehouse, table: str, used_by: str, condition: st
 
 def _match_known_plays(warehouse: Warehouse) -> None:
     """Copy the new matches of tracks to their known plays."""
-    warehouse.execute(
-        "update songplays set song_id = n.song_id, artist_id = n.artist_id"
-        " from new_tracks as n where songplays.track_id = n.track_id"
-    )
+    with warehouse.by_index():
+        warehouse.execute(
+            "update songplays set song_id = n.song_id, artist_id = n.artist_id"
+            " from new_tracks as n where songplays.track_id = n.track_id"
+        )

@@ -118,8 +118,8 @@ class Warehouse(ABC):
         """Connect again after the loss of the connection."""
 
     @abstractmethod
-    def analyze(self, table: str, changed: int) -> None:
-        """Update the planner's statistics of a table of which some rows have changed, if that is worth it."""
+    def optimize(self, table: str, changed: int) -> None:
+        """Prepare a table for the next statements, of which a number of rows has been added or changed."""
 
     def upkeep(self) -> list[tuple[str, float, float]] | None:
         """Return (table, percentage of unsorted rows, staleness of statistics in percent) for each table.
@@ -128,6 +128,10 @@ class Warehouse(ABC):
         permission.
         """
         return []
+
+    def by_index(self) -> AbstractContextManager[None]:
+        """Let the statements in the block look rows up one by one, where an engine has indexes."""
+        return nullcontext()
 
     @abstractmethod
     def keep_staging(self) -> None:

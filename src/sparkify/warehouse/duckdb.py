@@ -140,7 +140,7 @@ class DuckDB(Warehouse):
         for table in STAGING:
             self.execute(f"drop table if exists {self._schema}.{table}")
 
-    def analyze(self, table: str, changed: int) -> None:
+    def optimize(self, table: str, changed: int) -> None:
         """Do nothing, since DuckDB updates its statistics as it writes."""
 
     def keep_staging(self) -> None:

@@ -7,13 +7,13 @@ select
     -- @redshift || '-' || coalesce(userId, '')
     as event_id,
     -- @duckdb epoch_ms(ts)
-    -- @postgresql timestamp '1970-01-01 00:00:00' + floor(ts / 1000.0) * interval '1 second'
+    -- @postgresql timestamp '1970-01-01 00:00:00' + (ts / 1000) * interval '1 second'
     -- @postgresql + (ts % 1000) * interval '1 millisecond'
     -- @redshift timestamp '1970-01-01 00:00:00' + floor(ts / 1000.0) * interval '1 second'
     -- @redshift + (ts % 1000) * interval '1 millisecond'
     as start_time,
     -- @duckdb epoch_ms(registration)
-    -- @postgresql timestamp '1970-01-01 00:00:00' + floor(registration / 1000.0) * interval '1 second'
+    -- @postgresql timestamp '1970-01-01 00:00:00' + (registration / 1000) * interval '1 second'
     -- @postgresql + (registration % 1000) * interval '1 millisecond'
     -- @redshift timestamp '1970-01-01 00:00:00' + floor(registration / 1000.0) * interval '1 second'
     -- @redshift + (registration % 1000) * interval '1 millisecond'

@@ -22,6 +22,7 @@
 -- duplicate: Whether the event changes nothing.
 create
 -- @duckdb temp
+-- @postgresql unlogged
 table if not exists staging_events (
     artist varchar(512),
     auth varchar(32),

@@ -9,6 +9,7 @@
 -- read: The number of records read from the file.
 create
 -- @duckdb temp
+-- @postgresql unlogged
 table if not exists staging_files (
     file_id integer,
     source varchar(8),

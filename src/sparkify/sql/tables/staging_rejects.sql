@@ -6,6 +6,7 @@
 -- record: The text of the record; on Redshift, text of more than 64,000 bytes is shortened.
 create
 -- @duckdb temp
+-- @postgresql unlogged
 table if not exists staging_rejects (
     file_id integer,
     line bigint,

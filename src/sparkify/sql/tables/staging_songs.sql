@@ -15,6 +15,7 @@
 -- duplicate: Whether the record changes nothing.
 create
 -- @duckdb temp
+-- @postgresql unlogged
 table if not exists staging_songs (
     num_songs bigint,
     artist_id varchar(64),

@@ -17,3 +17,4 @@ from (
     ) as known on known.start_time = e.start_time
     where not e.duplicate and known.start_time is null
 ) as moments
+-- @postgresql order by start_time

@@ -10,13 +10,18 @@ with seen as (
         e.start_time as last_seen_at,
         e.sessionId as last_session_id,
         e.itemInSession as last_item_in_session,
-        case when f.redelivered then e.file_id end as redelivered_in,
+        -- PostgreSQL expects one row of the join below, and would look through all files for each user.
+        -- @duckdb case when f.redelivered then e.file_id end
+        -- @redshift case when f.redelivered then e.file_id end
+        -- @postgresql case when e.file_id in (select file_id from staging_files where redelivered) then e.file_id end
+        as redelivered_in,
         e.file_id,
         0 as is_known
     from staged_events as e
     join (select userId, max(ts) as ts from staging_events group by userId) as latest
         on latest.userId = e.userId and latest.ts = e.ts
-    join staging_files as f on f.file_id = e.file_id
+    -- @duckdb join staging_files as f on f.file_id = e.file_id
+    -- @redshift join staging_files as f on f.file_id = e.file_id
 ),
 known as (
     select

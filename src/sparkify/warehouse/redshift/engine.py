@@ -309,7 +309,7 @@ class Redshift(Server):
             )
         copying.quarantine(self.embedded, errors, named)
 
-    def analyze(self, table: str, changed: int) -> None:  # noqa: ARG002 (ANALYZE decides for itself)
+    def optimize(self, table: str, changed: int) -> None:  # noqa: ARG002 (ANALYZE decides for itself)
         """Schedule an ANALYZE of a table for after the commit."""
         self._grown.add(table)
 
