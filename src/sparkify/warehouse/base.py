@@ -130,7 +130,7 @@ class Warehouse(ABC):
         return []
 
     def by_index(self) -> AbstractContextManager[None]:
-        """Let the statements in the block look rows up one by one, where an engine has indexes."""
+        """Allow the statements in the block to look rows up one by one, where an engine has indexes."""
         return nullcontext()
 
     @abstractmethod

@@ -263,7 +263,7 @@ class Postgres(Server):
 
     @contextmanager
     def by_index(self) -> Iterator[None]:
-        """Let the server join by nested loops, which the session forbids elsewhere.
+        """Allow the server to join by nested loops, which the session forbids elsewhere.
 
         The statistics lag behind a batch: the server expects a row of its times where there are many thousands, and
         would compare each with every row of another table.
@@ -298,7 +298,8 @@ class Postgres(Server):
                     catch_up(fresh, self.loaded_files())
                     self._clear()
                     for table in model.ALL:
-                        self.execute(f"insert into {table} select * from {quoted(beside)}.{table}")
+                        added = self.execute(f"insert into {table} select * from {quoted(beside)}.{table}")
+                        self.optimize(table, added)
         finally:
             with suppress(WarehouseError):
                 self.execute(f"drop schema if exists {quoted(beside)} cascade")
