@@ -6,7 +6,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
@@ -67,6 +67,10 @@ class Conflict(Exception):
 
 class Rejected(ValueError):
     """A record breaks the contract."""
+
+
+class TooLarge(Rejected):
+    """A number is beyond the range of its column."""
 
 
 class Event(NamedTuple):
@@ -172,8 +176,8 @@ def accepted(kind: Kind, pairs: Pairs | None) -> Values:
         raise Rejected("not a JSON object")
     given = known_keys(kind, pairs)
     values: Values = {name: as_text(name, given.get(name), width) for name, width in WIDTHS[kind].items()}
-    values |= {name: as_whole(name, given.get(name)) for name in WHOLE[kind]}
-    values |= {name: as_number(name, given.get(name)) for name in NUMBERS[kind]}
+    values |= {name: or_null(as_whole, name, given.get(name)) for name in WHOLE[kind]}
+    values |= {name: or_null(as_number, name, given.get(name)) for name in NUMBERS[kind]}
     required = REQUIRED[kind] + (REQUIRED_OF_A_PLAY if values.get("page") == "NextSong" else ())
     for name in required:
         if values[name] is None:
@@ -203,6 +207,16 @@ def known_keys(kind: Kind, pairs: Pairs) -> Values:
     return picked
 
 
+def or_null(convert: Callable[[str, object], Any], name: str, value: object) -> Any:
+    """Return a converted value; a coordinate or year that is too large for its column is null."""
+    try:
+        return convert(name, value)
+    except TooLarge:
+        if name in PLAUSIBLE:
+            return None
+        raise
+
+
 def as_text(name: str, value: object, width: int) -> str | None:
     """Return text without trailing blanks: a string, a whole number, or the shortest form of any other float."""
     if value is None or value == "":
@@ -230,10 +244,12 @@ def as_whole(name: str, value: object) -> int | None:
         return None
     if not isinstance(value, str) or not NUMERIC.fullmatch(value):
         raise Rejected(f"{name} is not a number")
+    if abs(float(value)) >= 2**63:
+        raise TooLarge(f"{name} is too large")
     try:
         exact = Decimal(value)
     except InvalidOperation:
-        raise Rejected(f"{name} is too large") from None
+        raise Rejected(f"{name} is too small") from None
     if exact and (exact.adjusted() > 18 or exact != exact.to_integral_value()):
         raise Rejected(f"{name} is not a whole number of 64 bits")
     whole = int(exact) if exact else 0
@@ -259,7 +275,7 @@ def finite(name: str, value: str) -> float:
     """Return a float, or raise Rejected if it is not finite."""
     number = float(value)
     if not math.isfinite(number):
-        raise Rejected(f"{name} is too large")
+        raise TooLarge(f"{name} is too large")
     return number
 
 

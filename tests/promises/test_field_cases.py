@@ -236,15 +236,16 @@ def test_implausible_song(warehouse: Sandbox, etl: Etl) -> None:
     """Coordinates and years that cannot be become null with a count in the summary, and the song is loaded."""
     songs = (
         song(artist_latitude=999, artist_longitude=-400.5, year=-1),
-        song(song_id="SO1", year=20180),
+        song(song_id="SO1", year=20180, artist_latitude=1e16),
+        song(song_id="SO4", year=10**20, artist_longitude="-1e400"),
         song(song_id="SO2", year="2004-05-01"),
         song(song_id="SO3", artist_latitude="35,1"),
     )
     deliver(warehouse, "songs", "s.json", joined(*songs))
     ended = etl("--json")
-    assert ended.summary["songs"] == {"read": 4, "added_or_changed": 2, "duplicates": 0, "rejected": 2}
-    assert sum(ended.summary["implausible"].values()) == 4
-    assert sorted(warehouse.query("select song_id, year from songs")) == [("SO0", None), ("SO1", None)]
+    assert ended.summary["songs"] == {"read": 5, "added_or_changed": 3, "duplicates": 0, "rejected": 2}
+    assert sum(ended.summary["implausible"].values()) == 7
+    assert sorted(warehouse.query("select song_id, year from songs")) == [("SO0", None), ("SO1", None), ("SO4", None)]
     assert [reason for _, _, reason in quarantine(warehouse)] == [
         "year: not a whole number",
         "artist_latitude: not a number",

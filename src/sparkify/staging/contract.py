@@ -10,7 +10,7 @@ The rules are the same on the fast path and the exact path:
 * A number written as a float (``22.0``) or as text (``"22"``) is a whole number if it is whole. Blanks around such a
   text are ignored. A JSON float is read as the nearest double: exact below 2**53.
 * Any other value of the wrong type, a text too long for its column, and a missing required value are rejected.
-* An implausible value of a song becomes null, and the record is staged.
+* An implausible value of a song becomes null, however large it is, and the record is staged.
 """
 
 from dataclasses import dataclass

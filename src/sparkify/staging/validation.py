@@ -76,12 +76,19 @@ def _plausible(field: Field) -> Iterator[str]:
         return
     low, high = field.plausible
     yield f"case when {name} = 0 or {name} between {low} and {high} then {name} end as {name}"
-    yield f"coalesce({name} <> 0 and {name} not between {low} and {high}, false) as {implausible(field)}"
+    beyond = f"{name} <> 0 and {name} not between {low} and {high}"
+    yield f"coalesce({beyond}, {_is_too_large(field)}, false) as {implausible(field)}"
 
 
 def implausible(field: Field) -> str:
     """Return the name of the column that says whether a field's value was implausible."""
     return quoted(f"implausible {field.name}")
+
+
+def _is_too_large(field: Field) -> str:
+    """Return the SQL condition that the text of a field without a value is a number beyond the range of its type."""
+    text = _text_of(field)
+    return f"case when {quoted(field.name)} is null and {text} is not null then abs({_number(text)}) >= {2**63} end"
 
 
 def _text_of(field: Field) -> str:
@@ -126,7 +133,11 @@ def _problems(contract: Contract) -> Iterator[tuple[str, str]]:
                 yield f"{name} not in ({literals(field.values)})", f"{field.name}: not one of {', '.join(field.values)}"
         else:
             type_name, low, high, out_of_range = _RANGES[field.type]
-            yield f"{text} is not null and {name} is null", f"{field.name}: not a {type_name}"
+            is_none = f"{text} is not null and {name} is null"
+            if field.plausible:  # a value that is too large becomes null, as every implausible one
+                yield f"{is_none} and not coalesce({_is_too_large(field)}, false)", f"{field.name}: not a {type_name}"
+                continue
+            yield is_none, f"{field.name}: not a {type_name}"
             yield f"not ({name} >= {low} and {name} < {high})", f"{field.name}: {out_of_range}"
             if field.first_millisecond:
                 yield f"{name} < {field.first_millisecond}", f"{field.name}: {_too_early(field.earliest)}"
