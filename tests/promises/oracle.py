@@ -244,18 +244,17 @@ def as_whole(name: str, value: object) -> int | None:
         return None
     if not isinstance(value, str) or not NUMERIC.fullmatch(value):
         raise Rejected(f"{name} is not a number")
-    if abs(float(value)) >= 2**63:
-        raise TooLarge(f"{name} is too large")
+    wrong = TooLarge if abs(float(value)) >= 2**63 else Rejected
     try:
         exact = Decimal(value)
     except InvalidOperation:
-        raise Rejected(f"{name} is too small") from None
+        raise wrong(f"{name} is out of range") from None
     if exact and (exact.adjusted() > 18 or exact != exact.to_integral_value()):
-        raise Rejected(f"{name} is not a whole number of 64 bits")
+        raise wrong(f"{name} is not a whole number of 64 bits")
     whole = int(exact) if exact else 0
     lowest, highest = (0, LAST_MILLISECOND) if name in ("ts", "registration") else (-(2**63), 2**63 - 1)
     if not lowest <= whole <= highest:
-        raise Rejected(f"{name} is out of range")
+        raise wrong(f"{name} is out of range")
     return whole
 
 

@@ -71,8 +71,8 @@ SONG_IDS = ("SOA", "SOa", "SO\u00c9", "SO\uff5e", "SO\U0001f600", "18")
 ARTIST_IDS = ("ARB", "ARa", "AR\uff5e", "AR\U0001f600")
 DURATIONS = (None, 200.0, 194.35057, 0.0, 214.00000000000003, 999999999999999.0)
 PLACES = (None, None, "Reykjav\u00edk", "London, UK", "\U0001f5fc", "A\x18B\x19")
-COORDINATES = (None, None, 0.0, 64.14735, -21.94067, -0.5, 999.0)
-YEARS = (None, 0, 1999, 2018, -1, 999, 20180)
+COORDINATES = (None, None, 0.0, 64.14735, -21.94067, -0.5, 999.0, 1e17)
+YEARS = (None, 0, 1999, 2018, -1, 999, 20180, 10**20)
 USER_IDS = ("8", "39", "a-b", "\u00fc", "0")
 PAGES = ("Home", "Logout", "Submit Upgrade", "nextsong")
 MOMENTS = (
@@ -339,7 +339,7 @@ VIOLATIONS: dict[Kind, tuple[tuple[str, str], ...]] = {
         ("duration", "-1"),
         ("duration", "Infinity"),
         ("artist_latitude", '"north"'),
-        ("artist_longitude", "1e999"),
+        ("artist_longitude", "true"),
     ),
 }
 NOT_JSON = ("NaN", "Infinity", "tru")
