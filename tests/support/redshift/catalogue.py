@@ -119,6 +119,7 @@ _SETTINGS = {
     "timezone": "UTC",
     "datestyle": "ISO, MDY",
     "jit": "off",
+    "enable_nestloop": "off",  # Redshift joins by hash or merge unless a join has no equal columns ("Query plan").
 }
 
 
