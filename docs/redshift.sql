@@ -1894,6 +1894,9 @@ from (
 left join catalogue as c on c.song_id = s.song_id
 ;
 
+select count(*) from staging_files where redelivered
+;
+
 drop table if exists lost_songs
 ;
 
@@ -1916,7 +1919,7 @@ create temp table lost_songs as
     from 3
 ) || '}' as record
                 from (select * from marked_songs where place = 1 and not duplicate) as r
-                where file_id in (select file_id from staging_files where redelivered)
+                where false
             ) as texts
         ) as s
         join staging_files as f on f.file_id = s.file_id
@@ -2083,7 +2086,9 @@ with seen as (
         e.start_time as last_seen_at,
         e.sessionId as last_session_id,
         e.itemInSession as last_item_in_session,
-        case when f.redelivered then e.file_id end as redelivered_in,
+        -- PostgreSQL expects one row of the join below, and would look through all files for each user.
+        case when f.redelivered then e.file_id end
+        as redelivered_in,
         e.file_id,
         0 as is_known
     from staged_events as e
@@ -2239,7 +2244,7 @@ create temp table lost_events as
 staging_events.ts = k.ts and staging_events.sessionId = k.sessionId and staging_events.itemInSession = k.itemInSession
 and coalesce(staging_events.userId, '') = coalesce(k.userId, '') and (staging_events.page = 'NextSong') = k.is_play
 ) as r
-                where file_id in (select file_id from staging_files where redelivered)
+                where false
             ) as texts
         ) as s
         join staging_files as f on f.file_id = s.file_id
@@ -2803,18 +2808,6 @@ group by user_id
 having count(*) > 1 or user_id is null
 ;
 
-select count(*) from staging_songs where not duplicate
-;
-
--- every_play_agrees_with_its_track: one row per play whose song_id or artist_id differs from that of its track.
-select p.songplay_id, p.song_id, t.song_id as song_id_of_track, p.artist_id, t.artist_id as artist_id_of_track
-from songplays as p
-join tracks as t on t.track_id = p.track_id
-where
-    (p.track_id in (select track_id from new_tracks))
-    and (coalesce(p.song_id, '') <> coalesce(t.song_id, '') or coalesce(p.artist_id, '') <> coalesce(t.artist_id, ''))
-;
-
 analyze artists
 ;
 
@@ -2837,6 +2830,36 @@ analyze tracks
 ;
 
 analyze users
+;
+
+create temp table lost_songs as 
+        select distinct s.file_id, song_id, s.record
+        from (
+            select file_id, song_id, record, split_part(split_part(record, '"song_id": "', 2), '"', 1) as compared
+            from (
+                select file_id, song_id, '{' || substring(
+    coalesce(', "num_songs": ' || case when not (true) then cast(num_songs as varchar) end, '')
+    || coalesce(', "artist_id": ' || '"' || replace(replace(replace(replace(replace(artist_id, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"', '')
+    || coalesce(', "artist_latitude": ' || case when artist_latitude = floor(artist_latitude) then cast(cast(artist_latitude as bigint) as varchar) else cast(artist_latitude as varchar) end, '')
+    || coalesce(', "artist_longitude": ' || case when artist_longitude = floor(artist_longitude) then cast(cast(artist_longitude as bigint) as varchar) else cast(artist_longitude as varchar) end, '')
+    || coalesce(', "artist_location": ' || '"' || replace(replace(replace(replace(replace(artist_location, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"', '')
+    || coalesce(', "artist_name": ' || '"' || replace(replace(replace(replace(replace(artist_name, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"', '')
+    || coalesce(', "song_id": ' || '"' || replace(replace(replace(replace(replace(song_id, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"', '')
+    || coalesce(', "title": ' || '"' || replace(replace(replace(replace(replace(title, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"', '')
+    || coalesce(', "duration": ' || case when duration = floor(duration) then cast(cast(duration as bigint) as varchar) else cast(duration as varchar) end, '')
+    || coalesce(', "year": ' || cast(year as varchar), '')
+    from 3
+) || '}' as record
+                from (select * from marked_songs where place = 1 and not duplicate) as r
+                where file_id in (select file_id from staging_files where redelivered)
+            ) as texts
+        ) as s
+        join staging_files as f on f.file_id = s.file_id
+        join (
+            select file, record, split_part(split_part(record, '"song_id": "', 2), '"', 1) as compared
+            from rejected_records
+            where source = 'songs' and reason = 'contradicts a later record of the same song'
+        ) as r on r.compared = s.compared and (r.file = f.path or (r.file is null and r.record = s.record))
 ;
 
 create temp table known_events as -- known_events: one row per staged event whose key the warehouse already has, and whether the two differ.
@@ -2869,6 +2892,47 @@ select
 from page_views as v
 join staged_events as e on e.start_time = v.start_time and e.event_id = v.page_view_id
 where not e.is_play and (v.start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
+;
+
+create temp table lost_events as 
+        select distinct s.file_id, event_id, is_play, s.record
+        from (
+            select file_id, event_id, is_play, record, rtrim(split_part(split_part(record, '"ts": ', 2), ',', 1), '}') || '-' || rtrim(split_part(split_part(record, '"sessionId": ', 2), ',', 1), '}') || '-' || rtrim(split_part(split_part(record, '"itemInSession": ', 2), ',', 1), '}') || '-' || split_part(split_part(record, '"userId": "', 2), '"', 1) || '-' || case when record like '%"page": "NextSong"%' then 'play' else 'view' end as compared
+            from (
+                select file_id, event_id, is_play, '{' || substring(
+    coalesce(', "artist": ' || case when not (not is_play) then '"' || replace(replace(replace(replace(replace(artist, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"' end, '')
+    || coalesce(', "auth": ' || case when not (is_play) then '"' || replace(replace(replace(replace(replace(auth, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"' end, '')
+    || coalesce(', "firstName": ' || case when not (true) then '"' || replace(replace(replace(replace(replace(firstName, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"' end, '')
+    || coalesce(', "gender": ' || case when not (true) then '"' || replace(replace(replace(replace(replace(gender, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"' end, '')
+    || coalesce(', "itemInSession": ' || cast(itemInSession as varchar), '')
+    || coalesce(', "lastName": ' || case when not (true) then '"' || replace(replace(replace(replace(replace(lastName, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"' end, '')
+    || coalesce(', "length": ' || case when not (not is_play) then case when length = floor(length) then cast(cast(length as bigint) as varchar) else cast(length as varchar) end end, '')
+    || coalesce(', "level": ' || '"' || replace(replace(replace(replace(replace(level, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"', '')
+    || coalesce(', "location": ' || '"' || replace(replace(replace(replace(replace(location, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"', '')
+    || coalesce(', "method": ' || case when not (is_play) then '"' || replace(replace(replace(replace(replace(method, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"' end, '')
+    || coalesce(', "page": ' || '"' || replace(replace(replace(replace(replace(page, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"', '')
+    || coalesce(', "registration": ' || case when not (true) then cast(registration as varchar) end, '')
+    || coalesce(', "sessionId": ' || cast(sessionId as varchar), '')
+    || coalesce(', "song": ' || case when not (not is_play) then '"' || replace(replace(replace(replace(replace(song, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"' end, '')
+    || coalesce(', "status": ' || case when not (is_play) then cast(status as varchar) end, '')
+    || coalesce(', "ts": ' || cast(ts as varchar), '')
+    || coalesce(', "userAgent": ' || '"' || replace(replace(replace(replace(replace(userAgent, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"', '')
+    || coalesce(', "userId": ' || '"' || replace(replace(replace(replace(replace(userId, chr(92), chr(92) || chr(92)), chr(34), chr(92) || '"'), chr(9), chr(92) || 't'), chr(10), chr(92) || 'n'), chr(13), chr(92) || 'r') || '"', '')
+    from 3
+) || '}' as record
+                from (select staging_events.*, k.event_id, k.is_play from staging_events join contested_keys as k on 
+staging_events.ts = k.ts and staging_events.sessionId = k.sessionId and staging_events.itemInSession = k.itemInSession
+and coalesce(staging_events.userId, '') = coalesce(k.userId, '') and (staging_events.page = 'NextSong') = k.is_play
+) as r
+                where file_id in (select file_id from staging_files where redelivered)
+            ) as texts
+        ) as s
+        join staging_files as f on f.file_id = s.file_id
+        join (
+            select file, record, rtrim(split_part(split_part(record, '"ts": ', 2), ',', 1), '}') || '-' || rtrim(split_part(split_part(record, '"sessionId": ', 2), ',', 1), '}') || '-' || rtrim(split_part(split_part(record, '"itemInSession": ', 2), ',', 1), '}') || '-' || split_part(split_part(record, '"userId": "', 2), '"', 1) || '-' || case when record like '%"page": "NextSong"%' then 'play' else 'view' end as compared
+            from rejected_records
+            where source = 'events' and reason = 'contradicts another event with the same key'
+        ) as r on r.compared = s.compared and (r.file = f.path or (r.file is null and r.record = s.record))
 ;
 
 create temp table decided_events as -- decided_events: one row per staged event with a contested key: whether it is kept, is a duplicate, or contradicts.
@@ -3128,4 +3192,13 @@ from time
 where (start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
 group by start_time
 having count(*) > 1
+;
+
+-- every_play_agrees_with_its_track: one row per play whose song_id or artist_id differs from that of its track.
+select p.songplay_id, p.song_id, t.song_id as song_id_of_track, p.artist_id, t.artist_id as artist_id_of_track
+from songplays as p
+join tracks as t on t.track_id = p.track_id
+where
+    (p.track_id in (select track_id from new_tracks))
+    and (coalesce(p.song_id, '') <> coalesce(t.song_id, '') or coalesce(p.artist_id, '') <> coalesce(t.artist_id, ''))
 ;

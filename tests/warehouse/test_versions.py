@@ -24,7 +24,7 @@ from sparkify.staging.session import Findings
 from sparkify.warehouse import install
 from sparkify.warehouse.install import LAYOUT, contract_version
 
-TABLES = "1 1c162134"
+TABLES = "1 0e041715"
 """The version of the layout, and a digest of the statements that create its tables."""
 
 LAYOUTS = {
