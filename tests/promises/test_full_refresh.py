@@ -107,7 +107,7 @@ def test_full_refresh_keeps_the_history_of_runs(waiting: Sandbox) -> None:
     assert everything(waiting)["etl_runs"][: len(before)] == before
 
 
-def failing_check(warehouse: Warehouse, _: object) -> None:
+def failing_check(warehouse: Warehouse, *_: object, **_more: object) -> None:
     """Fail as a check does that finds an offending row."""
     warehouse.rows("select * from songplays")
     raise CheckFailed("planted")
