@@ -119,7 +119,7 @@ def test_run_interrupted_inside_a_statement_ends_the_same_way(waiting: Sandbox, 
         watch = f"interrupt_server({request.getfixturevalue('postgres').url!r}, {urlsplit(waiting.url).path[1:]!r})"
     busy = WATCHER + (
         "from sparkify.pipeline import batch\n"
-        "def transform(engine, run_id):\n"
+        "def transform(engine, *_):\n"
         f"    {watch}\n"
         "    engine.execute('create temp table endless as select count(*) from {} as r(n) where n % 7 = 3')\n"
         "batch.transform = transform\n"
