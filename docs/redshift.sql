@@ -2431,16 +2431,10 @@ insert into rejected_records select 'events', cast(null as varchar(4096)), cast(
 ) || '}', cast(? as varchar(40)) from (select * from decided_events where contradicts) as r where file_id is null
 ;
 
-delete from page_views using decided_events as d
-where
-    d.replaces and not d.is_play and page_views.page_view_id = d.event_id
-    and (page_views.start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
+delete from page_views using decided_events as d where d.replaces and not d.is_play and page_views.page_view_id = d.event_id and (page_views.start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
 ;
 
-delete from songplays using decided_events as d
-where
-    d.replaces and d.is_play and songplays.songplay_id = d.event_id
-    and (songplays.start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
+delete from songplays using decided_events as d where d.replaces and d.is_play and songplays.songplay_id = d.event_id and (songplays.start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
 ;
 
 drop table if exists new_tracks
@@ -2648,7 +2642,9 @@ with missing as (
 )
 select page_view_id, start_time
 from page_views
-where start_time in (select start_time from missing) and (start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
+where
+    start_time in (select start_time from missing)
+    and (start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
 ;
 
 -- every_page_view_has_its_user: one row per page view whose user_id is not in users.
@@ -2703,7 +2699,9 @@ with missing as (
 )
 select songplay_id, start_time
 from songplays
-where start_time in (select start_time from missing) and (start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
+where
+    start_time in (select start_time from missing)
+    and (start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
 ;
 
 -- every_play_has_its_track: one row per play whose track_id is null or not in tracks.
@@ -3041,16 +3039,10 @@ join decided_events as d on d.event_id = p.songplay_id
 where d.replaces and d.is_play and (p.start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
 ;
 
-delete from page_views using decided_events as d
-where
-    d.replaces and not d.is_play and page_views.page_view_id = d.event_id
-    and (page_views.start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
+delete from page_views using decided_events as d where d.replaces and not d.is_play and page_views.page_view_id = d.event_id and (page_views.start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
 ;
 
-delete from songplays using decided_events as d
-where
-    d.replaces and d.is_play and songplays.songplay_id = d.event_id
-    and (songplays.start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
+delete from songplays using decided_events as d where d.replaces and d.is_play and songplays.songplay_id = d.event_id and (songplays.start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
 ;
 
 update songplays set song_id = n.song_id, artist_id = n.artist_id from new_tracks as n where songplays.track_id = n.track_id
@@ -3096,7 +3088,9 @@ with missing as (
 )
 select page_view_id, start_time
 from page_views
-where start_time in (select start_time from missing) and (start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
+where
+    start_time in (select start_time from missing)
+    and (start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
 ;
 
 -- every_page_view_has_its_user: one row per page view whose user_id is not in users.
@@ -3151,7 +3145,9 @@ with missing as (
 )
 select songplay_id, start_time
 from songplays
-where start_time in (select start_time from missing) and (start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
+where
+    start_time in (select start_time from missing)
+    and (start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
 ;
 
 -- every_play_has_its_track: one row per play whose track_id is null or not in tracks.

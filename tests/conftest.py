@@ -54,6 +54,7 @@ ONE_IN = {
 """Folder → people run the first test of each of its modules, and then one in so many."""
 SAME_ON_REDSHIFT = {"aws", "report", "sources", "staging"}
 """The folders of which only the first test of each module runs on the Redshift stand-in, since they read and show."""
+REPEATED = "on the Redshift stand-in, tests of aws, report, sources and staging after the first one of each module"
 LEFT_TO_CI = (
     "what only CI runs: the Redshift stand-in, most tests on PostgreSQL, most tests of slow folders, and most cases of"
     " tests that have many. Run everything with: make test CI=1"
@@ -162,7 +163,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print a line for each group of tests that was left out, with how to run it."""
-    for reason in (*_left_out().values(), *((LEFT_TO_CI,) if _is_cut(config) else ())):
+    everything = LEFT_TO_CI if _is_cut(config) else REPEATED
+    for reason in (*_left_out().values(), *(() if config.option.keyword else (everything,))):
         terminalreporter.write_line(f"Left out: {reason}")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sparkify.pipeline import contradictions
 from sparkify.sql import loader, model
-from sparkify.sql.period import ALL_OF_TIME, Period, limited
+from sparkify.sql.period import ALL_OF_TIME, EVER, Period, limited
 from sparkify.staging.contract import CONTRACTS
 from sparkify.warehouse.base import Warehouse
 
@@ -15,20 +15,6 @@ Changed = dict[str, int]
 _HAS_KEY = """
 staging_events.ts = k.ts and staging_events.sessionId = k.sessionId and staging_events.itemInSession = k.itemInSession
 and coalesce(staging_events.userId, '') = coalesce(k.userId, '') and (staging_events.page = 'NextSong') = k.is_play
-"""
-
-_DELETE_REPLACED_PLAYS = """
-delete from songplays using decided_events as d
-where
-    d.replaces and d.is_play and songplays.songplay_id = d.event_id
-    and songplays.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
-"""
-
-_DELETE_REPLACED_VIEWS = """
-delete from page_views using decided_events as d
-where
-    d.replaces and not d.is_play and page_views.page_view_id = d.event_id
-    and page_views.start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
 """
 
 
@@ -146,8 +132,15 @@ def _deduplicate_events(warehouse: Warehouse, run_id: str, periods: Sequence[Per
     decided = loader.read("deduplicate/decided_rows", warehouse.engine)
     warehouse.execute(f"insert into staging_events {decided}")
     contradictions.reject(warehouse, "events", "(select * from decided_events where contradicts)", run_id)
-    warehouse.execute(limited(_DELETE_REPLACED_VIEWS, periods))
-    return warehouse.execute(limited(_DELETE_REPLACED_PLAYS, periods))
+    _delete_replaced(warehouse, "page_views", "not d.is_play", periods)
+    return _delete_replaced(warehouse, "songplays", "d.is_play", periods)
+
+
+def _delete_replaced(warehouse: Warehouse, table: str, kind: str, periods: Sequence[Period]) -> int:
+    """Delete the rows of a fact that events of the batch replace; return their number."""
+    same_key = f"{table}.{model.KEYS[table]} = d.event_id"
+    delete = f"delete from {table} using decided_events as d where d.replaces and {kind} and {same_key}"
+    return warehouse.execute(limited(f"{delete} and {table}.{EVER}", periods))
 
 
 def _delete_unused(warehouse: Warehouse, table: str, used_by: str, condition: str = "true") -> None:

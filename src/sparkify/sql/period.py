@@ -16,9 +16,12 @@ ALL_OF_TIME: tuple[Period, ...] = (("0001-01-01", "9999-12-31 23:59:59.999"),)
 """The periods of a statement as its file has it."""
 
 _MOST = 16
-"""The number of periods of a batch. A stray event is then read about alone, and not with all that lies between."""
+"""The maximum number of periods of a batch. With several, a stray event does not include all days up to the others."""
 
-_EVER = re.compile(r"((?:\w+\.)?)start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59\.999'")
+EVER = "start_time between timestamp '{}' and timestamp '{}'".format(*ALL_OF_TIME[0])
+"""The condition on a fact's column that is replaced by that of some periods."""
+
+_EVER = re.compile(r"((?:\w+\.)?)" + re.escape(EVER))
 
 
 def spans(days: Sequence[tuple[date, datetime, datetime]]) -> tuple[Period, ...]:

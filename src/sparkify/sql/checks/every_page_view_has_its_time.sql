@@ -14,4 +14,6 @@ with missing as (
 )
 select page_view_id, start_time
 from page_views
-where start_time in (select start_time from missing) and start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
+where
+    start_time in (select start_time from missing)
+    and start_time between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999'
