@@ -1,15 +1,15 @@
 """The periods of a batch, which are written into the statements that read facts."""
 
+import re
 from datetime import date, datetime, time, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkify.sql import loader, selection
+from sparkify.sql import loader
 from sparkify.sql.period import ALL_OF_TIME, limited, of_changed_tracks, spans
 
-FACTS = {"songplays", "page_views", "time"}
 DAYS = st.lists(st.dates(date(1970, 1, 1), date(9999, 12, 31)), unique=True)
 
 
@@ -45,8 +45,8 @@ def test_days_far_apart_are_separate_periods() -> None:
 def test_every_read_of_a_fact_is_limited(name: str) -> None:
     """Each time that a statement reads a fact, it states the periods."""
     statement = loader.read(name, "redshift")
-    read = [table for table in selection.reads(statement) if table in FACTS]
-    assert ("9999" in statement) == bool(read)
+    read = re.findall(r"\b(?:from|join) (?:songplays|page_views|time)\b", statement)
+    assert statement.count("9999") == len(read)
     assert "9999" not in limited(statement, [("2018-11-01", "2018-11-02")])
     assert (
         "timestamp '2018-11-01' and timestamp '2018-11-02'" in limited(statement, [("2018-11-01", "2018-11-02")])
