@@ -16,6 +16,12 @@ create schema if not exists "sparkify"
 set search_path to "sparkify"
 ;
 
+select trim(nspname)
+from pg_namespace
+join pg_user on usesysid = nspowner
+where usename = current_user and nspname like ?
+;
+
 select c.relname, '', coalesce(d.description, '')
 from pg_class as c
 join pg_namespace as n on n.oid = c.relnamespace
@@ -1775,6 +1781,9 @@ where n.nspname = ? and c.relname = 'etl_files' and c.relkind = 'r'
 select source, path, version from etl_files
 ;
 
+select count(*) from stv_slices
+;
+
 truncate staging_events
 ;
 
@@ -1788,9 +1797,6 @@ truncate staging_rejects
 ;
 
 select count(*) from staging_events
-;
-
-select count(*) from stv_slices
 ;
 
 copy staging_events from 's3://STAGE/RUN/staging_events.manifest'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,9 @@ if TYPE_CHECKING:  # Only tests that need a browser or an AWS account load these
     from playwright.sync_api import Browser
     from tests.support.cloud import Cloud
     from tests.support.cloud.commands import Cluster
+
+# A shell that runs the tests in the background makes them ignore Ctrl-C, and with them every process that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ENGINES = ("duckdb", "postgresql", "redshift")
 

@@ -33,12 +33,6 @@ REFRESH_STAGES: list[Stage] = [
     (EXECUTE, "create or replace table", 5, "after"),
     (EXECUTE, "commit", 2, "before"),
 ]
-# On Redshift, it is one transaction.
-REFRESH_STAGES_OF_REDSHIFT: list[Stage] = [
-    (EXECUTE, "delete from etl_files", 1, "after"),
-    ("sparkify.pipeline.batch:transform", "", 1, "after"),
-    (EXECUTE, "commit", 1, "before"),
-]
 
 
 def test_full_refresh_equals_a_first_load(waiting: Sandbox, make_warehouse: Warehouses) -> None:
@@ -135,7 +129,7 @@ def test_full_refresh_that_fails_deletes_what_it_built(waiting: Sandbox) -> None
 
 
 def test_full_refresh_killed_at_any_stage_leaves_the_old_warehouse(
-    waiting: Sandbox, side_by_side: SideBySide, undisturbed: Contents
+    side_by_side: SideBySide, undisturbed: Contents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full refresh killed before its end leaves the old warehouse, and the next run deletes what it left."""
 
@@ -146,8 +140,8 @@ def test_full_refresh_killed_at_any_stage_leaves_the_old_warehouse(
         warehouse.etl()
         return ended.returncode, before, after
 
-    stages = REFRESH_STAGES_OF_REDSHIFT if waiting.url.startswith("redshift:") else REFRESH_STAGES
-    for stage, (warehouse, found) in zip(stages, side_by_side(killed, stages), strict=True):
+    monkeypatch.setattr("sparkify.warehouse.redshift.engine.ABANDONED_AFTER", 0)
+    for stage, (warehouse, found) in zip(REFRESH_STAGES, side_by_side(killed, REFRESH_STAGES), strict=True):
         code, before, after = found
         assert code == -signal.SIGKILL, stage
         assert after == before, stage
@@ -156,11 +150,15 @@ def test_full_refresh_killed_at_any_stage_leaves_the_old_warehouse(
 
 
 @pytest.mark.ci
-def test_full_refresh_killed_after_its_end_is_complete(waiting: Sandbox) -> None:
-    """A full refresh killed after it replaced the tables is complete."""
+def test_full_refresh_killed_after_its_end_is_complete(waiting: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full refresh killed after it replaced the tables is complete, and the next run deletes what it left."""
     stop_at((EXECUTE, "commit", 2, "after"), signal.SIGKILL, arguments(waiting, "--full-refresh"))
     refreshed = waiting.contents()
     assert len(everything(waiting)["etl_runs"]) == 2
+    with monkeypatch.context() as later:
+        later.setattr("sparkify.warehouse.redshift.engine.ABANDONED_AFTER", 0)
+        waiting.etl()
+    assert leftovers(waiting) == []
     waiting.etl(full_refresh=True)
     assert waiting.contents() == refreshed
     assert leftovers(waiting) == []

@@ -21,7 +21,6 @@ from tests.support.postgres import Server
 from tests.support.sandbox import Sandbox
 
 from sparkify.pipeline import batch
-from sparkify.pipeline.progress import BATCH_SIZE
 from sparkify.staging import reader
 from sparkify.warehouse.connect import open_warehouse
 from sparkify.warehouse.install import count_rows, create_tables
@@ -77,10 +76,10 @@ def test_run_names_the_run_that_it_waits_for(loaded: Sandbox) -> None:
         assert held.value("select count(*) from etl_runs") == 2
 
 
-@pytest.mark.parametrize("batch_size", [BATCH_SIZE, 1], ids=["one batch", "batches"])
+@pytest.mark.parametrize("batch_size", [None, 1], ids=["one batch", "batches"])
 @pytest.mark.parametrize("make_warehouse", ["postgresql", "redshift"], indirect=True)
 def test_file_that_another_run_has_just_loaded_is_not_loaded_again(
-    waiting: Sandbox, undisturbed: Contents, monkeypatch: pytest.MonkeyPatch, batch_size: int
+    waiting: Sandbox, undisturbed: Contents, monkeypatch: pytest.MonkeyPatch, batch_size: int | None
 ) -> None:
     """A run lists pending files again under the lock, so no batch loads a file twice."""
     real, first = reader.stage, True

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.promises import oracle
@@ -14,6 +15,7 @@ from tests.promises.oracle_files import Delivered
 from tests.support.sandbox import Row, Sandbox, Warehouses
 
 from sparkify.pipeline.progress import Limit
+from sparkify.warehouse.server import Server
 
 History = Sequence[Sequence[Delivered]]
 
@@ -36,6 +38,14 @@ COMPARED = {
     "time": "select * from time",
     "tracks": "select title, artist_name, duration, song_id, artist_id from tracks",
 }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _small_pieces() -> Iterator[None]:
+    """Make servers stage their batches in pieces of a few files."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Server, "piece_size", 700)
+        yield
 
 
 def load(warehouse: Sandbox, history: History, **options: Any) -> None:

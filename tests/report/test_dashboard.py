@@ -172,7 +172,7 @@ def test_version_changes_with_every_batch_whatever_the_clock_shows(
     """Each batch changes the version of the data, also while the clock goes back."""
     times = (datetime(2018, 11, day) for day in range(30, 0, -1))  # noqa: DTZ001 (as the warehouse stores it)
     pages = dashboard.Pages(config.load(environ={}, warehouse=warehouse.url))
-    load, versions = batch.load_with_retries, []
+    load, versions = batch.load_batch, []
 
     def load_and_ask(*arguments: Any) -> bool:
         loaded = load(*arguments)
@@ -180,7 +180,7 @@ def test_version_changes_with_every_batch_whatever_the_clock_shows(
         return loaded
 
     monkeypatch.setattr(ledger, "now", lambda: next(times))
-    monkeypatch.setattr(run, "load_with_retries", load_and_ask)
+    monkeypatch.setattr(run, "load_batch", load_and_ask)
     for day in range(4):
         write(warehouse.log_data / f"{day}.json", play(day))
         if day % 2:

@@ -82,8 +82,8 @@ def interrupt_server(url, database):
 EXECUTE = "sparkify.warehouse.duckdb:DuckDB.execute"
 IN_POSTGRES = ("sparkify.warehouse.duckdb:DuckDB", "sparkify.warehouse.postgres:Postgres")
 IN_REDSHIFT = ("sparkify.warehouse.duckdb:DuckDB", "sparkify.warehouse.redshift.engine:Redshift")
-CALL_IN_POSTGRES = {"create or replace table": ("delete from etl_files", 2)}
-"""Start of a statement that replaces a table on DuckDB → start and number of its counterpart on PostgreSQL."""
+CALL_ON_SERVERS = {"create or replace table": ("delete from etl_files", 2)}
+"""Start of a statement that replaces a table on DuckDB → start and number of its counterpart on servers."""
 
 Stage = tuple[str, str, int, str]
 """A function, the start of one of its arguments, the number of the call, and: before, during or after."""
@@ -105,9 +105,10 @@ def stop_at(stage: Stage, sent: signal.Signals, command: list[str]) -> subproces
     function, starts, call, moment = stage
     if any("postgresql://" in word for word in command):
         function = function.replace(*IN_POSTGRES)
-        starts, call = CALL_IN_POSTGRES.get(starts, (starts, call))
     elif any("redshift://" in word for word in command):
         function = function.replace(*IN_REDSHIFT)
+    if function.endswith(".execute") and "DuckDB" not in function:
+        starts, call = CALL_ON_SERVERS.get(starts, (starts, call))
     driven = [sys.executable, "-c", DRIVER, function, starts, str(call), moment, str(int(sent)), *command]
     return subprocess.run(driven, capture_output=True, text=True, check=False)
 

@@ -8,7 +8,7 @@ import select
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from tests.support.sandbox import Sandbox
 
 from sparkify.errors import CommitUnknown, WarehouseError
 from sparkify.pipeline import batch, transform
+from sparkify.sources.listing import SourceFile
+from sparkify.staging import reader
 from sparkify.warehouse import base
 from sparkify.warehouse import postgres as postgresql
 from sparkify.warehouse.base import Warehouse
@@ -185,8 +187,16 @@ def test_connection_lost_at_every_attempt_changes_nothing(loaded: Sandbox, monke
         "perform pg_terminate_backend(pg_backend_pid())",  # 57P01
     ],
 )
-def test_batch_is_retried_after_a_transient_error(loaded: Sandbox, fault: str) -> None:
-    """On PostgreSQL, a batch that fails for a reason that can pass is retried, and loaded once."""
+def test_batch_is_retried_after_a_transient_error(loaded: Sandbox, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On PostgreSQL, a batch that fails for a reason that can pass is published again, and its files are read once."""
+    read: list[int] = []
+    stage = reader.stage
+
+    def reading(connection: Any, files: Sequence[SourceFile], *words: Any, **options: Any) -> Any:
+        read.append(len(files))
+        return stage(connection, files, *words, **options)
+
+    monkeypatch.setattr(batch, "stage", reading)
     for statement in (
         "create sequence failures",
         f"create function fail() returns trigger language plpgsql as $$ begin"
@@ -195,6 +205,7 @@ def test_batch_is_retried_after_a_transient_error(loaded: Sandbox, fault: str) -
     ):
         loaded.execute(statement)
     files = loaded.etl().run.counts.files
+    assert read == [files]
     assert any("Retrying in" in line for line in loaded.narration)
     assert loaded.query("select files from etl_runs order by run_id desc limit 1") == [(files,)]
     assert loaded.query("select count(*) from etl_runs") == [(2,)]

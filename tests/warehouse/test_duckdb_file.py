@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import duckdb
 import pytest
 from tests.promises.deliveries import play, write
 from tests.support.killing import EXECUTE, arguments, file_of, stop_at
@@ -87,7 +88,7 @@ def test_link_to_the_file_is_the_file(warehouse: Sandbox, tmp_path: Path) -> Non
     assert warehouse.query("select count(*) from songplays") == [(2,)]
 
 
-@pytest.mark.parametrize("how", ["file", "log of a link", "log alone"])
+@pytest.mark.parametrize("how", ["file", "log of a link", "log of another file", "log alone"])
 def test_data_under_another_name_is_refused(warehouse: Sandbox, how: str) -> None:
     """Neither a run nor a reader opens a file if committed data may be in the log of another name."""
     file, log = file_of(warehouse), killed(warehouse)
@@ -97,12 +98,17 @@ def test_data_under_another_name_is_refused(warehouse: Sandbox, how: str) -> Non
     elif how == "log of a link":
         other.symlink_to(file)
         log.rename(f"{other}.wal")
+    elif how == "log of another file":
+        duckdb.connect(other).close()
+        log.rename(f"{other}.wal")
     else:
         file.rename(other)
         other = file
     before = {path.name: path.stat().st_size for path in file.parent.iterdir()}
     for read_only in (True, False):
-        with pytest.raises(WarehouseError, match=r"names \(hard links\)|through a link|which is missing"):
+        with pytest.raises(
+            WarehouseError, match=r"names \(hard links\)|through a link|belongs to another|which is missing"
+        ):
             open_warehouse(f"duckdb:///{other}", read_only=read_only)
     assert {path.name: path.stat().st_size for path in file.parent.iterdir()} == before
 

@@ -20,7 +20,8 @@ from sparkify.errors import ConfigError, WarehouseError
 from sparkify.sql import model
 from sparkify.warehouse.connect import open_warehouse
 from sparkify.warehouse.install import create_missing_tables
-from sparkify.warehouse.postgres import Postgres, rebuild_schema
+from sparkify.warehouse.postgres import Postgres
+from sparkify.warehouse.server import rebuild_schema
 
 
 def test_schema_of_another_owner_stops_the_rebuild(postgres: Server, tmp_path: Path) -> None:

@@ -61,6 +61,22 @@ def test_warehouse_of_another_layout_is_refused_and_rebuilt(
     assert warehouse.query("select distinct layout from etl_runs") == [(LAYOUT,)]
 
 
+def test_table_that_has_lost_a_column_is_called_ours(
+    warehouse: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A table from which somebody dropped a column is not called another program's, and can be made again."""
+    deliver(warehouse)
+    expected = warehouse.contents()
+    warehouse.execute("alter table catalogue drop column year")
+    assert run("etl", warehouse, tmp_path) == 1
+    said = capsys.readouterr().err
+    assert "the table catalogue has lost its column year since sparkify created it." in said
+    assert re.findall("`sparkify (.+?)`", said) == ["create-tables", "etl"]
+    assert run("create-tables --yes", warehouse, tmp_path) == 0
+    assert run("etl", warehouse, tmp_path) == 0
+    assert warehouse.contents() == expected
+
+
 def test_warehouse_of_another_contract_is_refused_and_rebuilt(
     warehouse: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

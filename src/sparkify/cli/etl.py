@@ -213,9 +213,8 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--batch-size",
         type=number_of_bytes,
-        default=1 << 30,
         metavar="SIZE",
-        help="size of the files per transaction (default: 1GiB)",
+        help="size of the files per transaction (default: 1GiB, or 32GiB on a server)",
     )
     parser.add_argument(
         "--wait", metavar="DURATION", help="time to wait for a DuckDB file that others have open (default: 5m)"

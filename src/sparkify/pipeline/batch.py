@@ -7,7 +7,7 @@ from sparkify.pipeline import checks, ledger, rejections
 from sparkify.pipeline.ledger import Counts
 from sparkify.pipeline.progress import Progress
 from sparkify.pipeline.transform import Changed, transform
-from sparkify.sources.listing import SourceFile
+from sparkify.sources.listing import SourceFile, batches
 from sparkify.sql.period import Period, spans
 from sparkify.staging.reader import stage
 from sparkify.staging.session import Findings
@@ -16,21 +16,26 @@ from sparkify.warehouse.base import Known, Warehouse
 from sparkify.warehouse.embedded import translate_errors
 
 
-def load_with_retries(warehouse: Warehouse, batch: Sequence[SourceFile], known: Known, progress: Progress) -> bool:
-    """Load a batch as `load_batch` does; retry it after a Transient error."""
-    return warehouse.retry(lambda: load_batch(warehouse, batch, known, progress), "Nothing of the batch was published.")
-
-
 def load_batch(warehouse: Warehouse, batch: Sequence[SourceFile], known: Known, progress: Progress) -> bool:
     """Publish all of a batch, or nothing; return False if another run has loaded some of its files.
 
-    `known` is the ledger as it was when the batch was cut. Raise WarehouseError if another run has since published
-    under another contract.
+    `known` is the ledger as it was when the batch was cut. After a Transient error, publishing is retried; the files
+    are not read again. Raise WarehouseError if another run has since published under another contract.
     """
-    findings = _stage(warehouse, batch, known, progress)
-    if findings.skipped and all(file.path in findings.skipped for file in batch):
-        progress.add_findings(findings)
-        return True
+    with warehouse.gathering():
+        findings = _stage(warehouse, batch, known, progress)
+        skipped = {path for found in findings for path in found.skipped}
+        is_complete = all(file.path in skipped for file in batch) or warehouse.retry(
+            lambda: _publish(warehouse, known, progress), "Nothing of the batch was published."
+        )
+    if is_complete:
+        for found in findings:
+            progress.add_findings(found)
+    return is_complete
+
+
+def _publish(warehouse: Warehouse, known: Known, progress: Progress) -> bool:
+    """Publish the gathered batch; return False if another run has loaded some of its files."""
     warehouse.empty_staging()
     try:
         with warehouse.transaction():
@@ -56,23 +61,36 @@ def load_batch(warehouse: Warehouse, batch: Sequence[SourceFile], known: Known, 
             raise
         progress.narrator.say("The connection was lost while committing. The ledger shows that the batch is published.")
     progress.add_batch(run, changed, refused)
-    progress.add_findings(findings)
     return True
 
 
-def _stage(warehouse: Warehouse, batch: Sequence[SourceFile], known: Known, progress: Progress) -> Findings:
-    """Read a batch into the staging tables of the embedded database, where every faulty file is found."""
+def _stage(warehouse: Warehouse, batch: Sequence[SourceFile], known: Known, progress: Progress) -> list[Findings]:
+    """Read a batch piece by piece, and gather the pieces; every faulty file is found here."""
+    pieces = list(batches(batch, warehouse.piece_size)) if warehouse.piece_size else [batch]
+    findings, first = list[Findings](), 0
+    for piece in pieces:
+        findings.append(_stage_piece(warehouse, piece, first, known, progress))
+        first += len(piece)
+    return findings
+
+
+def _stage_piece(
+    warehouse: Warehouse, piece: Sequence[SourceFile], first: int, known: Known, progress: Progress
+) -> Findings:
     with translate_errors(warehouse.label):
-        return stage(
+        findings = stage(
             warehouse.embedded,
-            batch,
-            frozenset(file for file in batch if (file.kind, file.path) in known),
+            piece,
+            frozenset(file for file in piece if (file.kind, file.path) in known),
             progress.narrator.advance,
+            first=first,
             aws=progress.aws,
             rules=progress.rules,
             json_paths=progress.json_paths,
             skip_bad_files=progress.options.skip_bad_files,
         )
+        warehouse.gather()
+    return findings
 
 
 def _periods(warehouse: Warehouse) -> tuple[Period, ...]:

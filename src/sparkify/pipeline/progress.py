@@ -12,8 +12,6 @@ from sparkify.sql import model
 from sparkify.staging.jsonpaths import JsonPaths
 from sparkify.staging.session import Findings, UnknownKeys
 
-BATCH_SIZE = 1 << 30
-
 
 @dataclass(frozen=True)
 class Limit:
@@ -35,7 +33,7 @@ class Options:
     max_rejected: Limit | None = None
     skip_bad_files: bool = False
     follow_links: bool = False  # out of the source folders
-    batch_size: int = BATCH_SIZE  # bytes of files per transaction
+    batch_size: int | None = None  # bytes of files per transaction; None: what suits the engine
     keep_staging: bool = False
 
 

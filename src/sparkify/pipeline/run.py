@@ -7,7 +7,7 @@ from sparkify import formatting
 from sparkify.config import Config
 from sparkify.errors import BadFile, Damaged, SourceError
 from sparkify.pipeline import ledger
-from sparkify.pipeline.batch import load_with_retries
+from sparkify.pipeline.batch import load_batch
 from sparkify.pipeline.progress import Narrator, Options, Progress, Summary
 from sparkify.sources import listing
 from sparkify.sources.listing import Kind, Listing, SourceFile
@@ -165,9 +165,9 @@ def _load_all(warehouse: Warehouse, files: Sequence[SourceFile], progress: Progr
     known = ledger.loaded(warehouse)
     pending = ledger.pending(files, known)
     progress.narrator.start(len(pending), sum(file.size for file in pending))
-    for batch in listing.batches(pending, progress.options.batch_size):
+    for batch in listing.batches(pending, progress.options.batch_size or warehouse.batch_size):
         # Pending files are computed for each batch, since another run may have loaded some of them.
-        while (left := ledger.pending(batch, known)) and not load_with_retries(warehouse, left, known, progress):
+        while (left := ledger.pending(batch, known)) and not load_batch(warehouse, left, known, progress):
             known = ledger.loaded(warehouse)
     if progress.options.keep_staging and progress.batches:
         warehouse.keep_staging()

@@ -16,7 +16,7 @@ import duckdb
 
 from sparkify.config import Aws, Rules
 from sparkify.filesystem import raise_unwritable, scratch_folder
-from sparkify.sources.cache import FileCache
+from sparkify.sources.cache import FileCache, NumberedFile
 from sparkify.sources.listing import SourceFile
 from sparkify.sql import loader
 from sparkify.sql.model import STAGING
@@ -33,6 +33,7 @@ def stage(
     redelivered: frozenset[SourceFile],
     progress: Progress,
     *,
+    first: int = 0,
     aws: Aws,
     rules: Rules = Rules(),
     json_paths: JsonPaths | None = None,
@@ -40,17 +41,19 @@ def stage(
 ) -> Findings:
     """Fill the staging tables with the records of some files, and staging_rejects with the rejected ones.
 
-    `redelivered` are the files of which another version was loaded before. An unreadable file raises SourceError or,
+    `redelivered` are the files of which another version was loaded before. In the staging tables, the files are
+    numbered from `first`. An unreadable file raises SourceError or,
     with `skip_bad_files`, is skipped and named in the findings. A file that changed after it was listed is always
     skipped.
     """
     session = Session(connection, progress, contracts(rules), json_paths)
+    numbered = list(enumerate(files, first))
     # A checkpoint would compress temporary tables too: 0.4 s for a million rows that are soon dropped.
     session.run("set checkpoint_threshold = '1TB'")
     try:
         with scratch_folder() as folder:
             try:
-                _stage(session, Path(folder), files, redelivered, aws, skip_bad_files=skip_bad_files)
+                _stage(session, Path(folder), numbered, redelivered, aws, skip_bad_files=skip_bad_files)
             except OSError as error:
                 raise_unwritable(folder, error)
     finally:
@@ -62,7 +65,7 @@ def stage(
 def _stage(
     session: Session,
     folder: Path,
-    files: Sequence[SourceFile],
+    files: Sequence[NumberedFile],
     redelivered: frozenset[SourceFile],
     aws: Aws,
     *,
@@ -76,18 +79,17 @@ def _stage(
         skipped=session.findings.skipped,
         skip_bad_files=skip_bad_files,
     )
-    numbered = list(enumerate(files))
-    song_files = [item for item in numbered if item[1].kind == "songs"]
+    song_files = [item for item in files if item[1].kind == "songs"]
     songs = Spool(folder, "songs")
     # Python splits the song files while DuckDB stores the list of files and reads the large logs.
     with _in_background(partial(write, songs, song_files), songs, cache) as written:
         _create_tables(session, files, redelivered)
-        staged = fast_path.read(session, numbered, cache)
+        staged = fast_path.read(session, files, cache)
         written.result()
     session.findings.is_sampled = bool(staged)
     if song_files:
         exact_path.read(session, songs, session.contracts["songs"])
-    log_files = [item for item in numbered if item[1].kind == "events" and staged.get(item[0], True)]
+    log_files = [item for item in files if item[1].kind == "events" and staged.get(item[0], True)]
     if log_files:
         events = Spool(folder, "events", staged)
         write(events, log_files)
@@ -106,7 +108,7 @@ def _in_background(work: Callable[[], None], spool: Spool, cache: FileCache) -> 
             raise
 
 
-def _create_tables(session: Session, files: Sequence[SourceFile], redelivered: frozenset[SourceFile]) -> None:
+def _create_tables(session: Session, files: Sequence[NumberedFile], redelivered: frozenset[SourceFile]) -> None:
     """Create the staging tables, empty except for staging_files."""
     for table in STAGING:
         session.run(f"drop table if exists temp.{table}")
@@ -114,16 +116,16 @@ def _create_tables(session: Session, files: Sequence[SourceFile], redelivered: f
     if not files:
         return
     # DuckDB splits one text per column in a third of the time that lists take. No path contains a NUL character.
-    columns = zip(*((file.kind, file.path, file.version, str(file.size)) for file in files), strict=True)
+    columns = zip(*((file.kind, file.path, file.version, str(file.size)) for _, file in files), strict=True)
     cells = ", ".join(["unnest(string_split(?, chr(0)))"] * 4)
     session.run(
-        f"insert into staging_files select unnest(range(?)), {cells}, false, 0",
-        [len(files), *("\0".join(column) for column in columns)],
+        f"insert into staging_files select unnest(range(?, ?)), {cells}, false, 0",
+        [files[0][0], files[0][0] + len(files), *("\0".join(column) for column in columns)],
     )
     if redelivered:
         session.run(
             "update staging_files set redelivered = true where file_id in (select unnest(?::integer[]))",
-            [[number for number, file in enumerate(files) if file in redelivered]],
+            [[number for number, file in files if file in redelivered]],
         )
 
 

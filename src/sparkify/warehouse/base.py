@@ -53,11 +53,17 @@ class Warehouse(ABC):
     lock: ClassVar[str]
     """The statement that locks out other runs until the transaction ends; empty if no other run can be active."""
 
+    batch_size: ClassVar[int] = 1 << 30
+    """The default size of a batch, in bytes of files. What a batch costs beside its rows is larger on a server."""
+
+    piece_size: ClassVar[int | None] = None
+    """The size of the pieces in which a batch is staged, in bytes of files; None if it is staged whole."""
+
     label: str
     """The name shown to people; it contains no secret."""
 
     embedded: duckdb.DuckDBPyConnection
-    """The DuckDB database in this process in which a batch is staged before `copy`."""
+    """The DuckDB database in this process in which each piece of a batch is staged."""
 
     say: Say
     """The receiver of lines for people: the sessions that a statement waits for, and retries."""
@@ -101,12 +107,19 @@ class Warehouse(ABC):
     def require_stage(self) -> None:  # noqa: B027 (only Redshift needs a stage)
         """Raise ConfigError if the configuration lacks a setting that `copy` needs. A run calls this first."""
 
+    def gathering(self) -> AbstractContextManager[None]:
+        """Provide space for the pieces of a batch, until the end of the block."""
+        return nullcontext()
+
+    def gather(self) -> None:  # noqa: B027 (an embedded warehouse stages a batch whole, and in place)
+        """Move the piece staged in `embedded` to where it waits for `copy`."""
+
     def empty_staging(self) -> None:  # noqa: B027 (only Redshift cannot do that cheaply inside a transaction)
         """Empty the staging tables before the transaction of a batch begins, if `copy` should not do it."""
 
     @abstractmethod
     def copy(self) -> None:
-        """Fill the staging tables, inside the transaction, with the batch staged in `embedded`."""
+        """Fill the staging tables, inside the transaction, with the gathered pieces. It can be repeated."""
 
     @classmethod
     @abstractmethod

@@ -27,6 +27,7 @@ _DAMAGED = re.compile(
     r"Corrupt (database|WAL) file|Failure while replaying WAL|This WAL was|Could not read enough bytes"
     r"|is not a valid DuckDB database file"
 )
+_OTHERS_LOG = "WAL does not match database file"
 _READERS_WAIT = 5  # seconds, at most
 _SAY_AFTER = 1  # seconds; a page of the dashboard takes less
 
@@ -161,6 +162,11 @@ def translate_damage(path: Path, file: Path) -> Iterator[None]:
         with translate_errors(path):
             yield
     except WarehouseError as error:
+        if _OTHERS_LOG in str(error):
+            raise WarehouseError(
+                f"{log_of(file)}: this log belongs to another DuckDB file, of which it can hold data. Move it to where"
+                " that file is, or elsewhere; then run again."
+            ) from error
         if not _DAMAGED.search(str(error)):
             raise
         problem = str(error).removeprefix(f"{path}: ").splitlines()[0].rstrip(".! ")

@@ -18,6 +18,8 @@ LAYOUT = 1
 CONTRACT = 1
 """The version of the contract. Raise it when the same record would be judged or stored differently."""
 
+_TO_NEW_TABLES = "Run `sparkify create-tables` to drop the tables, then `sparkify etl` to load all files again."
+
 _VERSIONS = """
 select distinct layout, contract
 from etl_runs
@@ -69,20 +71,20 @@ def _require_layout(warehouse: Warehouse, comments: Mapping[tuple[str, str], str
         if layout != LAYOUT:
             raise WarehouseError(
                 f"{warehouse.label}: its tables have layout {layout}, but this version of sparkify needs layout"
-                f" {LAYOUT}. Run `sparkify create-tables` to drop them, then `sparkify etl` to load all files again."
+                f" {LAYOUT}. {_TO_NEW_TABLES}"
             )
-    _require_columns(warehouse, comments)
+    for table, columns in missing_columns(comments).items():
+        raise WarehouseError(
+            f"{warehouse.label}: the table {table} has lost its column {columns[0]} since sparkify created it."
+            f" {_TO_NEW_TABLES}"
+        )
 
 
 def _require_own_tables(warehouse: Warehouse, comments: Mapping[tuple[str, str], str]) -> None:
     """Raise WarehouseError if a table with one of our names was not created by sparkify in any layout."""
-    if (model.RUNS, "run_id") not in comments:
-        _require_columns(warehouse, comments)
-
-
-def _require_columns(warehouse: Warehouse, comments: Mapping[tuple[str, str], str]) -> None:
-    if missing := missing_columns(comments):
-        table, columns = next(iter(missing.items()))
+    if (model.RUNS, "run_id") in comments:
+        return
+    for table, columns in missing_columns(comments).items():
         raise WarehouseError(
             f"{warehouse.label}: the table {table} was not created by sparkify: it has no column {columns[0]}. Name"
             " another warehouse, or rename the table."

@@ -5,8 +5,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import replace
-from hashlib import md5, sha256
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,9 +19,16 @@ from sparkify.sql import model
 from sparkify.sql.model import STAGING
 from sparkify.sql.quoting import literal, quoted
 from sparkify.warehouse import embedded
-from sparkify.warehouse.base import Known, Row, Say, Warehouse, silent
-from sparkify.warehouse.embedded import translate_errors
-from sparkify.warehouse.server import CONNECTED_WITHIN, KEEP_ALIVE, LOST, SILENT_FOR, Holder, Server
+from sparkify.warehouse.base import Row, Say, silent
+from sparkify.warehouse.server import (
+    CONNECTED_WITHIN,
+    KEEP_ALIVE,
+    LOST,
+    SILENT_FOR,
+    Holder,
+    Server,
+    rebuild_schema,
+)
 
 _CHUNK = 1 << 18  # bytes of a COPY sent at a time
 
@@ -102,9 +108,12 @@ class Postgres(Server):
     longest_name: ClassVar[int] = 63  # PostgreSQL truncates longer names
     lock: ClassVar[str] = "lock table etl_files in share row exclusive mode"
 
+    _folder: Path
+    _gathered: dict[str, list[Path]]
+    """The files of the gathered pieces of a batch, by staging table."""
+
     def __init__(self, url: str, config: Config, *, read_only: bool = False, say: Say = silent) -> None:
-        self._url = _validated(url)
-        super().__init__(url, config, read_only=read_only, say=say)
+        super().__init__(_validated(url), config, read_only=read_only, say=say)
 
     def reconnect(self) -> None:
         """Connect to the server, or connect again."""
@@ -223,17 +232,29 @@ class Postgres(Server):
         with self._open() as second:
             yield lambda: second.execute(_HOLDERS, [process]).fetchall()
 
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """Provide a folder for the pieces of a batch, until the end of the block."""
+        with scratch_folder() as folder:
+            self._folder, self._gathered = Path(folder), {table: [] for table in STAGING}
+            yield
+
+    def gather(self) -> None:
+        """Write the staged piece to files."""
+        for table, pieces in self._gathered.items():
+            piece = self._folder / f"{table}.{len(pieces)}.csv"
+            self.embedded.execute(f"copy {table} to {literal(str(piece))} (format csv, header false)")
+            self.embedded.execute(f"drop table {table}")
+            pieces.append(piece)
+
     def copy(self) -> None:
-        """Send the staged batch to the staging tables of the server."""
-        with translate_errors(self.label), scratch_folder() as folder:
-            rows = Path(folder) / "rows.csv"
-            for table in STAGING:
-                self.embedded.execute(f"copy {table} to {literal(str(rows))} (format csv, header false)")
-                self.embedded.execute(f"drop table {table}")
-                truncate, copy_in, analyze = _copy_statements(table)
-                self.execute(truncate)
-                self._send(copy_in, rows)
-                self.execute(analyze)
+        """Send the gathered pieces to the staging tables of the server."""
+        for table, pieces in self._gathered.items():
+            truncate, copy_in, analyze = _copy_statements(table)
+            self.execute(truncate)
+            for piece in pieces:
+                self._send(copy_in, piece)
+            self.execute(analyze)
 
     def _send(self, sql: str, path: Path) -> None:
         with (
@@ -273,8 +294,7 @@ class Postgres(Server):
         self.execute("set enable_nestloop to off")
 
     @contextmanager
-    def rebuild(self, catch_up: Callable[[Warehouse, Known], None]) -> Iterator[Warehouse]:
-        """Yield a warehouse in an empty second schema; on success, copy its tables in one transaction."""
+    def _second_schema(self) -> Iterator[str]:
         beside, mark = rebuild_schema(self._schema), self._mark
         self.execute("select pg_advisory_lock(?)", [_lock_key(mark)])
         if self._comment_on(beside) not in (None, mark):
@@ -291,15 +311,7 @@ class Postgres(Server):
             ) from error
         self.execute(f"comment on schema {quoted(beside)} is {literal(mark)}")
         try:
-            with Postgres(self._url, replace(self._config, schema=beside), say=self.say) as fresh:
-                yield fresh
-                with self.transaction():
-                    self.lock_ledger()
-                    catch_up(fresh, self.loaded_files())
-                    self._clear()
-                    for table in model.ALL:
-                        added = self.execute(f"insert into {table} select * from {quoted(beside)}.{table}")
-                        self.optimize(table, added)
+            yield beside
         finally:
             with suppress(WarehouseError):
                 self.execute(f"drop schema if exists {quoted(beside)} cascade")
@@ -365,11 +377,6 @@ def _rows_of_copy(path: Path, columns: Mapping[str, str]) -> str:
 def _lock_key(name: str) -> int:
     """Return the key of an advisory lock: 64 bits of a hash, which others do not use by accident."""
     return int.from_bytes(sha256(name.encode()).digest()[:8], signed=True)
-
-
-def rebuild_schema(schema: str) -> str:
-    """Return the name of the schema in which another is rebuilt; its length does not depend on the other's."""
-    return f"sparkify_rebuild_{md5(schema.encode(), usedforsecurity=False).hexdigest()[:16]}"
 
 
 def _validated(url: str) -> str:

@@ -4,8 +4,9 @@ import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
-from hashlib import sha256
+from hashlib import md5, sha256
 from threading import Event, Thread
 from typing import ClassVar
 
@@ -16,7 +17,7 @@ from sparkify.sql.ddl import create_view
 from sparkify.sql.model import STAGING
 from sparkify.sql.quoting import literal, quoted
 from sparkify.warehouse import embedded
-from sparkify.warehouse.base import Say, Warehouse, silent
+from sparkify.warehouse.base import Known, Say, Warehouse, silent
 
 _SCHEMA = "select has_schema_privilege(nspname, 'usage') from pg_namespace where nspname = ?"
 
@@ -69,7 +70,7 @@ Holder = tuple[int, str, str, datetime | None]
 
 
 class Server(Warehouse):
-    """A schema of a database on a server. A batch is staged in a database in this process; `copy` sends it."""
+    """A schema of a database on a server. The pieces of a batch are staged in a database in this process."""
 
     longest_name: ClassVar[int]
     """The maximum length of a schema name, in bytes."""
@@ -79,15 +80,17 @@ class Server(Warehouse):
 
     _database: str
 
-    _is_rebuilding = False  # in one transaction, of which nothing can be retried
+    batch_size: ClassVar[int] = 32 << 30
+    piece_size: ClassVar[int | None] = 1 << 30
 
-    def __init__(self, url: str, config: Config, *, read_only: bool = False, say: Say = silent) -> None:  # noqa: ARG002 (subclasses use the URL)
+    def __init__(self, url: str, config: Config, *, read_only: bool = False, say: Say = silent) -> None:
         schema = config.schema
         if len(schema.encode()) > self.longest_name or schema.lower().startswith(("pg_", "information_schema")):
             raise ConfigError(
                 f"[WAREHOUSE] SCHEMA: {schema!r} is not a valid name. Choose one of at most {self.longest_name} bytes"
                 " that the server does not reserve."
             )
+        self._url = url
         self._config = config
         self._schema = schema
         self._read_only = read_only
@@ -156,7 +159,7 @@ class Server(Warehouse):
 
     def _server_error(self, state: str, message: str) -> WarehouseError:
         """Return the error for a SQLSTATE and message of the server."""
-        if not self._is_rebuilding and (state in TRANSIENT or _CONFLICT.match(message)):
+        if state in TRANSIENT or _CONFLICT.match(message):
             return Transient(f"{self.label}: {message.rstrip('.')}.")
         if state == "2BP01":
             return StillNeeded(f"{self.label}: {message}")
@@ -214,11 +217,31 @@ class Server(Warehouse):
     def _watching(self) -> AbstractContextManager[Callable[[], list[Holder]]]:
         """Connect a second time; yield a function that returns the holders of the lock that our session waits for."""
 
-    def _clear(self) -> None:
-        """Delete all rows of every table except etl_runs, which keeps its history."""
-        for table in model.ALL:
-            if table != model.RUNS:
-                self.execute(f"delete from {table}")
+    @contextmanager
+    def rebuild(self, catch_up: Callable[[Warehouse, Known], None]) -> Iterator[Warehouse]:
+        """Yield a warehouse in an empty second schema; on success, copy its tables in one transaction."""
+        with (
+            self._second_schema() as beside,
+            type(self)(self._url, replace(self._config, schema=beside), say=self.say) as fresh,
+        ):
+            yield fresh
+            self._wake()
+            with self.transaction():
+                self.lock_ledger()
+                catch_up(fresh, self.loaded_files())
+                for table in model.ALL:
+                    if table != model.RUNS:  # which keeps its history
+                        self.execute(f"delete from {table}")
+                for table in model.ALL:
+                    added = self.execute(f"insert into {table} select * from {quoted(beside)}.{table}")
+                    self.optimize(table, added)
+
+    @abstractmethod
+    def _second_schema(self) -> AbstractContextManager[str]:
+        """Yield the name of a schema for a rebuild, and drop it at the end of the block."""
+
+    def _wake(self) -> None:
+        """Connect again if the server can have ended the session while it was idle."""
 
     def commit(self) -> None:
         """Commit the transaction; raise CommitUnknown if the connection is lost before the response."""
@@ -243,6 +266,11 @@ class Server(Warehouse):
         """Close the connection and the embedded database, and delete what it spilled."""
         self._hang_up()
         self._opened.close()
+
+
+def rebuild_schema(schema: str) -> str:
+    """Return the name of the schema in which another is rebuilt; its length does not depend on the other's."""
+    return f"sparkify_rebuild_{md5(schema.encode(), usedforsecurity=False).hexdigest()[:16]}"
 
 
 def _described(process: int, user: str, activity: str, since: datetime | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -102,20 +103,20 @@ def test_area_without_delete_permission_gets_no_file(delivered: Sandbox, s3: S3)
 
 
 @on_redshift
-def test_files_of_a_killed_run_are_deleted_by_the_next(delivered: Sandbox, stage: S3) -> None:
-    """A run deletes the staged files of a killed run of the same warehouse, and no other files."""
+def test_files_of_a_killed_run_are_deleted_after_half_a_day(delivered: Sandbox, stage: S3) -> None:
+    """A run deletes what a killed run of the same warehouse left half a day ago, and no files of others."""
     delivered.etl()
     staged_keys = [key for key in stage.asked("PutObject") if "_sparkify-" in key]
     prefix = staged_keys[-1].split("/stage/")[-1].rpartition("/")[0].rpartition("/")[0]
-    left, foreign = f"s3://stage/{prefix}/0123/left.json.gz", "s3://stage/area/sparkify-else/theirs.json"
-    stage.put(left, b"left")
-    stage.put(foreign, b"theirs")
+    old, young = (f"{prefix}/{int(time.time()) - age}-0123/staged.json.gz" for age in (43_300, 43_000))
+    foreign = "area/sparkify-else/theirs.json"
+    for key in (old, young, foreign):
+        stage.put(f"s3://stage/{key}", b"left")
     deliveries.second(delivered.log_data, delivered.song_data)
     delivered.etl()
-    keys = set(stage.buckets["stage"].keys())
-    assert left.removeprefix("s3://stage/") not in keys
-    assert foreign.removeprefix("s3://stage/") in keys
-    stage.remove(foreign)
+    assert {old, young, foreign} & set(stage.buckets["stage"].keys()) == {young, foreign}
+    for key in (young, foreign):
+        stage.remove(f"s3://stage/{key}")
 
 
 def staged(record: dict[str, Any]) -> dict[str, Any]:
@@ -137,6 +138,28 @@ def test_row_that_copy_refuses_is_quarantined(warehouse: Sandbox) -> None:
     assert reason == "auth: longer than 10 bytes"
     assert json.loads(record) == staged(bad)
     assert warehouse.failed_checks() == []
+
+
+@on_redshift
+def test_rows_that_copy_refuses_are_found_in_every_piece(warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a batch that was staged in pieces, one COPY a table loads all, and each refused row names its own file."""
+    monkeypatch.setattr(engine.Redshift, "piece_size", 1)
+    _narrow(warehouse, "staging_events", "auth varchar(32)", "auth varchar(10)")
+    for number in range(3):
+        plays = [
+            deliveries.play(number),
+            deliveries.play(number + 10, auth="Eleven byte"),
+            deliveries.play(number + 20),
+        ]
+        deliveries.write(warehouse.log_data / f"{number}.json", *plays, "{")
+    counts = warehouse.etl().run.counts
+    assert (counts.files, counts.events_read, counts.songplays, counts.events_rejected) == (3, 12, 6, 6)
+    refused = warehouse.query(
+        "select file, record from rejected_records where reason = 'auth: longer than 10 bytes' order by file"
+    )
+    sessions = [json.loads(record)["ts"] for _, record in refused]
+    assert [file for file, _ in refused] == [str(warehouse.log_data / f"{number}.json") for number in range(3)]
+    assert sessions == [deliveries.play(number + 10)["ts"] for number in range(3)]
 
 
 @on_redshift
@@ -217,6 +240,7 @@ def test_clusters_behind_tunnels_have_areas_of_their_own(
 
     (tmp_path / "staged").write_bytes(b"staged")
     [address] = area(5439).put([tmp_path / "staged"])
+    monkeypatch.setattr("sparkify.warehouse.redshift.stage.ABANDONED_AFTER", 0)
     for port, stays in ((5440, True), (5439, False)):  # Each deletes its own files.
         with area(port):
             assert (address.removeprefix("s3://stage/") in stage.buckets["stage"].objects) is stays

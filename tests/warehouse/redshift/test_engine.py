@@ -21,6 +21,7 @@ from tests.support.sandbox import Sandbox
 
 from sparkify.cli.main import main
 from sparkify.errors import ConfigError, WarehouseError
+from sparkify.pipeline import batch, transform
 from sparkify.warehouse import base
 from sparkify.warehouse.connect import open_warehouse
 from sparkify.warehouse.redshift import engine
@@ -56,17 +57,42 @@ def test_permanent_error_is_not_retried(delivered: Sandbox, redshift: Standin) -
 
 
 @on_redshift
-def test_full_refresh_is_not_retried(delivered: Sandbox, redshift: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full refresh is one transaction, so a transient error ends it and changes nothing."""
+def test_full_refresh_retries_batches_and_not_the_replacement(
+    delivered: Sandbox, redshift: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transient error in a batch of a full refresh is retried; one while tables are replaced changes nothing."""
     monkeypatch.setattr(base, "PAUSES", (0, 0, 0))
     delivered.etl()
     before = delivered.contents()
     deliveries.second(delivered.log_data, delivered.song_data)
     redshift.faults.fail("insert into songplays", "for a while", "40001")
-    with pytest.raises(WarehouseError, match="40001"):
+    redshift.faults.fail("^delete from page_views$", "at the end", "40001")
+    with pytest.raises(WarehouseError, match="at the end"):
         delivered.etl(full_refresh=True)
-    assert not any("Retrying in" in line for line in delivered.narration)
+    assert sum("Retrying in" in line for line in delivered.narration) == 1
     assert delivered.contents() == before
+
+
+@on_redshift
+def test_readers_see_the_old_rows_until_a_full_refresh_is_complete(
+    delivered: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a full refresh loads its batches, readers see all old rows, and other runs can publish."""
+    delivered.etl()
+    plays = delivered.query("select count(*) from songplays")
+    seen: list[object] = []
+    real = transform.transform
+
+    def watched(*words: Any, **options: Any) -> Any:
+        seen.append(delivered.query("select count(*) from songplays"))
+        with open_warehouse(delivered.url) as other, other.transaction():
+            assert other.lock_ledger()
+        return real(*words, **options)
+
+    monkeypatch.setattr(batch, "transform", watched)
+    delivered.etl(full_refresh=True, batch_size=1)
+    assert len(seen) > 1
+    assert set(map(repr, seen)) == {repr(plays)}
 
 
 @on_redshift

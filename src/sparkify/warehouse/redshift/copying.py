@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Mapping, Sequence
-from itertools import islice
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sparkify.sql import loader
 from sparkify.sql.quoting import literal
 
 if TYPE_CHECKING:
@@ -48,11 +48,16 @@ def count_rows(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     return int(rows)
 
 
-def write_parts(connection: duckdb.DuckDBPyConnection, table: str, folder: Path, slices: int) -> list[Path]:
-    """Write a staging table to compressed files of equal size, whose number is a multiple of the slices."""
+def write_parts(
+    connection: duckdb.DuckDBPyConnection, table: str, folder: Path, slices: int, first: int = 0
+) -> list[Path]:
+    """Write a staging table to compressed files of equal size, whose number is a multiple of the slices.
+
+    The files are numbered from `first`.
+    """
     rows = count_rows(connection, table)
     number = slices * -(-rows // (slices * _ROWS_PER_FILE)) if rows >= _ROWS_WORTH_SPLITTING else 1
-    parts = [folder / f"{table}.{part}.json.gz" for part in range(number if rows else 0)]
+    parts = [folder / f"{table}.{first + part}.json.gz" for part in range(number if rows else 0)]
     for part, path in enumerate(parts):
         connection.execute(
             f"copy (select {_COLUMNS.get(table, '*')} from {table} where rowid % {number} = {part})"
@@ -61,24 +66,32 @@ def write_parts(connection: duckdb.DuckDBPyConnection, table: str, folder: Path,
     return parts
 
 
-def can_quarantine(table: str, rejected: int, errors: Sequence[LoadError], named: Mapping[str, Path]) -> bool:
-    """Return whether every rejected row is a record whose file and line are known."""
-    return table in _RECORD_TABLES and len(errors) == rejected and all(file in named for file, *_ in errors)
+def create_rejects(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create an empty staging_rejects in the embedded database, for the rows that COPY rejects."""
+    connection.execute("drop table if exists temp.staging_rejects")
+    connection.execute(loader.read("tables/staging_rejects", "duckdb"))
 
 
-def quarantine(connection: duckdb.DuckDBPyConnection, errors: Sequence[LoadError], named: Mapping[str, Path]) -> None:
-    """Add the rows that COPY rejected to the staged rejects, with their text as staged and COPY's reason.
+def can_quarantine(table: str, rejected: int, errors: Sequence[LoadError], parts: Collection[str]) -> bool:
+    """Return whether every rejected row is a record whose part and line are known."""
+    return table in _RECORD_TABLES and len(errors) == rejected and all(part in parts for part, *_ in errors)
 
-    `named` maps the file names that COPY reports to local files.
+
+def quarantine(connection: duckdb.DuckDBPyConnection, errors: Iterable[LoadError], part: Path) -> None:
+    """Add the rows of a part that COPY rejected to staging_rejects, with their text as staged and COPY's reason.
+
+    The errors are in the order of their lines.
     """
-    for file, line, column, message, length in errors:
-        row = _row(named[file], line)
-        field = next((key for key in row if key.lower() == column.lower()), column)
-        record = {key: value for key, value in row.items() if key not in _ADDED}
-        connection.execute(
-            "insert into staging_rejects values (?, null, ?, ?)",
-            [row["file_id"], f"{field}: {_reason(message, length)}"[:200], json.dumps(record, ensure_ascii=False)],
-        )
+    with gzip.open(part, "rt", encoding="utf-8") as lines:
+        numbered = enumerate(lines, 1)
+        for _, line, column, message, length in errors:
+            row: dict[str, Any] = json.loads(next(text for number, text in numbered if number == line))
+            field = next((key for key in row if key.lower() == column.lower()), column)
+            record = {key: value for key, value in row.items() if key not in _ADDED}
+            connection.execute(
+                "insert into staging_rejects values (?, null, ?, ?)",
+                [row["file_id"], f"{field}: {_reason(message, length)}"[:200], json.dumps(record, ensure_ascii=False)],
+            )
 
 
 def _reason(message: str, length: str | None) -> str:
@@ -90,9 +103,3 @@ def _reason(message: str, length: str | None) -> str:
     if "Overflow" in message:
         return "out of range"
     return message
-
-
-def _row(path: Path, line: int) -> dict[str, Any]:
-    with gzip.open(path, "rt", encoding="utf-8") as rows:
-        row: dict[str, Any] = json.loads(next(islice(rows, line - 1, None)))
-        return row

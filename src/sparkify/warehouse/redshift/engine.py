@@ -8,30 +8,42 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sparkify.config import Config
 from sparkify.errors import Denied, WarehouseError
 from sparkify.filesystem import scratch_folder
+from sparkify.sql import model
 from sparkify.sql.model import STAGING
-from sparkify.sql.quoting import literal
+from sparkify.sql.quoting import literal, quoted
 from sparkify.warehouse import embedded
-from sparkify.warehouse.base import Known, Row, Say, Warehouse, silent
+from sparkify.warehouse.base import Row, Say, now, silent
 from sparkify.warehouse.embedded import translate_errors
 from sparkify.warehouse.redshift import copying, login
 from sparkify.warehouse.redshift.errors import NO_LOGIN, UNREACHED, network_error
-from sparkify.warehouse.redshift.stage import StagingArea, copy_statement, unload_statement
-from sparkify.warehouse.server import CONNECTED_WITHIN, ENDING, KEEP_ALIVE, LOST, SILENT_FOR, Holder, Server
+from sparkify.warehouse.redshift.stage import ABANDONED_AFTER, StagingArea, copy_statement, unload_statement
+from sparkify.warehouse.server import (
+    CONNECTED_WITHIN,
+    ENDING,
+    KEEP_ALIVE,
+    LOST,
+    SILENT_FOR,
+    Holder,
+    Server,
+    rebuild_schema,
+)
 
 if TYPE_CHECKING:  # loaded when a warehouse is opened
     from redshift_connector.core import Connection
     from redshift_connector.cursor import Cursor
-
-_EXPORTED_WITHIN = 86_400  # seconds; files of an older export are those of a killed one
 
 _HOLDERS = """
 select distinct holding.pid, holding.txn_owner, holding.txn_start
@@ -63,6 +75,14 @@ order by 1
 """
 
 
+_OWN_SCHEMAS = """
+select trim(nspname)
+from pg_namespace
+join pg_user on usesysid = nspowner
+where usename = current_user and nspname like ?
+"""
+
+
 class Redshift(Server):
     """A schema of a Redshift database: ``redshift://host:5439/dbname``, or the cluster of [CLUSTER] in dwh.cfg.
 
@@ -78,6 +98,15 @@ class Redshift(Server):
     # LOCK also blocks readers, so it locks a table that only runs read. It takes no snapshot, so later statements see
     # all that the previous run committed ("Isolation levels in Amazon Redshift", the guide).
     lock: ClassVar[str] = "lock staging_files"
+
+    _waiting: StagingArea
+    """Where the pieces of a batch wait for COPY."""
+
+    _gathered: dict[str, list[str]]
+    """The URLs of these pieces, by staging table."""
+
+    _staged: Counter[str]
+    """The number of their rows, by staging table."""
 
     def __init__(self, url: str, config: Config, *, read_only: bool = False, say: Say = silent) -> None:
         self._address, config, self._secret = login.resolve(url, config)
@@ -98,6 +127,8 @@ class Redshift(Server):
         self._is_lost = False
         self._process = int(self.value("select pg_backend_pid()"))
         self._enter_schema()
+        if not self._read_only:
+            self._drop_abandoned_rebuilds()
 
     def _create_schema(self) -> None:
         try:
@@ -178,12 +209,8 @@ class Redshift(Server):
         return {(table, column): text for table, column, text in rows}
 
     def write_files(self, files: Mapping[str, Path], form: str) -> None:
-        """Write tables or views to files: UNLOAD writes Parquet to S3, which is downloaded and converted.
-
-        Exports have their own staging area, which runs do not clear, so an export and a run do not disturb each other.
-        """
-        area = StagingArea.of(self._config, owner=f"{self._name}/export", others_for=_EXPORTED_WITHIN)
-        with self.transaction(), scratch_folder() as folder, area:
+        """Write tables or views to files: UNLOAD writes Parquet to S3, which is downloaded and converted."""
+        with self.transaction(), scratch_folder() as folder, self._area() as area:
             for name, path in files.items():
                 embedded.copy_out(self.embedded, self._unload(name, area, Path(folder)), path, form)
 
@@ -213,10 +240,7 @@ class Redshift(Server):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit the statements in the block, or roll them back; a rebuild is one transaction over all batches."""
-        if self._is_rebuilding:
-            yield
-            return
+        """Commit the statements in the block, or roll them back; then update the statistics of the tables that grew."""
         self._grown.clear()
         with super().transaction():
             yield
@@ -252,20 +276,44 @@ class Redshift(Server):
         TRUNCATE commits ("TRUNCATE", the guide). Therefore it comes before the transaction, and waits for a run that is
         using the tables.
         """
-        if not self._is_rebuilding:
-            with self._waits_reported():
-                for table in STAGING:
-                    self.execute(f"truncate {table}")
+        with self._waits_reported():
+            for table in STAGING:
+                self.execute(f"truncate {table}")
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """Provide a staging area in S3 for the pieces of a batch, until the end of the block."""
+        self._slices()  # while the session is in use
+        self._gathered, self._staged = {table: [] for table in STAGING}, Counter()
+        with self._area() as self._waiting:
+            yield
+
+    def gather(self) -> None:
+        """Upload the staged piece to the staging area."""
+        with scratch_folder() as folder:
+            for table in STAGING:
+                self._staged[table] += copying.count_rows(self.embedded, table)
+                self._gathered[table] += self._upload(table, Path(folder))
+
+    def _upload(self, table: str, folder: Path) -> list[str]:
+        """Move the rows of a staging table to the staging area; return the URLs of the files."""
+        parts = copying.write_parts(self.embedded, table, folder, self._slices(), first=len(self._gathered[table]))
+        self.embedded.execute(f"drop table {table}")
+        return self._waiting.put(parts)
 
     def copy(self) -> None:
-        """Write the staged batch to the staging area in S3, and load the staging tables from there."""
-        with translate_errors(self.label), scratch_folder() as folder, self._area() as area:
+        """Load the staging tables from the gathered pieces."""
+        with translate_errors(self.label), scratch_folder() as folder:
+            copying.create_rejects(self.embedded)
             for table in STAGING:
-                if self.value(f"select count(*) from {table}"):  # of a run that came first, or of a rebuild
+                parts, rows = list(self._gathered[table]), self._staged[table]
+                if table == "staging_rejects":  # the last, to which COPY has added rows of the others
+                    rows += copying.count_rows(self.embedded, table)
+                    parts += self._upload(table, Path(folder))
+                if self.value(f"select count(*) from {table}"):  # of a run that came first
                     self.execute(f"delete from {table}")
-                if parts := copying.write_parts(self.embedded, table, Path(folder), self._slices()):
-                    self._copy_from(area, table, parts)
-                self.embedded.execute(f"drop table {table}")
+                if parts:
+                    self._copy_from(table, parts, rows, Path(folder))
                 self._grown.discard(table)
 
     @classmethod
@@ -292,22 +340,22 @@ class Redshift(Server):
             self._known_slices = int(self.value("select count(*) from stv_slices")) or copying.SLICES_UNKNOWN
         return self._known_slices
 
-    def _copy_from(self, area: StagingArea, table: str, parts: Sequence[Path]) -> None:
-        """Run the COPY of a staging table; quarantine the rows that it rejects, or raise WarehouseError."""
-        named = area.put(parts)
-        self.execute(copy_statement(table, area.manifest(table, list(named)), area.region, self._config.iam_role_arn))
-        rows = copying.count_rows(self.embedded, table)
+    def _copy_from(self, table: str, parts: Sequence[str], rows: int, folder: Path) -> None:
+        """Run the COPY of rows in parts; quarantine the rows that it rejects, or raise WarehouseError."""
+        area = self._waiting
+        self.execute(copy_statement(table, area.manifest(table, parts), area.region, self._config.iam_role_arn))
         rejected = rows - int(self.value("select pg_last_copy_count()"))
         if not rejected:
             return
         errors: list[copying.LoadError] = self.rows(copying.LOAD_ERRORS)
-        if not copying.can_quarantine(table, rejected, errors, named):
+        if not copying.can_quarantine(table, rejected, errors, parts):
             shown = "".join(f"\n  {file}:{line}: {column}: {message}" for file, line, column, message, _ in errors[:5])
             raise WarehouseError(
                 f"{self.label}: COPY rejected {rejected:,} of {rows:,} rows of {table}, and nothing of this batch was"
                 f" published. See sys_load_error_detail.{shown}"
             )
-        copying.quarantine(self.embedded, errors, named)
+        for part, of_part in groupby(errors, key=lambda error: error[0]):
+            copying.quarantine(self.embedded, of_part, area.fetch(part, folder / "refused.json.gz"))
 
     def optimize(self, table: str, changed: int) -> None:  # noqa: ARG002 (ANALYZE decides for itself)
         """Schedule an ANALYZE of a table for after the commit."""
@@ -325,18 +373,26 @@ class Redshift(Server):
         return [(table, float(unsorted or 0), float(stats_off or 0)) for table, unsorted, stats_off in rows]
 
     @contextmanager
-    def rebuild(self, catch_up: Callable[[Warehouse, Known], None]) -> Iterator[Redshift]:
-        """Yield this warehouse with empty tables, in one transaction: readers see the old rows until its end."""
-        with self.transaction():
-            self.lock_ledger()
-            published = self.loaded_files()
-            self._clear()
-            self._is_rebuilding = True
-            try:
-                yield self
-                catch_up(self, published)
-            finally:
-                self._is_rebuilding = False
+    def _second_schema(self) -> Iterator[str]:
+        beside = f"{rebuild_schema(self._schema)}_{int(time.time())}_{self._process}"
+        try:
+            yield beside  # connecting to it creates it
+        finally:
+            with suppress(WarehouseError):
+                self.execute(f"drop schema if exists {quoted(beside)} cascade")
+
+    def _wake(self) -> None:
+        self.reconnect()
+
+    def _drop_abandoned_rebuilds(self) -> None:
+        """Drop the schemas of killed rebuilds of this login, in which nothing has been published for long."""
+        prefix = f"{rebuild_schema(self._schema)}_"
+        for (schema,) in self.rows(_OWN_SCHEMAS, [f"{prefix}%"]):
+            seen = datetime.fromtimestamp(int(schema.removeprefix(prefix).partition("_")[0]), UTC).replace(tzinfo=None)
+            with suppress(WarehouseError):  # without tables, or dropped by another run
+                seen = self.value(f"select max(finished_at) from {quoted(schema)}.{model.RUNS}") or seen
+                if seen <= now() - timedelta(seconds=ABANDONED_AFTER):
+                    self.execute(f"drop schema {quoted(schema)} cascade")
 
     def _hang_up(self) -> None:
         if self._connection:

@@ -1,6 +1,7 @@
 """The folder in S3 from which Redshift's COPY reads a batch, and to which its UNLOAD writes tables.
 
-Its files are deleted when the batch has been copied, or the tables have been downloaded.
+The pieces of a batch wait here until it is published. The files are deleted when the batch has been published, or the
+tables have been downloaded.
 """
 
 from __future__ import annotations
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 _MAX_ERRORS = 100_000  # the maximum of MAXERROR ("Data load operations", the guide)
 _AT_ONCE = 8  # concurrent uploads
 
+ABANDONED_AFTER = 43_200
+"""Seconds without a sign of life after which what a run or an export has stored in S3 or beside our schema is deleted.
+
+A nightly run then deletes what the one before has left. Redshift cannot tell us whether another user's session lives.
+"""
+
 LONGEST_STAGE = 150
 """The maximum length of [S3] STAGE, in bytes.
 
@@ -40,20 +47,15 @@ _ROLE = re.compile(r"default|arn:aws[a-z-]*:iam::\d{12}:role/\S+")
 class StagingArea:
     """A folder of one run under [S3] STAGE."""
 
-    def __init__(self, bucket: Bucket, owned: str, others_for: int) -> None:
+    def __init__(self, bucket: Bucket, owned: str) -> None:
         self._bucket = bucket
         self._owned = owned  # the prefix of this warehouse
-        self._others_for = others_for  # seconds for which files of other processes are kept
         self._prefix = f"{owned}{int(time.time())}-{uuid4().hex}/"
         self.region = bucket.region
 
     @classmethod
-    def of(cls, config: Config, owner: str, others_for: int = 0) -> StagingArea:
-        """Return the staging area of a warehouse; raise ConfigError if the configuration lacks a setting for it.
-
-        `others_for` is the number of seconds for which the files of other processes are kept. The default suits a run,
-        which holds the ledger's lock.
-        """
+    def of(cls, config: Config, owner: str) -> StagingArea:
+        """Return the staging area of a warehouse; raise ConfigError if the configuration lacks a setting for it."""
         if not s3.is_s3(config.stage):
             raise ConfigError(
                 "[S3] STAGE: Redshift loads from S3, and no folder for its files is set. Set one that you can write and"
@@ -72,7 +74,7 @@ class StagingArea:
         name, prefix = s3.split(config.stage)
         mark = sha256(owner.encode()).hexdigest()[:12]
         # The listing of sources skips names that begin with _, so the area can be inside a source folder.
-        return cls(s3.bucket(name, config.aws), f"{prefix.rstrip('/')}/_sparkify-{mark}/".lstrip("/"), others_for)
+        return cls(s3.bucket(name, config.aws), f"{prefix.rstrip('/')}/_sparkify-{mark}/".lstrip("/"))
 
     def __enter__(self) -> Self:
         """Delete the files of killed runs; raise SourceError if files cannot be deleted."""
@@ -88,14 +90,19 @@ class StagingArea:
 
     def _is_leftover(self, key: str) -> bool:
         begun = key.removeprefix(self._owned).partition("-")[0]
-        return not begun.isdecimal() or int(begun) <= time.time() - self._others_for
+        return not begun.isdecimal() or int(begun) <= time.time() - ABANDONED_AFTER
 
-    def put(self, parts: Sequence[Path]) -> dict[str, Path]:
-        """Upload files to the area; return them by S3 URL."""
+    def put(self, parts: Sequence[Path]) -> list[str]:
+        """Upload files to the area; return their S3 URLs."""
         keys = [f"{self._prefix}{part.name}" for part in parts]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(self._bucket.put, keys, parts))
-        return {f"s3://{self._bucket.name}/{key}": part for key, part in zip(keys, parts, strict=True)}
+        return [self._bucket.url(key) for key in keys]
+
+    def fetch(self, url: str, path: Path) -> Path:
+        """Download a file of the area; return the path."""
+        self._bucket.download(url.removeprefix(self._bucket.url("")), None, path)
+        return path
 
     def folder(self, name: str) -> str:
         """Return the S3 URL of the folder to which the cluster writes the files of a table."""
