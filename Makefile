@@ -60,8 +60,9 @@ lint: $(LINTERS) ## Check style, imports, prose and workflows
 types: $(LINTERS) ## Check types
 	@$(BIN)/mypy
 
-bench: $(INSTALLED) ## Compare with other tools (SCALE=0.1: a tenth of the data)
+bench: $(INSTALLED) ## Compare with other tools (SCALE=0.1: a tenth of the data), then nights on PostgreSQL
 	@$(BIN)/python -m benchmarks.run --scale $(or $(SCALE),1) --out benchmarks $(ARGS)
+	@$(BIN)/python benchmarks/nights.py --plays $(or $(PLAYS),1 10 30) --out benchmarks/nights.md
 
 clean: ## Remove .venv, builds and caches; keep data and warehouse
 	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

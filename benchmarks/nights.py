@@ -1,6 +1,6 @@
 """Load nights into a PostgreSQL warehouse whose history grows: a night must cost by its size, not by the history's.
 
-    .venv/bin/python benchmarks/nights.py [--plays 1 10 30] [--users 20000] [--runs 3] [--server URL] > nights.md
+    .venv/bin/python benchmarks/nights.py [--plays 1 10 30] [--users 20000] [--runs 3] [--server URL] [--out FILE]
 
 The history is made in the tables: a load of a few days is copied into the past, with other keys and times, until the
 warehouse holds so many millions of plays. Then `sparkify etl`, a whole process, loads in turn: the next day; a day that
@@ -67,6 +67,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--server", metavar="URL", help="a server on which the login can create databases")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the page to write (default: print it)")
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="sparkify-bench-") as folder,
@@ -74,7 +75,7 @@ def main() -> None:
     ):
         generate(Path(folder), options)
         first: dict[str, float] = {}
-        print(HEAD.format(date=datetime.now(UTC).date(), runs=options.runs, **describe()))
+        page = [HEAD.format(date=datetime.now(UTC).date(), runs=options.runs, **describe())]
         for plays in sorted(options.plays):
             with running.database() as url:
                 found = fill(Path(folder), url, round(plays * 1e6))
@@ -83,7 +84,13 @@ def main() -> None:
             cells = (
                 f"{seconds:.2f} s | {seconds / first.setdefault(case, seconds):.2f}" for case, seconds in taken.items()
             )
-            print(f"| {found:,} | {' | '.join(cells)} |", flush=True)
+            page.append(f"| {found:,} | {' | '.join(cells)} |")
+            print(page[-1], file=sys.stderr)
+    text = "\n".join(page) + "\n"
+    if options.out:
+        options.out.write_text(text)
+    else:
+        print(text, end="")
 
 
 def sparkify(*arguments: str) -> None:

@@ -244,7 +244,7 @@ times the history. Figures are medians of {min(raw["runs"], 3)} whole processes,
 
 *The last to the first* divides two costs per unit of data. The last is measured from {STEPS[-2]} to {STEPS[-1]} times
 the data, the first from {STEPS[0]} to {STEPS[-2]} times. A ratio of 1 is a straight line; up to {LINEAR:g} counts as
-linear.
+linear. [Nights on PostgreSQL](nights.md) have a page of their own.
 
 {parts}
 """

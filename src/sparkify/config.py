@@ -144,7 +144,7 @@ class Config:
     url: str = setting("WAREHOUSE", "URL", secret=True)  # can hold a password
     schema: str = setting("WAREHOUSE", "SCHEMA", "sparkify")
     wait: int = setting("WAREHOUSE", "WAIT", 300, parse=seconds)  # for a DuckDB file that others have open
-    lock_timeout: int = setting("WAREHOUSE", "LOCK_TIMEOUT", 0, parse=seconds)  # on PostgreSQL; 0: no limit
+    lock_timeout: int = setting("WAREHOUSE", "LOCK_TIMEOUT", 0, parse=seconds)  # on a server; 0: no limit
     memory: int = setting("WAREHOUSE", "MEMORY", 1_200_000_000, parse=size)  # bytes, for DuckDB
     iam_role_arn: str = setting("IAM_ROLE", "ARN")
     aws: Aws = Aws()

@@ -84,6 +84,20 @@ def test_run_waits_no_longer_than_lock_timeout(delivered: Sandbox, statements: s
     assert delivered.etl().run.counts.files > 0
 
 
+@pytest.mark.parametrize("make_warehouse", ["redshift"], indirect=True)
+def test_run_on_redshift_waits_no_longer_than_lock_timeout(delivered: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """[WAREHOUSE] LOCK_TIMEOUT also limits how long a run waits for another on Redshift, which has no such setting."""
+    monkeypatch.setattr(server, "_LOOK_EVERY", 0.1)
+    before = delivered.contents()
+    with open_warehouse(delivered.url) as run, run.transaction():
+        run.lock_ledger()
+        delivered.environ = {**delivered.environ, "SPARKIFY_WAREHOUSE_LOCK_TIMEOUT": "1s"}
+        with pytest.raises(WarehouseError, match=r"within 1 s\. .* LOCK_TIMEOUT"):
+            delivered.etl()
+    assert delivered.contents() == before
+    assert delivered.etl().run.counts.files > 0
+
+
 @on_postgresql
 @pytest.mark.ci
 def test_run_waits_without_a_lock_timeout_of_its_own(delivered: Sandbox) -> None:

@@ -351,10 +351,7 @@ class Postgres(Server):
         try:
             yield
         except psycopg.errors.LockNotAvailable as error:
-            raise WarehouseError(
-                f"{self.label}: a lock was not released within {self._config.lock_timeout} s. End the session that"
-                " holds it, or raise [WAREHOUSE] LOCK_TIMEOUT; then run again."
-            ) from error
+            raise self._lock_timeout() from error
         except psycopg.Error as error:
             state = LOST if self._connection.closed else error.sqlstate or ""
             raise self._server_error(state, _message(error)) from error

@@ -213,6 +213,13 @@ class Server(Warehouse):
                 if ended.wait(_LOOK_EVERY):
                     return
 
+    def _lock_timeout(self) -> WarehouseError:
+        """Return the error for a lock that was not released in time."""
+        return WarehouseError(
+            f"{self.label}: a lock was not released within {self._config.lock_timeout} s. End the session that holds"
+            " it, or raise [WAREHOUSE] LOCK_TIMEOUT; then run again."
+        )
+
     @abstractmethod
     def _watching(self) -> AbstractContextManager[Callable[[], list[Holder]]]:
         """Connect a second time; yield a function that returns the holders of the lock that our session waits for."""

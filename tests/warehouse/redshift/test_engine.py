@@ -25,6 +25,7 @@ from sparkify.pipeline import batch, transform
 from sparkify.warehouse import base
 from sparkify.warehouse.connect import open_warehouse
 from sparkify.warehouse.redshift import engine
+from sparkify.warehouse.server import rebuild_schema
 
 on_redshift = pytest.mark.parametrize("make_warehouse", ["redshift"], indirect=True)
 
@@ -93,6 +94,24 @@ def test_readers_see_the_old_rows_until_a_full_refresh_is_complete(
     delivered.etl(full_refresh=True, batch_size=1)
     assert len(seen) > 1
     assert set(map(repr, seen)) == {repr(plays)}
+
+
+@on_redshift
+@pytest.mark.parametrize("published", [False, True], ids=["nothing published", "a batch published"])
+def test_run_drops_only_full_refreshes_that_have_shown_no_life_for_long(delivered: Sandbox, published: bool) -> None:
+    """A run drops the second schema of a killed full refresh, and no schema in which one may still be loading."""
+    delivered.etl()
+    long_ago, lately = int(time.time()) - 43_300, int(time.time()) - 43_000
+    names = [f"{rebuild_schema('sparkify')}_{begun}_1" for begun in (long_ago, lately)]
+    with open_warehouse(delivered.url) as other:
+        for name in names:
+            other.execute(f"create schema {name}")
+            if published:
+                other.execute(f"create table {name}.etl_runs as select * from etl_runs")
+    deliveries.second(delivered.log_data, delivered.song_data)
+    delivered.etl()
+    kept = [name for (name,) in delivered.query("select trim(nspname) from pg_namespace") if name in names]
+    assert sorted(kept) == sorted(names if published else names[1:])
 
 
 @on_redshift

@@ -45,6 +45,8 @@ if TYPE_CHECKING:  # loaded when a warehouse is opened
     from redshift_connector.core import Connection
     from redshift_connector.cursor import Cursor
 
+_CANCELED = "57014"  # the SQLSTATE of a statement that was canceled
+
 _HOLDERS = """
 select distinct holding.pid, holding.txn_owner, holding.txn_start
 from svv_transactions as waiting
@@ -255,11 +257,15 @@ class Redshift(Server):
 
     @contextmanager
     def _watching(self) -> Iterator[Callable[[], list[Holder]]]:
+        begun, limit = time.monotonic(), self._config.lock_timeout
         with closing(self._open()) as second, closing(second.cursor()) as cursor:
 
             def lock_holders() -> list[Holder]:
                 cursor.execute(_HOLDERS, (self._process,))
-                return [(int(process), user, "", since) for process, user, since in cursor.fetchall()]
+                holders = [(int(process), user, "", since) for process, user, since in cursor.fetchall()]
+                if holders and limit and time.monotonic() - begun >= limit:  # Redshift has no such setting
+                    cursor.execute(f"select pg_cancel_backend({self._process})")
+                return holders
 
             yield lock_holders
 
@@ -389,9 +395,10 @@ class Redshift(Server):
         prefix = f"{rebuild_schema(self._schema)}_"
         for (schema,) in self.rows(_OWN_SCHEMAS, [f"{prefix}%"]):
             seen = datetime.fromtimestamp(int(schema.removeprefix(prefix).partition("_")[0]), UTC).replace(tzinfo=None)
-            with suppress(WarehouseError):  # without tables, or dropped by another run
+            with suppress(WarehouseError):  # the table may not exist yet
                 seen = self.value(f"select max(finished_at) from {quoted(schema)}.{model.RUNS}") or seen
-                if seen <= now() - timedelta(seconds=ABANDONED_AFTER):
+            if seen <= now() - timedelta(seconds=ABANDONED_AFTER):
+                with suppress(WarehouseError):  # another run may have dropped it
                     self.execute(f"drop schema {quoted(schema)} cascade")
 
     def _hang_up(self) -> None:
@@ -441,6 +448,8 @@ class Redshift(Server):
                 reason = next((each for each in error.args if isinstance(each, OSError)), error)
                 raise self._server_error(LOST, f"{network_error(reason)}. {UNREACHED}") from error
             state, text = fields.get("C", ""), fields.get("M", "")
+            if state == _CANCELED and self._config.lock_timeout:
+                raise self._lock_timeout() from error
             self._is_lost |= of_session and state in ENDING
             message = f"{text} ({state})." + (" Check [CLUSTER] DB_USER and DB_PASSWORD." if state in NO_LOGIN else "")
             raise self._server_error(state, message) from error
