@@ -1869,9 +1869,6 @@ select source, sum(read) from staging_files group by source
 select cast(start_time as date), min(start_time), max(start_time) from staged_events group by cast(start_time as date)
 ;
 
-drop table if exists marked_songs
-;
-
 create temp table marked_songs as -- marked_songs: one row per staged song record.
 -- A record is a duplicate if a later one of the same song follows, or if it equals that of the catalogue. Those that
 -- contradict the later one are found by contradicting_songs.
@@ -1901,9 +1898,6 @@ left join catalogue as c on c.song_id = s.song_id
 ;
 
 select count(*) from staging_files where redelivered
-;
-
-drop table if exists lost_songs
 ;
 
 create temp table lost_songs as 
@@ -1937,9 +1931,6 @@ create temp table lost_songs as
 ;
 
 delete from rejected_records using lost_songs as l where rejected_records.file is null and rejected_records.source = 'songs' and rejected_records.reason = 'contradicts a later record of the same song' and rejected_records.record = l.record
-;
-
-drop table if exists contradicting_songs
 ;
 
 create temp table contradicting_songs as -- contradicting_songs: one row per song record that a later record of the same song in another delivery contradicts.
@@ -1985,9 +1976,6 @@ insert into staging_songs select num_songs, artist_id, artist_latitude, artist_l
 select count(*) from contradicting_songs
 ;
 
-drop table if exists new_catalogue
-;
-
 create temp table new_catalogue as -- catalogue: one row per song that the batch adds or changes.
 select
     song_id, title, artist_id, artist_name, artist_location, artist_latitude, artist_longitude, duration,
@@ -2002,9 +1990,6 @@ delete from catalogue using new_catalogue as n where catalogue.song_id = n.song_
 insert into catalogue select * from new_catalogue
 ;
 
-drop table if exists new_songs
-;
-
 create temp table new_songs as -- songs: one row per song that the batch adds or changes.
 select c.song_id, c.title, c.artist_id, c.year, c.duration, c.artist_name
 from catalogue as c
@@ -2016,9 +2001,6 @@ delete from songs using new_songs as n where songs.song_id = n.song_id
 ;
 
 insert into songs select * from new_songs
-;
-
-drop table if exists new_artists
 ;
 
 create temp table new_artists as -- artists: one row per artist that the catalogue adds or changes.
@@ -2075,9 +2057,6 @@ insert into artists select * from new_artists
 ;
 
 delete from artists where true and not exists (select 1 from catalogue as u where u.artist_id = artists.artist_id)
-;
-
-drop table if exists new_users
 ;
 
 create temp table new_users as -- users: one row per user whose latest event is in the batch. Content decides between equally late events.
@@ -2148,9 +2127,6 @@ delete from users using new_users as n where users.user_id = n.user_id
 insert into users select * from new_users
 ;
 
-drop table if exists known_events
-;
-
 create temp table known_events as -- known_events: one row per staged event whose key the warehouse already has, and whether the two differ.
 select
     e.ts, e.sessionId, e.itemInSession, e.userId, e.is_play, e.event_id,
@@ -2188,9 +2164,6 @@ staging_events.ts = k.ts and staging_events.sessionId = k.sessionId and staging_
 and coalesce(staging_events.userId, '') = coalesce(k.userId, '') and (staging_events.page = 'NextSong') = k.is_play
 ;
 
-drop table if exists contested_keys
-;
-
 create temp table contested_keys as -- contested_keys: one row per event key on which batch and warehouse differ, or that is new and repeated in the batch.
 select ts, sessionId, itemInSession, userId, is_play, event_id
 from known_events
@@ -2215,9 +2188,6 @@ from (
 ;
 
 select count(*) from contested_keys
-;
-
-drop table if exists lost_events
 ;
 
 create temp table lost_events as 
@@ -2262,9 +2232,6 @@ and coalesce(staging_events.userId, '') = coalesce(k.userId, '') and (staging_ev
 ;
 
 delete from rejected_records using lost_events as l where rejected_records.file is null and rejected_records.source = 'events' and rejected_records.reason = 'contradicts another event with the same key' and rejected_records.record = l.record
-;
-
-drop table if exists decided_events
 ;
 
 create temp table decided_events as -- decided_events: one row per staged event with a contested key: whether it is kept, is a duplicate, or contradicts.
@@ -2366,9 +2333,6 @@ from judged
 where is_new = 1 or (first_place > 1 and preference = 0)
 ;
 
-drop table if exists replaced_tracks
-;
-
 create temp table replaced_tracks as -- replaced_tracks: one row per track of the plays that the batch replaces. Afterwards, no play may refer to it.
 select distinct p.track_id
 from songplays as p
@@ -2441,9 +2405,6 @@ delete from page_views using decided_events as d where d.replaces and not d.is_p
 ;
 
 delete from songplays using decided_events as d where d.replaces and d.is_play and songplays.songplay_id = d.event_id and (songplays.start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
-;
-
-drop table if exists new_tracks
 ;
 
 create temp table new_tracks as -- tracks: one row per track that is new in the batch, or whose match in the catalogue has changed.
@@ -2810,6 +2771,45 @@ select user_id, count(*) as times
 from users
 group by user_id
 having count(*) > 1 or user_id is null
+;
+
+drop table marked_songs
+;
+
+drop table lost_songs
+;
+
+drop table contradicting_songs
+;
+
+drop table new_catalogue
+;
+
+drop table new_songs
+;
+
+drop table new_artists
+;
+
+drop table new_users
+;
+
+drop table known_events
+;
+
+drop table contested_keys
+;
+
+drop table lost_events
+;
+
+drop table decided_events
+;
+
+drop table replaced_tracks
+;
+
+drop table new_tracks
 ;
 
 analyze artists

@@ -62,8 +62,7 @@ def find_lost_before(warehouse: Warehouse, kind: Kind, staged: str, key: str) ->
             where source = '{kind}' and reason = '{_REASONS[kind]}'
         ) as r on r.compared = s.compared and (r.file = f.path or (r.file is null and r.record = s.record))
     """
-    warehouse.execute(f"drop table if exists {warehouse.temporary}{name}")
-    warehouse.execute(f"create temp table {name} as {select}")
+    warehouse.create_temporary(name, select)
     warehouse.execute(
         f"delete from rejected_records using {name} as l where rejected_records.file is null"
         f" and rejected_records.source = '{kind}' and rejected_records.reason = '{_REASONS[kind]}'"

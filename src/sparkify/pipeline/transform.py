@@ -52,12 +52,8 @@ def statements(table: str, warehouse: type[Warehouse]) -> list[str]:
     select = loader.read(f"transform/{table}", warehouse.engine)
     if table in ("songplays", "page_views", "time"):
         return [f"insert into {table} {select}"]
-    return [*_create(f"new_{table}", select, warehouse.temporary), *_replace(table)]
-
-
-def _create(table: str, select: str, temporary: str) -> tuple[str, str]:
-    """Return the statements that create a temporary table from a SELECT."""
-    return f"drop table if exists {temporary}{table}", f"create temp table {table} as {select}"
+    name = f"new_{table}"
+    return [f"create temp table {name} as {select}", *_replace(table), f"drop table {warehouse.temporary}{name}"]
 
 
 def _replace(table: str) -> tuple[str, str]:
@@ -71,9 +67,7 @@ def _replace(table: str) -> tuple[str, str]:
 
 def _create_from_file(warehouse: Warehouse, name: str, periods: Sequence[Period] = ALL_OF_TIME) -> None:
     """Create the temporary table that a file in sql/deduplicate defines."""
-    select = limited(loader.read(f"deduplicate/{name}", warehouse.engine), periods)
-    for statement in _create(name, select, warehouse.temporary):
-        warehouse.execute(statement)
+    warehouse.create_temporary(name, limited(loader.read(f"deduplicate/{name}", warehouse.engine), periods))
 
 
 def _insert(warehouse: Warehouse, table: str, periods: Sequence[Period]) -> int:
@@ -87,9 +81,8 @@ def _insert(warehouse: Warehouse, table: str, periods: Sequence[Period]) -> int:
 
 def _upsert(warehouse: Warehouse, table: str) -> tuple[int, int]:
     """Insert the rows of the batch, and replace those with the same keys; return the numbers inserted and replaced."""
-    drop, create, delete, insert = statements(table, type(warehouse))
-    warehouse.execute(drop)
-    warehouse.execute(create)
+    delete, insert = _replace(table)
+    warehouse.create_temporary(f"new_{table}", loader.read(f"transform/{table}", warehouse.engine))
     replaced = warehouse.execute(delete)
     changed = warehouse.execute(insert)
     if changed:

@@ -48,7 +48,7 @@ class Warehouse(ABC):
     """The engine's name on the hint lines of the SQL files."""
 
     temporary: ClassVar[str]
-    """The schema prefix that restricts a name to temporary tables."""
+    """The schema prefix that restricts a name to temporary tables; empty where such a table hides others."""
 
     lock: ClassVar[str]
     """The statement that locks out other runs until the transaction ends; empty if no other run can be active."""
@@ -64,6 +64,9 @@ class Warehouse(ABC):
 
     embedded: duckdb.DuckDBPyConnection
     """The DuckDB database in this process in which each piece of a batch is staged."""
+
+    _created: list[str]
+    """The temporary tables of the transaction."""
 
     say: Say
     """The receiver of lines for people: the sessions that a statement waits for, and retries."""
@@ -169,15 +172,26 @@ class Warehouse(ABC):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit the statements in the block, or roll all of them back if one fails."""
+        """Commit the statements in the block, or roll all of them back if one fails; drop its temporary tables."""
+        self._created = []
         self.execute("begin")
         try:
             yield
+            for name in self._created:
+                self.execute(f"drop table {self.temporary}{name}")
         except BaseException:
             with suppress(WarehouseError):  # a lost connection is already rolled back
                 self.execute("rollback")
             raise
         self.commit()
+
+    def create_temporary(self, name: str, select: str) -> None:
+        """Create a temporary table, which lasts until the end of the transaction.
+
+        Nothing is dropped before: without such a table, DROP would find another user's of that name on Redshift.
+        """
+        self.execute(f"create temp table {name} as {select}")
+        self._created.append(name)
 
     def retry(self, action: Callable[[], Result], unchanged: str) -> Result:
         """Run an action that can be repeated; after a Transient error, reconnect and repeat it.
