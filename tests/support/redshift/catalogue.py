@@ -51,6 +51,8 @@ create function pg_catalog.pg_last_unload_count() returns bigint language sql st
 as $$ select coalesce(nullif(current_setting('redshift.last_unload_count', true), ''), '0')::bigint $$;
 create function pg_catalog.pg_last_query_id() returns integer language sql stable
 as $$ select coalesce(nullif(current_setting('redshift.last_query_id', true), ''), '-1')::integer $$;
+create function pg_catalog.db_collation() returns text language sql stable
+as $$ select coalesce(nullif(current_setting('redshift.database_collation', true), ''), 'case_sensitive') $$;
 create function pg_catalog.getdate() returns timestamp language sql stable
 as $$ select date_trunc('second', now() at time zone 'UTC') $$;
 create function pg_catalog.len(text) returns integer language sql immutable strict

@@ -85,7 +85,7 @@ FUNCTIONS = LEADER_ONLY | listed(
     json_extract_path_text json_parse json_serialize
     cast convert text_to_int_alt text_to_numeric_alt to_char to_date to_hex to_number try_cast
     checksum farmfingerprint64 farmhash64 fnv_hash murmur3_32_hash
-    current_aws_account current_database current_namespace current_setting current_user current_user_id
+    current_aws_account current_database current_namespace current_setting current_user current_user_id db_collation
     has_assumerole_privilege pg_backend_pid pg_cancel_backend pg_get_cols pg_last_copy_count pg_last_copy_id
     pg_last_query_id pg_last_unload_count pg_last_unload_id pg_terminate_backend session_user set_config slice_num
     user user_is_member_of version

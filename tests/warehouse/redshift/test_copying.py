@@ -141,6 +141,23 @@ def test_row_that_copy_refuses_is_quarantined(warehouse: Sandbox) -> None:
 
 
 @on_redshift
+def test_run_waits_until_the_errors_of_copy_are_visible(warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that COPY refuses are quarantined even if the system view shows them only some time later."""
+    _narrow(warehouse, "staging_events", "auth varchar(32)", "auth varchar(10)")
+    deliveries.write(warehouse.log_data / "a.json", deliveries.play(1), deliveries.play(2, auth="Eleven byte"))
+    query, asked = engine.Redshift.query, []
+
+    def late(self: engine.Redshift, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        columns, rows = query(self, sql, parameters)
+        if sql == copying.LOAD_ERRORS:
+            asked.append(sql)
+        return (columns, []) if sql == copying.LOAD_ERRORS and len(asked) < 3 else (columns, rows)
+
+    monkeypatch.setattr(engine.Redshift, "query", late)
+    assert warehouse.etl().run.counts.events_rejected == 1
+
+
+@on_redshift
 def test_rows_that_copy_refuses_are_found_in_every_piece(warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a batch that was staged in pieces, one COPY a table loads all, and each refused row names its own file."""
     monkeypatch.setattr(engine.Redshift, "piece_size", 1)

@@ -71,13 +71,38 @@ def test_invalid_url_is_reported_without_its_secret(url: str) -> None:
 def test_certificate_of_another_host_is_rejected(
     warehouse: Sandbox, redshift: Standin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A certificate that a trusted authority issued to another host is rejected."""
+    """A certificate of another host is rejected and its name shown; the URL of a tunnel can allow that name."""
     context, authority = server_context(tmp_path, "another.example")
     monkeypatch.setattr(redshift, "tls", context)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority))
-    with pytest.raises(WarehouseError, match="certificate is not valid for 'localhost'"):
+    with pytest.raises(
+        WarehouseError,
+        match=r"not valid for 'localhost'\. It was issued to .*another\.example.* \?sslmode=verify-ca",
+    ):
         open_warehouse(warehouse.url)
+    with open_warehouse(f"{warehouse.url}?sslmode=verify-ca") as engine:
+        assert engine.value("select 1") == 1
+    _, stranger = server_context(tmp_path, "another.example")  # of another authority
+    monkeypatch.setenv("SSL_CERT_FILE", str(stranger))
+    with pytest.raises(WarehouseError, match="SSL_CERT_FILE"):
+        open_warehouse(f"{warehouse.url}?sslmode=verify-ca")
     gc.collect()
+
+
+def test_encryption_cannot_be_switched_off() -> None:
+    """A URL cannot ask for a connection that does not verify the server."""
+    with pytest.raises(ConfigError, match="sslmode must be verify-full or"):
+        Address.of("redshift://localhost:5439/dwh?sslmode=require")
+
+
+@on_redshift
+def test_database_that_ignores_case_is_refused(delivered: Sandbox, postgres: Server) -> None:
+    """A run refuses a database in which names that differ only in case are equal."""
+    database = str(delivered.query("select current_database()")[0][0])
+    with psycopg.connect(postgres.url, autocommit=True) as administrator:
+        administrator.execute(f"alter database {database} set redshift.database_collation = 'case_insensitive'".encode())
+    with pytest.raises(WarehouseError, match="COLLATE CASE_SENSITIVE"):
+        delivered.etl()
 
 
 @on_redshift

@@ -5,14 +5,12 @@ where differs
 union
 select ts, sessionId, itemInSession, userId, is_play, event_id
 from (
-    select ts, sessionId, itemInSession, userId, is_play, event_id
-    from staged_events
-    where exists (
-        select 1
-        from (select ts, sessionId from staging_events group by ts, sessionId having count(*) > 1) as repeated
-        where repeated.ts = staged_events.ts and repeated.sessionId = staged_events.sessionId
-    )
-    group by ts, sessionId, itemInSession, userId, is_play, event_id
+    select e.ts, e.sessionId, e.itemInSession, e.userId, e.is_play, e.event_id
+    from staged_events as e
+    join (
+        select ts, sessionId from staging_events group by ts, sessionId having count(*) > 1
+    ) as repeated on repeated.ts = e.ts and repeated.sessionId = e.sessionId
+    group by e.ts, e.sessionId, e.itemInSession, e.userId, e.is_play, e.event_id
     having count(*) > 1
     -- PostgreSQL would run "where not exists" row by row, since it expects few repeated keys.
     except

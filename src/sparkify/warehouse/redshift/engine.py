@@ -7,6 +7,7 @@ Redshift does not enforce keys, so no statement relies on them.
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import time
 from collections import Counter
@@ -45,6 +46,7 @@ if TYPE_CHECKING:  # loaded when a warehouse is opened
     from redshift_connector.core import Connection
     from redshift_connector.cursor import Cursor
 
+_ERRORS_WITHIN = 10  # seconds after a COPY; its documentation does not say when the views show them
 _CANCELED = "57014"  # the SQLSTATE of a statement that was canceled
 
 _HOLDERS = """
@@ -128,6 +130,12 @@ class Redshift(Server):
         self._connection = self._open()
         self._is_lost = False
         self._process = int(self.value("select pg_backend_pid()"))
+        if self.value("select db_collation()") == "case_insensitive":
+            self._hang_up()
+            raise WarehouseError(
+                f"{self.label}: this database ignores case, and would take names that differ only in case for one."
+                " Create a database with COLLATE CASE_SENSITIVE, and name it in [WAREHOUSE] URL."
+            )
         self._enter_schema()
         if not self._read_only:
             self._drop_abandoned_rebuilds()
@@ -170,7 +178,7 @@ class Redshift(Server):
                 user=user,
                 password=password,
                 ssl=True,
-                sslmode="verify-full",
+                sslmode=at.sslmode,
                 application_name="sparkify",
                 tcp_keepalive_idle=KEEP_ALIVE["idle"],
                 tcp_keepalive_interval=KEEP_ALIVE["interval"],
@@ -353,7 +361,7 @@ class Redshift(Server):
         rejected = rows - int(self.value("select pg_last_copy_count()"))
         if not rejected:
             return
-        errors: list[copying.LoadError] = self.rows(copying.LOAD_ERRORS)
+        errors = self._load_errors(rejected)
         if not copying.can_quarantine(table, rejected, errors, parts):
             shown = "".join(f"\n  {file}:{line}: {column}: {message}" for file, line, column, message, _ in errors[:5])
             raise WarehouseError(
@@ -362,6 +370,15 @@ class Redshift(Server):
             )
         for part, of_part in groupby(errors, key=lambda error: error[0]):
             copying.quarantine(self.embedded, of_part, area.fetch(part, folder / "refused.json.gz"))
+
+    def _load_errors(self, rejected: int) -> list[copying.LoadError]:
+        """Return the rows that the last COPY rejected; wait for them, since system views can lag behind."""
+        until = time.monotonic() + _ERRORS_WITHIN
+        while True:
+            errors: list[copying.LoadError] = self.rows(copying.LOAD_ERRORS)
+            if len(errors) >= rejected or time.monotonic() >= until:
+                return errors
+            time.sleep(0.5)
 
     def optimize(self, table: str, changed: int) -> None:  # noqa: ARG002 (ANALYZE decides for itself)
         """Schedule an ANALYZE of a table for after the commit."""
@@ -431,6 +448,18 @@ class Redshift(Server):
             second.cursor().execute(f"select pg_terminate_backend({self._process})")
             second.close()
 
+    def _certificate_error(self, error: ssl.SSLCertVerificationError) -> WarehouseError:
+        """Return the error for a certificate that was refused, with the names in it if only they are wrong."""
+        problem = f"{self.label}: {error.verify_message.rstrip('.')}."
+        try:
+            names = login.certified_names(self._address)
+        except OSError:
+            return WarehouseError(f"{problem} Set SSL_CERT_FILE to the authority that issued it, if you trust it.")
+        return WarehouseError(
+            f"{problem} It was issued to {names}. Connect to that name; behind a tunnel, add ?sslmode=verify-ca to"
+            " [WAREHOUSE] URL."
+        )
+
     @contextmanager
     def _translate_errors(self, *, of_session: bool = True) -> Iterator[None]:
         """Translate errors of driver and server into WarehouseError, or Transient if a retry can succeed.
@@ -446,6 +475,8 @@ class Redshift(Server):
             if not fields:  # the driver lost or never reached the server
                 self._is_lost |= of_session
                 reason = next((each for each in error.args if isinstance(each, OSError)), error)
+                if isinstance(reason, ssl.SSLCertVerificationError):
+                    raise self._certificate_error(reason) from error
                 raise self._server_error(LOST, f"{network_error(reason)}. {UNREACHED}") from error
             state, text = fields.get("C", ""), fields.get("M", "")
             if state == _CANCELED and self._config.lock_timeout:

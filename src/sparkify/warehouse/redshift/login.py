@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+import socket
+import ssl
+import struct
 from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from sparkify.config import Aws, Config
 from sparkify.errors import ConfigError
+
+_CERTIFICATE_WITHIN = 15  # seconds
 
 
 class Address(NamedTuple):
@@ -22,13 +27,14 @@ class Address(NamedTuple):
     cluster: str  # provisioned, for a login by IAM
     workgroup: str  # Serverless, for a login by IAM
     region: str
+    sslmode: str = "verify-full"  # verify-ca does not compare the host name, which a tunnel changes
 
     @classmethod
     def of(cls, url: str) -> Address:
         """Parse a URL such as ``redshift://host:5439/dbname``; raise ConfigError if it is invalid.
 
         AWS host names contain the cluster or workgroup and the region. For other hosts, such as a tunnel, append
-        ``?cluster=NAME&region=REGION`` or ``?workgroup=NAME&region=REGION``.
+        ``?cluster=NAME&region=REGION`` or ``?workgroup=NAME&region=REGION``, and ``&sslmode=verify-ca``.
         """
         try:
             parts = urlsplit(url)
@@ -36,8 +42,14 @@ class Address(NamedTuple):
             given = {key: values[-1] for key, values in parse_qs(parts.query, strict_parsing=bool(parts.query)).items()}
         except ValueError:
             raise ConfigError(_NO_URL) from None
+        sslmode = given.pop("sslmode", "verify-full")
         if not parts.hostname or not parts.path.strip("/") or not given.keys() <= {"cluster", "workgroup", "region"}:
             raise ConfigError(_NO_URL)
+        if sslmode not in ("verify-full", "verify-ca"):
+            raise ConfigError(
+                "[WAREHOUSE] URL or --warehouse: sslmode must be verify-full or, behind a tunnel, verify-ca; with any"
+                " other, a stranger could answer."
+            )
         host = _HOST.fullmatch(parts.hostname)
         kind = "workgroup" if host and host["kind"] == "redshift-serverless" else "cluster"
         names = ({kind: host["name"], "region": host["region"]} if host else {}) | given
@@ -48,6 +60,7 @@ class Address(NamedTuple):
             unquote(parts.username or ""),
             unquote(parts.password or ""),
             *(names.get(key, "") for key in ("cluster", "workgroup", "region")),
+            sslmode,
         )
 
 
@@ -74,6 +87,21 @@ def resolve(url: str, config: Config) -> tuple[Address, Config, str]:
     kind = "workgroup" if known.kind == "serverless" else "cluster"
     config = replace(config, iam_role_arn=config.iam_role_arn or known.role_arn, stage=config.stage or known.stage)
     return Address.of(f"{known.url}?{kind}={known.name}&region={known.region}"), config, known.secret_arn
+
+
+def certified_names(at: Address) -> str:
+    """Return the host names in the certificate that a server presents; raise OSError if a trusted one is not presented.
+
+    A server that speaks PostgreSQL's protocol begins TLS after an SSLRequest ("Message Formats", its documentation).
+    """
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    with socket.create_connection((at.host, at.port), timeout=_CERTIFICATE_WITHIN) as plain:
+        plain.sendall(struct.pack("!ii", 8, 80877103))
+        plain.recv(1)
+        with context.wrap_socket(plain) as encrypted:
+            certificate = encrypted.getpeercert() or {}
+    return ", ".join(str(name) for _, name in certificate.get("subjectAltName", ()))
 
 
 def temporary(at: Address, aws: Aws) -> tuple[str, str]:

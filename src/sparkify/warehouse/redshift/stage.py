@@ -135,7 +135,7 @@ def copy_statement(table: str, manifest: str, region: str, role: str) -> str:
     """
     return (
         f"copy {table} from {_text(manifest)}\niam_role {_role(role)}\nmanifest\nformat json 'auto ignorecase'\n"
-        f"gzip\nregion {literal(region)}\ncompupdate off\nstatupdate on\nmaxerror {_MAX_ERRORS}"
+        f"gzip\nregion {literal(region)}\ncompupdate off\nmaxerror {_MAX_ERRORS}"
     )
 
 
