@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from tests.promises import deliveries
 from tests.support.listening import deliver
 from tests.support.postgres import login as postgres_login
 from tests.support.sandbox import Sandbox, Warehouses
@@ -141,6 +142,20 @@ def test_schema_of_another_owner_is_not_written_to(empty: Sandbox, login: Login)
     with pytest.raises(Denied, match="has no permission to use the schema") as caught:
         deliver(empty)
     assert not commands(str(caught.value))
+
+
+def test_second_login_loads_with_the_grants_that_the_error_names(filled: Sandbox, login: Login) -> None:
+    """A login that owns no table is refused with the grants that it needs, and loads nights once it has them."""
+    owner, filled.url = filled.url, login(filled.url, "second")
+    deliveries.second(filled.log_data, filled.song_data)
+    for granted in (1, 2):  # With the first alone, it can use the schema, but none of its tables.
+        with pytest.raises(Denied) as caught:
+            filled.etl()
+        run(owner, *commands(str(caught.value))[:granted])
+    assert filled.etl().run.counts.songplays > 0
+    filled.url = owner
+    assert filled.etl().run.counts.files == 0
+    assert filled.failed_checks() == []
 
 
 @pytest.mark.parametrize("depends_on", ["sessions", "songplays"])

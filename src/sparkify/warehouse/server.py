@@ -129,7 +129,9 @@ class Server(Warehouse):
         if not rows and not self._read_only:  # "if not exists" requires permission even for an existing schema
             self._create_schema()
         if rows and not rows[0][0]:
-            advice = self._to_read if self._read_only else "Run as its owner, or name another in [WAREHOUSE] SCHEMA."
+            advice = "Run as its owner, or name another in [WAREHOUSE] SCHEMA."
+            if self._read_only or self.has_tables():
+                advice = self._to_read if self._read_only else self._to_write
             raise Denied(f"{self.label}: {self._user} has no permission to use the schema. {advice}")
 
     def _create_schema(self) -> None:
@@ -157,6 +159,15 @@ class Server(Warehouse):
             " and set default privileges as docs/bi.md describes, so that this also covers tables created later."
         )
 
+    @property
+    def _to_write(self) -> str:
+        """The remedy for a login without permission to load our tables, which another one owns."""
+        schema, user = quoted(self._schema), quoted(self._user)
+        return (
+            f"Run as the owner of the schema, or ask the owner to run: grant usage on schema {schema} to {user};"
+            f" grant select, insert, update, delete, truncate on all tables in schema {schema} to {user};"
+        )
+
     def _server_error(self, state: str, message: str) -> WarehouseError:
         """Return the error for a SQLSTATE and message of the server."""
         if state in TRANSIENT or _CONFLICT.match(message):
@@ -165,8 +176,9 @@ class Server(Warehouse):
             return StillNeeded(f"{self.label}: {message}")
         if state != "42501":
             return WarehouseError(f"{self.label}: {message}")
-        names_our_table = self._read_only and _READABLE & set(re.findall(r"\w+", message))
-        return Denied(f"{self.label}: {message}" + (f"\n{self._to_read}" if names_our_table else ""))
+        names_our_table = _READABLE & set(re.findall(r"\w+", message))
+        remedy = self._to_read if self._read_only else self._to_write
+        return Denied(f"{self.label}: {message}" + (f"\n{remedy}" if names_our_table else ""))
 
     def has_tables(self) -> bool:
         """Return whether the tables exist, whether or not this login can read them."""
@@ -174,7 +186,8 @@ class Server(Warehouse):
 
     def add_tables(self, names: Iterable[str]) -> None:
         """Create the tables and the staging tables, which are permanent on a server."""
-        super().add_tables([*STAGING, *names])
+        existing = self.comments()  # "if not exists" requires permission even for existing tables
+        super().add_tables(table for table in (*STAGING, *names) if (table, "") not in existing)
         self._create_staging_views()
 
     def _create_staging_views(self) -> None:

@@ -100,7 +100,8 @@ def test_database_that_ignores_case_is_refused(delivered: Sandbox, postgres: Ser
     """A run refuses a database in which names that differ only in case are equal."""
     database = str(delivered.query("select current_database()")[0][0])
     with psycopg.connect(postgres.url, autocommit=True) as administrator:
-        administrator.execute(f"alter database {database} set redshift.database_collation = 'case_insensitive'".encode())
+        setting = "redshift.database_collation = 'case_insensitive'"
+        administrator.execute(f"alter database {database} set {setting}".encode())
     with pytest.raises(WarehouseError, match="COLLATE CASE_SENSITIVE"):
         delivered.etl()
 

@@ -7,7 +7,7 @@ import socket
 import ssl
 import struct
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from sparkify.config import Aws, Config
@@ -59,7 +59,9 @@ class Address(NamedTuple):
             unquote(parts.path.strip("/")),
             unquote(parts.username or ""),
             unquote(parts.password or ""),
-            *(names.get(key, "") for key in ("cluster", "workgroup", "region")),
+            names.get("cluster", ""),
+            names.get("workgroup", ""),
+            names.get("region", ""),
             sslmode,
         )
 
@@ -100,8 +102,8 @@ def certified_names(at: Address) -> str:
         plain.sendall(struct.pack("!ii", 8, 80877103))
         plain.recv(1)
         with context.wrap_socket(plain) as encrypted:
-            certificate = encrypted.getpeercert() or {}
-    return ", ".join(str(name) for _, name in certificate.get("subjectAltName", ()))
+            certificate: dict[str, Any] = encrypted.getpeercert() or {}
+    return ", ".join(name for _, name in certificate.get("subjectAltName", ()))
 
 
 def temporary(at: Address, aws: Aws) -> tuple[str, str]:
