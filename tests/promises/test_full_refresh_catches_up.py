@@ -76,7 +76,7 @@ def test_unreadable_file_is_tried_once(delivered: Sandbox) -> None:
 
 def during_a_refresh(monkeypatch: pytest.MonkeyPatch, happen: Callable[[], object]) -> None:
     """Run a function once a full refresh has read its files."""
-    load_all, waiting = run._load_all, [happen]
+    load_all, waiting = run.load_all, [happen]
 
     def load_and_happen(*arguments: object) -> None:
         happened = waiting.pop() if waiting else None
@@ -84,7 +84,7 @@ def during_a_refresh(monkeypatch: pytest.MonkeyPatch, happen: Callable[[], objec
         if happened:
             happened()
 
-    monkeypatch.setattr(run, "_load_all", load_and_happen)
+    monkeypatch.setattr(run, "load_all", load_and_happen)
 
 
 def test_file_that_arrives_during_a_full_refresh_is_loaded(delivered: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,7 @@ def _etl(config: Config, options: Options, narrator: Narrator) -> Summary:
             _rebuild(warehouse, listed.files, config, progress)
         else:
             install.require_versions(warehouse, config.contract)
-            _load_all(warehouse, listed.files, progress)
+            load_all(warehouse, listed.files, progress)
         return _summary(warehouse, listed, progress)
 
 
@@ -102,7 +102,7 @@ def _rebuild(warehouse: Warehouse, files: Sequence[SourceFile], config: Config, 
 
     with warehouse.rebuild(catch_up) as fresh:
         fresh.add_tables(model.ALL)
-        _load_all(fresh, files, progress)
+        load_all(fresh, files, progress)
     install.write_comments(warehouse)  # new tables can lack them
 
 
@@ -125,7 +125,7 @@ def _catch_up(
         if changed:
             listed |= {(file.kind, file.path): file.version for file in changed}
             progress.narrator.say(f"Loading what changed since the listing: {formatting.files(len(changed))}.")
-            _load_all(fresh, changed, progress)
+            load_all(fresh, changed, progress)
         rebuilt = ledger.loaded(fresh)
         lost = ledger.lost(published, before, rebuilt, listed)
         if not (lost and changed):
@@ -161,7 +161,8 @@ def _require_kinds(warehouse: Warehouse, lost: set[str], what: str, config: Conf
         )
 
 
-def _load_all(warehouse: Warehouse, files: Sequence[SourceFile], progress: Progress) -> None:
+def load_all(warehouse: Warehouse, files: Sequence[SourceFile], progress: Progress) -> None:
+    """Load the pending ones of some files, batch by batch."""
     known = ledger.loaded(warehouse)
     pending = ledger.pending(files, known)
     progress.narrator.start(len(pending), sum(file.size for file in pending))

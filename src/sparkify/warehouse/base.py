@@ -137,6 +137,18 @@ class Warehouse(ABC):
     def optimize(self, table: str, changed: int) -> None:
         """Prepare a table for the next statements, of which a number of rows has been added or changed."""
 
+    def examinations(self) -> Iterator[tuple[str, Callable[[], str]]]:
+        """Yield what `sparkify doctor` examines on this engine: a subject, and a function that returns what it found.
+
+        The function raises SparkifyError, with a remedy, if a run would fail. It changes nothing.
+        """
+        return iter(())
+
+    @classmethod
+    @abstractmethod
+    def trial(cls, url: str, config: Config) -> AbstractContextManager[Warehouse]:
+        """Yield an empty warehouse beside the one at a URL, and drop it at the end of the block."""
+
     def upkeep(self) -> list[tuple[str, float, float]] | None:
         """Return (table, percentage of unsorted rows, staleness of statistics in percent) for each table.
 

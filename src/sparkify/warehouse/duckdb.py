@@ -1,6 +1,7 @@
 """DuckDB, the embedded warehouse in a single file."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Any, ClassVar
 
 import duckdb
 
+from sparkify import formatting
 from sparkify.config import Config
 from sparkify.errors import WarehouseError
+from sparkify.filesystem import scratch_folder
 from sparkify.sql import loader, model
 from sparkify.sql.ddl import create_view
 from sparkify.sql.model import STAGING
@@ -166,6 +169,28 @@ class DuckDB(Warehouse):
             self.execute(f"detach {_REBUILT}")
         finally:
             duckdb_file.remove(self._beside)
+
+    def examinations(self) -> Iterator[tuple[str, Callable[[], str]]]:
+        """Yield the version, the size of the file, and the free space beside it."""
+        memory = formatting.size(self._config.memory)
+        yield "DuckDB", lambda: f"version {duckdb.__version__}, [WAREHOUSE] MEMORY {memory}"
+        yield "disk", self._free_space
+
+    def _free_space(self) -> str:
+        size, free = self._file.stat().st_size, shutil.disk_usage(self._file.parent).free
+        if free < size:  # a full refresh builds a second file
+            raise WarehouseError(
+                f"{self._path}: takes {formatting.size(size)}, and only {formatting.size(free)} are free beside it. A"
+                " full refresh needs as much again; free some space."
+            )
+        return f"the file takes {formatting.size(size)}, {formatting.size(free)} are free"
+
+    @classmethod
+    @contextmanager
+    def trial(cls, url: str, config: Config) -> Iterator[Warehouse]:  # noqa: ARG003 (any file shows the same)
+        """Yield an empty warehouse in a temporary file."""
+        with scratch_folder() as folder, cls(f"duckdb:///{Path(folder) / 'trial.duckdb'}", config) as trial:
+            yield trial
 
     def _errors_translated(self) -> AbstractContextManager[None]:
         return duckdb_file.translate_damage(self._path, self._file)

@@ -293,6 +293,29 @@ class Postgres(Server):
         yield
         self.execute("set enable_nestloop to off")
 
+    def examinations(self) -> Iterator[tuple[str, Callable[[], str]]]:
+        """Yield the version of the server, and the permissions of this login."""
+        yield "server", lambda: f"PostgreSQL {self.value('show server_version')}, encoding UTF8"
+        yield "permissions", self._permissions
+
+    def _permissions(self) -> str:
+        database, temporary = self.rows(
+            "select has_database_privilege(current_database(), 'create'),"
+            " has_database_privilege(current_database(), 'temporary')"
+        )[0]
+        name, user = quoted(self._database), quoted(self._user)
+        if not temporary:
+            raise WarehouseError(
+                f"{self.label}: a run creates temporary tables. Ask an administrator to run:"
+                f" grant temporary on database {name} to {user};"
+            )
+        if not self.rows("select 1 from pg_namespace where nspname = ?", [self._schema]) and not database:
+            raise WarehouseError(
+                f"{self.label}: the schema does not exist, and this login must not create it. Ask an administrator to"
+                f" run: {self._grant_create};"
+            )
+        return "temporary tables" + (", schemas" if database else "; no schemas, so no full refresh")
+
     @contextmanager
     def _second_schema(self) -> Iterator[str]:
         beside, mark = rebuild_schema(self._schema), self._mark

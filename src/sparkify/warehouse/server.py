@@ -9,6 +9,7 @@ from datetime import datetime
 from hashlib import md5, sha256
 from threading import Event, Thread
 from typing import ClassVar
+from uuid import uuid4
 
 from sparkify.config import Config
 from sparkify.errors import CommitUnknown, ConfigError, Denied, StillNeeded, Transient, WarehouseError
@@ -255,6 +256,17 @@ class Server(Warehouse):
                 for table in model.ALL:
                     added = self.execute(f"insert into {table} select * from {quoted(beside)}.{table}")
                     self.optimize(table, added)
+
+    @classmethod
+    @contextmanager
+    def trial(cls, url: str, config: Config) -> Iterator[Warehouse]:
+        """Yield a warehouse in a new schema, which only a login with permission to create schemas can do."""
+        config = replace(config, schema=f"sparkify_trial_{uuid4().hex[:12]}")
+        with cls(url, config) as trial:
+            try:
+                yield trial
+            finally:
+                trial.execute(f"drop schema {quoted(config.schema)} cascade")
 
     @abstractmethod
     def _second_schema(self) -> AbstractContextManager[str]:

@@ -6,6 +6,7 @@ Redshift does not enforce keys, so no statement relies on them.
 
 from __future__ import annotations
 
+import gzip
 import socket
 import ssl
 import struct
@@ -394,6 +395,39 @@ class Redshift(Server):
         except Denied:
             return None
         return [(table, float(unsorted or 0), float(stats_off or 0)) for table, unsorted, stats_off in rows]
+
+    def examinations(self) -> Iterator[tuple[str, Callable[[], str]]]:
+        """Yield what only AWS knows: the server's certificate, isolation, the stage, the role, and errors of COPY."""
+        yield "certificate", lambda: f"of {self._address.host}, checked by sslmode {self._address.sslmode}"
+        yield "isolation", self._isolation
+        yield "stage and role", self._copy_one_row
+
+    def _isolation(self) -> str:
+        rows = self.rows("select isolation_level from stv_db_isolation_level where db_name = current_database()")
+        return f"{rows[0][0] if rows else 'unknown'}; a run locks out other runs under each level"
+
+    def _copy_one_row(self) -> str:
+        """Copy a valid and an invalid row from the stage into a temporary table, and roll back."""
+        with self._area() as area, scratch_folder() as folder:
+            part = Path(folder) / "doctor.json.gz"
+            part.write_bytes(gzip.compress(b'{"number": 1}\n{"number": "one"}\n'))
+            [url] = area.put([part])
+            self.execute("begin")
+            try:
+                self.execute("create temp table sparkify_doctor (number integer)")
+                manifest = area.manifest("sparkify_doctor", [url])
+                self.execute(copy_statement("sparkify_doctor", manifest, area.region, self._config.iam_role_arn))
+                copied = int(self.value("select pg_last_copy_count()"))
+                errors = self._load_errors(1)
+            finally:
+                with suppress(WarehouseError):
+                    self.execute("rollback")
+        if copied != 1 or len(errors) != 1:
+            raise WarehouseError(
+                f"{self.label}: COPY loaded {copied} of a valid and a bad row, and sys_load_error_detail shows"
+                f" {len(errors)} of the bad one. A run could not quarantine it; ask an administrator for access to it."
+            )
+        return f"COPY reads {self._config.stage} with its role, and shows the rows that it rejects"
 
     @contextmanager
     def _second_schema(self) -> Iterator[str]:
