@@ -1,5 +1,6 @@
 """The embedded DuckDB of every warehouse: settings, errors and written files."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from sparkify.filesystem import scratch_folder, write_whole
 from sparkify.sql import dictionary
 from sparkify.sql.quoting import literal, quoted
 
+_FULL = re.compile(r'"([^"\\]+)\\?": No space left on device')
 _UTF8_MARK = "\ufeff"  # the first character of a CSV file by which Excel recognises UTF-8
 _FORMULA_STARTS = "'=', '+', '-', '@', chr(9), chr(13)"  # owasp.org/www-community/attacks/CSV_Injection
 
@@ -39,6 +41,11 @@ def translate_errors(where: object) -> Iterator[None]:
         remedy = "Raise the limit of `ulimit -v` or of the container" if is_denied else "Raise [WAREHOUSE] MEMORY"
         raise WarehouseError(f"{where}: {first}. {remedy}, or lower --batch-size.") from error
     except duckdb.Error as error:
+        if full := _FULL.search(str(error)):
+            raise WarehouseError(
+                f"{where}: {full[1]} cannot be written, because no space is left on its disk. Free some; or, for a"
+                " temporary file, set TMPDIR to a folder with more space, or lower --batch-size."
+            ) from error
         raise WarehouseError(f"{where}: {error}") from error
     except RuntimeError as error:
         if "interrupted" in str(error):
