@@ -59,6 +59,14 @@ def location(text: str) -> str:
     return f"s3://{text[5:]}" if text[:5].lower() == "s3://" else text
 
 
+def yes_or_no(text: str) -> bool:
+    """Parse true or false, also written as yes or no, on or off, 1 or 0."""
+    values = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
+    if text.lower() not in values:
+        raise ValueError("must be true or false")
+    return values[text.lower()]
+
+
 def levels(text: str) -> tuple[str, ...]:
     """Parse a list of subscription levels, separated by commas; their column takes 16 bytes."""
     parsed = tuple(name.strip() for name in text.split(","))
@@ -80,10 +88,11 @@ def day(text: str) -> date:
 
 @dataclass(frozen=True)
 class Aws:
-    """The access keys of an AWS account, for when boto3's own sources do not apply."""
+    """The access keys of an AWS account, for when boto3's own sources do not apply; or none, for public buckets."""
 
     key: str = setting("AWS", "KEY", secret=True)
     secret: str = setting("AWS", "SECRET", secret=True)
+    anonymous: bool = setting("S3", "ANONYMOUS", False, parse=yes_or_no)  # for the sources only
 
 
 @dataclass(frozen=True)
@@ -190,6 +199,7 @@ def load(
     song_data: str | None = None,
     warehouse: str | None = None,
     wait: str | None = None,
+    anonymous: bool = False,
 ) -> Config:
     """Load the configuration; without a path, dwh.cfg in the working directory is read if it exists."""
     file = DEFAULT_FILE if path is None else Path(path)
@@ -202,6 +212,7 @@ def load(
         | from_command_line("S3", "SONG_DATA", "--song-data", song_data)
         | from_command_line("WAREHOUSE", "URL", "--warehouse", warehouse)
         | from_command_line("WAREHOUSE", "WAIT", "--wait", wait)
+        | from_command_line("S3", "ANONYMOUS", "--no-sign-request", "true" if anonymous else None)
     )
     return Config(
         **fill(Config, values),

@@ -288,7 +288,9 @@ def test_missing_credentials_are_reported(server: S3, failure: Failure, monkeypa
     """Without credentials, the message says how to provide them."""
     for variable in CREDENTIALS:
         monkeypatch.delenv(variable)
-    assert failure.message() == f"s3://bucket: no AWS credentials were found. {LOG_IN}"
+    assert failure.message() == (
+        f"s3://bucket: no AWS credentials were found. {LOG_IN} A public bucket needs none, with --no-sign-request."
+    )
     assert server.requests == []
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -200,6 +202,19 @@ def test_wrong_sql_is_reported_without_a_traceback(loaded: Sandbox, capsys: pyte
     err = capsys.readouterr().err
     assert "levle" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("sql", ["select count(*) from staging_events", 'select * from main."Staging_Songs" as s'])
+def test_question_about_staging_is_answered_with_how_to_keep_it(
+    loaded: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str], sql: str
+) -> None:
+    """On DuckDB, a question about a staging table states a command after which it is answered."""
+    assert main(["query", sql, "--warehouse", loaded.url]) == 1
+    [command] = re.findall("`sparkify (.+?)`", capsys.readouterr().err)
+    url = f"duckdb:///{shutil.copy(loaded.url.removeprefix('duckdb:///'), tmp_path / 'copy.duckdb')}"
+    sources = ["--log-data", str(loaded.log_data), "--song-data", str(loaded.song_data)]
+    assert main([*command.split(), *sources, "--warehouse", url]) == 0
+    assert main(["query", sql, "--warehouse", url]) == 0
 
 
 def test_json_keeps_columns_of_one_name_apart(ask: Ask) -> None:

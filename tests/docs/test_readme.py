@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from tests.support.cloud.commands import Cluster
 from tests.support.postgres import Server
-from tests.support.realdata import REPOSITORY
+from tests.support.realdata import REPOSITORY, load_sample
+from tests.support.s3 import S3
+from tests.support.sandbox import Warehouses
 
 from sparkify.aws.cluster import addresses
 from sparkify.cli.main import main, parser
@@ -41,8 +43,10 @@ def test_every_command_has_its_test() -> None:
             assert command.startswith("sparkify ") or command == ". .venv/bin/activate", command
 
 
-def test_commands_on_duckdb_run(generated: Path) -> None:
-    """The commands that need no server run one after the other."""
+def test_commands_on_duckdb_run(generated: Path, s3: S3) -> None:
+    """The commands that need no server of SQL run one after the other; the course's bucket is one of the tests."""
+    s3.add_bucket("udacity-dend", is_public=True)
+    s3.add_folder("s3://udacity-dend", generated / "data")
     (generated / "path").mkdir()
     (generated / "path" / "to").symlink_to(generated / "data")
     commands = [command for command in COMMANDS if command.startswith("sparkify ") and "://user@" not in command]
@@ -50,6 +54,19 @@ def test_commands_on_duckdb_run(generated: Path) -> None:
         run(command)
     assert (generated / "report.html").stat().st_size > 100_000
     assert (generated / "my.duckdb").exists()
+
+
+@pytest.mark.usefixtures("real")
+def test_right_load_is_that_of_the_sample(make_warehouse: Warehouses) -> None:
+    """The numbers of a right load with all songs are those that the sample gives."""
+    cells = [row.split("|")[3] for row in re.findall(r"(?m)^\|.*8,056[^#]*?4,451 \|$", README)[0].splitlines()]
+    ask = make_warehouse.shared(load_sample).query
+    counts = ["sum(events_read) from etl_runs", *(f"count(*) from {table}" for table in ("songplays", "page_views"))]
+    counts += ["count(*) from users", "count(*) from users where level = 'paid'", "count(*) from time"]
+    counts += ["count(*) from songs", "count(*) from artists", "count(song_id) from songplays"]
+    counts += ["count(artist_id) from songplays"]
+    found = [f"{int(ask(f'select {count}')[0][0]):,}" for count in counts]
+    assert re.findall(r"[\d,]*\d", " ".join(cells)) == found
 
 
 def test_command_on_postgresql_runs(generated: Path, postgres: Server) -> None:

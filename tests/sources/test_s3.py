@@ -18,7 +18,7 @@ import pytest
 from tests.promises import deliveries
 from tests.promises.records import BAD, GOOD, joined, keys, loaded, play, song
 from tests.support.realdata import catalogue_records
-from tests.support.s3 import S3
+from tests.support.s3 import CREDENTIALS, S3
 from tests.support.sandbox import Row, Sandbox, Warehouses
 
 from sparkify.aws import event_loop
@@ -120,6 +120,38 @@ def test_deliveries_to_s3_are_loaded_once_and_replaced(s3: S3, make_warehouse: W
         assert remote.etl(LOGS, SONGS).run.counts.files == expected
         assert remote.etl(LOGS, SONGS).run.counts.files == 0
         assert remote.contents() == from_disk(disk.contents(), disk.log_data.parent, "s3://bucket")
+
+
+@pytest.mark.parametrize("asked_by", ["option", "setting"])
+@pytest.mark.parametrize("has_credentials", [True, False])
+def test_public_bucket_is_read_without_credentials(
+    s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked_by: str, has_credentials: bool
+) -> None:
+    """With --no-sign-request or [S3] ANONYMOUS, a public bucket is read unsigned, whether or not there is a login."""
+    s3.add_bucket("bucket", is_public=True)
+    s3.put(f"{LOGS}/events.json", play())
+    s3.put(f"{SONGS}/song.json", song())
+    if asked_by == "setting":
+        monkeypatch.setenv("SPARKIFY_S3_ANONYMOUS", "yes")
+    for variable in () if has_credentials else CREDENTIALS:
+        monkeypatch.delenv(variable)
+    words = ["--log-data", LOGS, "--song-data", SONGS, "--warehouse", f"duckdb:///{tmp_path}/our.duckdb"]
+    for command in ("etl", "status"):
+        assert main([command, *words, *(["--no-sign-request"] if asked_by == "option" else [])]) == 0
+    assert len(s3.asked("GetObject")) == 2
+    assert not any("authorization" in request.headers for request in s3.requests)
+
+
+def test_private_bucket_is_refused_without_credentials(
+    s3: S3, from_s3: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An unsigned request that is denied is reported with the option and setting that made it unsigned."""
+    words = ["--log-data", LOGS, "--song-data", SONGS, "--warehouse", from_s3.url]
+    assert main(["etl", "--no-sign-request", *words]) == 1
+    said = capsys.readouterr().err
+    assert "s3://bucket/song_data: S3 denies access (AccessDenied). Allow s3:ListBucket on arn:aws:s3:::bucket" in said
+    assert "leave out --no-sign-request and [S3] ANONYMOUS" in said
+    assert s3.asked("GetObject") == []
 
 
 def test_rejected_record_names_its_object_and_line(s3: S3, from_s3: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,7 @@ from tests.support.s3_answers import OPERATIONS, REGION, Answer, Bucket, Object,
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIATESTTESTTESTTEST", "AWS_SECRET_ACCESS_KEY": "a-secret-of-the-tests"}
 _MOMENT = 1_541_105_830  # seconds since 1970: when every object was last modified
+_READS = ("HeadBucket", "ListObjectsV2", "GetObject", "HeadObject")
 _REGION_SIGNED_FOR = re.compile(r"Credential=[^/]+/\d+/([^/]+)/")
 
 
@@ -65,9 +66,9 @@ class S3:
 
     # Content
 
-    def add_bucket(self, name: str, region: str = REGION) -> Bucket:
+    def add_bucket(self, name: str, region: str = REGION, *, is_public: bool = False) -> Bucket:
         """Create a bucket, or return the existing one."""
-        return self.buckets.setdefault(name, Bucket(region))
+        return self.buckets.setdefault(name, Bucket(region, is_public))
 
     def put(self, url: str, content: bytes | str | Path, *, etag: str = "", storage_class: str = "STANDARD") -> str:
         """Put an object under an s3:// URL, and create its bucket; return its ETag, by default the MD5."""
@@ -153,12 +154,14 @@ class S3:
 
     def _done(self, request: Request) -> Answer:
         region = _REGION_SIGNED_FOR.search(request.headers.get("authorization", ""))
+        bucket = self.buckets.get(request.bucket)
+        if bucket and bucket.is_public and "authorization" not in request.headers and request.operation in _READS:
+            return OPERATIONS[request.operation](bucket, request)
         if not region:
             raise S3Error(403, "AccessDenied", "Access Denied")
         if request.operation == "CreateBucket":
             self.add_bucket(request.bucket, region[1])
             return Answer(headers={"Location": f"/{request.bucket}"})
-        bucket = self.buckets.get(request.bucket)
         if not bucket:
             raise S3Error(404, "NoSuchBucket", "The specified bucket does not exist")
         if region[1] != bucket.region:

@@ -40,6 +40,7 @@ class Bucket:
     """A bucket, and the order of its keys until they change."""
 
     region: str = REGION
+    is_public: bool = False  # to read and list without a signature
     objects: dict[str, Object] = field(default_factory=dict)
     uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
     order: list[str] | None = None

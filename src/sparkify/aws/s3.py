@@ -72,6 +72,7 @@ class Bucket:
 
     def __init__(self, name: str, aws: Aws) -> None:
         self.name = name
+        self._is_anonymous = aws.anonymous
         self._url = f"s3://{name}"
         with require_clients(self._url):
             from obstore.auth.boto3 import Boto3CredentialProvider
@@ -80,10 +81,14 @@ class Bucket:
         boto3_session = session(aws)
         self._errors = (BaseError, FileNotFoundError, ValueError)
         with translate_boto3_errors(self._url):
-            credentials = boto3_session.get_credentials()
-            if credentials is None:
-                raise SourceUnreachable(f"{self._url}: no AWS credentials were found. {LOG_IN}")
-            credentials.get_frozen_credentials()  # loaded here, where an error still has its reason
+            if not aws.anonymous:
+                credentials = boto3_session.get_credentials()
+                if credentials is None:
+                    raise SourceUnreachable(
+                        f"{self._url}: no AWS credentials were found. {LOG_IN} A public bucket needs none, with"
+                        " --no-sign-request."
+                    )
+                credentials.get_frozen_credentials()  # loaded here, where an error still has its reason
             self.region, endpoint = self._locate(boto3_session)
             authority = os.environ.get("AWS_CA_BUNDLE")
             certificates = Path(authority).read_bytes() if authority else None
@@ -103,7 +108,8 @@ class Bucket:
                 "endpoint": address,
                 "region": self.region,
                 "virtual_hosted_style_request": is_virtual,
-                "skip_signature": False,  # the credentials are boto3's, whatever obstore finds in the environment
+                # The credentials are boto3's or none, whatever obstore finds in the environment.
+                "skip_signature": aws.anonymous,
             },
             client_options=options,  # type: ignore[arg-type]
             retry_config={
@@ -111,14 +117,16 @@ class Bucket:
                 "retry_timeout": RETRY_FOR,
                 "backoff": {"init_backoff": FIRST_WAIT, "max_backoff": LONGEST_WAIT, "base": 2},
             },
-            credential_provider=Boto3CredentialProvider(boto3_session, ttl=_CREDENTIALS_FOR),
+            credential_provider=None if aws.anonymous else Boto3CredentialProvider(boto3_session, ttl=_CREDENTIALS_FOR),
         )
 
     def _locate(self, boto3_session: boto3.Session) -> tuple[str, str]:
         """Return the bucket's region and the URL of its endpoint."""
+        from botocore import UNSIGNED
+        from botocore.config import Config
         from botocore.exceptions import ClientError
 
-        client = boto3_session.client("s3")
+        client = boto3_session.client("s3", config=Config(signature_version=UNSIGNED) if self._is_anonymous else None)
         region = client.meta.region_name
         try:
             response: Any = client.head_bucket(Bucket=self.name)
@@ -242,7 +250,7 @@ class Bucket:
             return SourceError(f"{self.url(key)!r}: the object cannot be requested. {_ODD_KEY}")
         if odd := _INVALID.search(text):
             return SourceError(f"{self.url(odd[1])!r}: the object cannot be listed. {_ODD_KEY}")
-        return s3_errors.translate(self.name, key, action, text)
+        return s3_errors.translate(self.name, key, action, text, is_anonymous=self._is_anonymous)
 
 
 def _version(meta: ObjectMeta) -> str:

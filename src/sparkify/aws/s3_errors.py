@@ -34,7 +34,7 @@ _REASONS = {
 """Error code → message ("Error responses", S3 API Reference). None of these is the fault of a single object."""
 
 
-def translate(name: str, key: str, action: str, text: str) -> SourceError:
+def translate(name: str, key: str, action: str, text: str, *, is_anonymous: bool = False) -> SourceError:
     """Return the error to raise for the text of an obstore error, which quotes the response of S3.
 
     It is a SourceChanged for an object that changed, a SourceError where the object itself is at fault, and otherwise
@@ -58,7 +58,10 @@ def translate(name: str, key: str, action: str, text: str) -> SourceError:
         resource = f"arn:aws:s3:::{name}" + ("" if action == "s3:ListBucket" else f"/{key or '*'}")
         reason = f": {_MESSAGE.findall(text)[0]}" if "not authorized" in text else ""
         error_type = SourceError if action == "s3:GetObject" else SourceUnreachable
-        return error_type(f"{url}: S3 denies access ({code or status}{reason}). Allow {action} on {resource}.")
+        remedy = f"Allow {action} on {resource}"
+        if is_anonymous:
+            remedy += " to everybody, or use credentials: leave out --no-sign-request and [S3] ANONYMOUS"
+        return error_type(f"{url}: S3 denies access ({code or status}{reason}). {remedy}.")
     if status:
         return SourceUnreachable(f"{url}: S3 returned {status} {code}".rstrip() + f"{_retries(text)}. Run again later.")
     if "Timeout" in text or "timed out" in text:

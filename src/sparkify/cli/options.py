@@ -54,6 +54,9 @@ as_json.add_argument("--json", action="store_true", help="print JSON, for machin
 source_folders = argparse.ArgumentParser(add_help=False)
 source_folders.add_argument("--log-data", metavar="PATH", help="folder of the event logs (default: [S3] LOG_DATA)")
 source_folders.add_argument("--song-data", metavar="PATH", help="folder of the song files (default: [S3] SONG_DATA)")
+source_folders.add_argument(
+    "--no-sign-request", action="store_true", help="read public buckets without credentials (see [S3] ANONYMOUS)"
+)
 
 
 class Commands:
@@ -100,6 +103,7 @@ def configuration(options: argparse.Namespace) -> Config:
         song_data=getattr(options, "song_data", None),
         warehouse=getattr(options, "warehouse", None),
         wait=getattr(options, "wait", None),
+        anonymous=getattr(options, "no_sign_request", False),
     )
     if loaded.is_exposed and not getattr(options, "has_warned", False):
         options.has_warned = True

@@ -1,6 +1,7 @@
 """DuckDB, the embedded warehouse in a single file."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -32,6 +33,7 @@ where database_name = current_database() and schema_name = 'main'
 """
 
 _MERGE_EVERY = 16  # runs; a daily load spent 0.1 of 0.7 s on merging its small row groups each time
+_MISSING = re.compile(r"Catalog Error: Table with name (\w+) does not exist")
 _EXPORTED = '"sparkify export"'
 _REBUILT = '"sparkify rebuild"'
 
@@ -106,7 +108,17 @@ class DuckDB(Warehouse):
             raise WarehouseError(f"{self._path}: {len(statements)} statements were given. Give one SELECT.")
         if duckdb.ExpectedResultType.QUERY_RESULT not in statements[0].expected_result_type:
             raise WarehouseError(f"{self._path}: the statement returns no rows. Give one SELECT.")
-        return self.query(sql)
+        try:
+            return self.query(sql)
+        except WarehouseError as error:
+            missing = _MISSING.search(str(error))
+            if missing and missing[1].lower() in STAGING:
+                raise WarehouseError(
+                    f"{self._path}: {missing[1].lower()} was temporary, and ended with the run. Run `sparkify etl"
+                    " --full-refresh --keep-staging` to keep the staging tables of the last batch. The number of"
+                    " records read from each file is in etl_files."
+                ) from error
+            raise
 
     def has_tables(self) -> bool:
         """Return whether the tables exist."""

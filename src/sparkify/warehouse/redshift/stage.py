@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -74,7 +75,8 @@ class StagingArea:
         name, prefix = s3.split(config.stage)
         mark = sha256(owner.encode()).hexdigest()[:12]
         # The listing of sources skips names that begin with _, so the area can be inside a source folder.
-        return cls(s3.bucket(name, config.aws), f"{prefix.rstrip('/')}/_sparkify-{mark}/".lstrip("/"))
+        aws = replace(config.aws, anonymous=False)  # only sources can be public
+        return cls(s3.bucket(name, aws), f"{prefix.rstrip('/')}/_sparkify-{mark}/".lstrip("/"))
 
     def __enter__(self) -> Self:
         """Delete the files of killed runs; raise SourceError if files cannot be deleted."""
