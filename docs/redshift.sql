@@ -2833,6 +2833,9 @@ analyze tracks
 analyze users
 ;
 
+select count(*), count(song_id), count(artist_id) from songplays where (start_time between timestamp '2018-11-01 20:57:40.796000' and timestamp '2018-11-01 20:58:39.796000')
+;
+
 create temp table lost_songs as 
         select distinct s.file_id, song_id, s.record
         from (
@@ -3200,4 +3203,7 @@ join tracks as t on t.track_id = p.track_id
 where
     (p.track_id in (select track_id from new_tracks))
     and (coalesce(p.song_id, '') <> coalesce(t.song_id, '') or coalesce(p.artist_id, '') <> coalesce(t.artist_id, ''))
+;
+
+select count(*), count(song_id), count(artist_id) from songplays where (start_time between timestamp '2018-11-01 20:57:10.796000' and timestamp '2018-11-01 20:59:09.796000')
 ;

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.promises import deliveries
-from tests.promises.deliveries import view, write
+from tests.promises.deliveries import play, view, write
 from tests.support.command_line import Sparkify, everything
 from tests.support.realdata import catalogue_records
 
@@ -88,7 +88,23 @@ def test_real_logs_with_71_songs_give_the_known_counts(sparkify: Sparkify, real:
     """The public sample with 71 songs gives the known counts."""
     ended = sparkify("etl", "--log-data", str(real / "log_data"), "--song-data", str(real / "song_data"), "--json")
     assert json.loads(ended.out)["events"]["read"] == 8056
+    assert json.loads(ended.out)["matches"] == {"plays": 6820, "with_song": 1, "with_artist": 21}
     assert counts(sparkify, *OF_REAL_DATA) == [6820, 1, 21, 1236, 97, 22, 71, 69, 8023, 6813, 0]
+
+
+@pytest.mark.parametrize("options", [(), ("--full-refresh",), ("--batch-size", "1kB")])
+def test_summary_ends_with_the_match_rate(sparkify: Sparkify, options: tuple[str, ...]) -> None:
+    """The summary ends with the plays that match the catalogue, in however many batches, and why most do not."""
+    deliveries.first(Path("data/log_data"), Path("data/song_data"))
+    write(Path("data/log_data/3.json"), *(play(300 + second, song="Lost") for second in range(48)))
+    *_, rate, reason = sparkify("etl", *options).out.partition("\n\nList the rejected")[0].splitlines()
+    plays, with_song, with_artist = counts(
+        sparkify, *(f"select count({column}) from songplays" for column in ("*", "song_id", "artist_id"))
+    )
+    assert 0 < with_song < plays / 2
+    found = f"a song for {with_song} ({with_song / plays:.1%}), an artist for {with_artist}"
+    assert f"of {plays} plays in the loaded period: {found}" in rate
+    assert reason.startswith("Most plays have no song: the catalogue has none with the same title")
 
 
 @pytest.mark.ci

@@ -24,7 +24,7 @@ from sparkify.cli.progress import Narrator
 if TYPE_CHECKING:
     from sparkify.config import Config
     from sparkify.pipeline.ledger import Counts
-    from sparkify.pipeline.progress import Summary
+    from sparkify.pipeline.progress import Matches, Summary
 
 _KEYS_SHOWN = 20
 _SUFFIXES_SHOWN = 5
@@ -71,6 +71,9 @@ def etl(options: argparse.Namespace) -> None:
     if options.json:
         return print_json(_summary_as_json(summary))
     _print_summary(summary)
+    if summary.matches.plays:
+        print()
+        _print_matches(summary.matches)
     if summary.run.counts.rejected:
         # The values are not repeated, because a URL can hold a password.
         given = " and ".join(f"--{name}" for name in ("config", "warehouse") if getattr(options, name))
@@ -126,6 +129,7 @@ def _summary_as_json(summary: Summary) -> dict[str, Any]:
             "rejected": counts.songs_rejected,
         },
         "tables": {table: {"added_or_changed": summary.changed.get(table, 0)} for table in summary.star},
+        "matches": summary.matches._asdict(),
         "unknown_keys": {
             kind: {key: found._asdict() for key, found in keys.items()} for kind, keys in summary.unknown_keys.items()
         },
@@ -195,6 +199,18 @@ def _print_balance(counts: Counts) -> None:
     ]
     songs = [counts.songs_read, 0, 0, counts.songs, counts.songs_duplicate, counts.songs_rejected]
     print_table(columns, [["events", *events], ["songs", *songs]])
+
+
+def _print_matches(matches: Matches) -> None:
+    """Print the share of plays that match the catalogue and, if it is small, the reason."""
+    with_song, with_artist = (
+        f"{number:,} ({number / matches.plays:.1%})" for number in (matches.with_song, matches.with_artist)
+    )
+    plays = formatting.count(matches.plays, "play")
+    found = f"a song for {with_song}, an artist for {with_artist}"
+    print(f"Matched to the catalogue, of {plays} in the loaded period: {found}.")
+    if matches.with_song < matches.plays / 2:
+        print("Most plays have no song: the catalogue has none with the same title, artist and duration.")
 
 
 def add_to(commands: Commands) -> None:

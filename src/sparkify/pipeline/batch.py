@@ -8,7 +8,7 @@ from sparkify.pipeline.ledger import Counts
 from sparkify.pipeline.progress import Progress
 from sparkify.pipeline.transform import Changed, transform
 from sparkify.sources.listing import SourceFile, batches
-from sparkify.sql.period import Period, spans
+from sparkify.sql.period import Day, spans
 from sparkify.staging.reader import stage
 from sparkify.staging.session import Findings
 from sparkify.warehouse import install
@@ -46,7 +46,8 @@ def _publish(warehouse: Warehouse, known: Known, progress: Progress) -> bool:
             if others_may_publish and not ledger.is_current(warehouse, known):
                 return False
             refused = rejections.require_plausible(warehouse, progress)
-            periods = _periods(warehouse)
+            days = _days(warehouse)
+            periods = spans(days)
             changed, has_rematched = transform(warehouse, progress.run.id, periods)
             rejections.limit(warehouse, progress)
             run = progress.run.plus(_count(warehouse, changed))
@@ -60,7 +61,7 @@ def _publish(warehouse: Warehouse, known: Known, progress: Progress) -> bool:
         if not ledger.has(warehouse, run):
             raise
         progress.narrator.say("The connection was lost while committing. The ledger shows that the batch is published.")
-    progress.add_batch(run, changed, refused)
+    progress.add_batch(run, changed, refused, days)
     return True
 
 
@@ -93,13 +94,11 @@ def _stage_piece(
     return findings
 
 
-def _periods(warehouse: Warehouse) -> tuple[Period, ...]:
-    """Return the periods of the batch's events."""
-    return spans(
-        warehouse.rows(
-            "select cast(start_time as date), min(start_time), max(start_time) from staged_events"
-            " group by cast(start_time as date)"
-        )
+def _days(warehouse: Warehouse) -> list[Day]:
+    """Return the days of the batch's events, with their first and last times."""
+    return warehouse.rows(
+        "select cast(start_time as date), min(start_time), max(start_time) from staged_events"
+        " group by cast(start_time as date)"
     )
 
 

@@ -1,14 +1,16 @@
 """The options of a run, its progress, and its summary."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from datetime import date
+from typing import NamedTuple, Protocol
 
 from sparkify.config import Aws, Rules
 from sparkify.pipeline.ledger import Run
 from sparkify.pipeline.transform import Changed
 from sparkify.sql import model
+from sparkify.sql.period import Day
 from sparkify.staging.jsonpaths import JsonPaths
 from sparkify.staging.session import Findings, UnknownKeys
 
@@ -37,6 +39,14 @@ class Options:
     keep_staging: bool = False
 
 
+class Matches(NamedTuple):
+    """The plays at the times of a run's events, and how many of them match the catalogue."""
+
+    plays: int
+    with_song: int
+    with_artist: int
+
+
 @dataclass(frozen=True)
 class Summary:
     """The result of a run."""
@@ -46,6 +56,7 @@ class Summary:
     files_listed: int
     batches: int
     changed: dict[str, int]  # table → rows added or changed
+    matches: Matches
     skipped: dict[str, str]  # path of an unreadable file or folder → reason
     not_read: dict[str, int]  # suffix → files with it, which are not read
     unknown_keys: dict[str, UnknownKeys]  # by kind of record
@@ -81,6 +92,7 @@ class Progress:
     run: Run = field(default_factory=Run)
     batches: int = 0
     changed: dict[str, int] = field(default_factory=dict)
+    days: dict[date, Day] = field(default_factory=dict)  # of the events of published batches
     refused: dict[str, int] = field(default_factory=dict)  # kind → records that break the contract
     skipped: dict[str, str] = field(default_factory=dict)
     unknown_keys: dict[str, UnknownKeys] = field(default_factory=dict)
@@ -88,13 +100,16 @@ class Progress:
     implausible: Counter[str] = field(default_factory=Counter)
     ahead: int = 0
 
-    def add_batch(self, run: Run, changed: Changed, refused: Mapping[str, int]) -> None:
-        """Add the counts of a published batch."""
+    def add_batch(self, run: Run, changed: Changed, refused: Mapping[str, int], days: Sequence[Day]) -> None:
+        """Add the counts and the days of a published batch."""
         self.run = run
         self.batches += 1
         for total, numbers in ((self.changed, changed), (self.refused, refused)):
             for name, number in numbers.items():
                 total[name] = total.get(name, 0) + number
+        for day, first, last in days:
+            _, earliest, latest = self.days.get(day, (day, first, last))
+            self.days[day] = day, min(first, earliest), max(last, latest)
 
     def skip(self, skipped: Mapping[str, str]) -> None:
         """Add and report files and folders that are skipped."""

@@ -8,10 +8,11 @@ from sparkify.config import Config
 from sparkify.errors import BadFile, Damaged, SourceError
 from sparkify.pipeline import ledger
 from sparkify.pipeline.batch import load_batch
-from sparkify.pipeline.progress import Narrator, Options, Progress, Summary
+from sparkify.pipeline.progress import Matches, Narrator, Options, Progress, Summary
 from sparkify.sources import listing
 from sparkify.sources.listing import Kind, Listing, SourceFile
 from sparkify.sql import model
+from sparkify.sql.period import EVER, limited, spans
 from sparkify.staging import jsonpaths
 from sparkify.warehouse import install
 from sparkify.warehouse.base import Known, Warehouse, now
@@ -174,6 +175,16 @@ def load_all(warehouse: Warehouse, files: Sequence[SourceFile], progress: Progre
         warehouse.keep_staging()
 
 
+def _matches(warehouse: Warehouse, progress: Progress) -> Matches:
+    """Return how many plays at the times of the run's events match the catalogue."""
+    if not progress.days:
+        return Matches(0, 0, 0)
+    select = f"select count(*), count(song_id), count(artist_id) from songplays where {EVER}"
+    limited_select = limited(select, spans(list(progress.days.values())))
+    [counts] = warehouse.retry(lambda: warehouse.rows(limited_select), "The run is published.")
+    return Matches(*counts)
+
+
 def _summary(warehouse: Warehouse, listed: Listing, progress: Progress) -> Summary:
     return Summary(
         run=progress.run,
@@ -181,6 +192,7 @@ def _summary(warehouse: Warehouse, listed: Listing, progress: Progress) -> Summa
         files_listed=len(listed.files) + len(listed.skipped),
         batches=progress.batches,
         changed=progress.changed,
+        matches=_matches(warehouse, progress),
         skipped=progress.skipped,
         not_read=dict(listed.not_read),
         unknown_keys={kind: dict(sorted(keys.items())) for kind, keys in progress.unknown_keys.items() if keys},

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from itertools import pairwise
 
+Day = tuple[date, datetime, datetime]
+"""A day, and the first and last time of the events on it, in UTC."""
+
 Period = tuple[str, str]
 """The first and last time of a span of time, in UTC, as SQL writes them."""
 
@@ -24,8 +27,8 @@ EVER = "start_time between timestamp '{}' and timestamp '{}'".format(*ALL_OF_TIM
 _EVER = re.compile(r"((?:\w+\.)?)" + re.escape(EVER))
 
 
-def spans(days: Sequence[tuple[date, datetime, datetime]]) -> tuple[Period, ...]:
-    """Return periods that cover days, each given by its date and its first and last time.
+def spans(days: Sequence[Day]) -> tuple[Period, ...]:
+    """Return periods that cover days.
 
     Days that follow each other are one period. If there were too many, those with the smallest gaps are joined.
     """
