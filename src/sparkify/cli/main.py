@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from sparkify import __version__
-from sparkify.cli import cluster, doctor, etl, generate, inspect, report
+from sparkify.cli import cluster, doctor, etl, generate, init, inspect, report
 from sparkify.cli.options import LEAST, Commands, require_address_space
 from sparkify.cli.output import printing, say
 from sparkify.errors import ConfigError, SparkifyError
@@ -83,6 +83,6 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"sparkify {__version__}")
     commands = Commands(top)
-    for module in (etl, inspect, report, generate, doctor, cluster):
+    for module in (init, doctor, etl, inspect, report, generate, cluster):
         module.add_to(commands)
     return top
