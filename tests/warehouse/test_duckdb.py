@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.promises.records import event
-from tests.support.sandbox import Sandbox
+from tests.support.sandbox import Sandbox, Warehouses
 
 from sparkify.errors import ConfigError, WarehouseError
 from sparkify.warehouse.connect import open_warehouse
@@ -39,6 +39,17 @@ def test_other_file_beside_the_warehouse_stays(warehouse: Sandbox, name: str) ->
     with suppress(WarehouseError):
         warehouse.etl(full_refresh=True)
     assert beside.read_text().startswith("mine")
+
+
+@pytest.mark.parametrize("make_warehouse", ["duckdb"], indirect=True)
+def test_file_can_be_opened_by_duckdb_1_4(make_warehouse: Warehouses) -> None:
+    """Runs, full refreshes and later runs write the storage format of DuckDB 1.4 LTS."""
+    warehouse = make_warehouse.absent()
+    for name, is_rebuilt in (("a", False), ("b", True), ("c", False)):
+        (warehouse.log_data / f"{name}.json").write_text(event())
+        warehouse.etl(full_refresh=is_rebuilt)
+        # The version of the format (duckdb/src/storage/version_map.json): 1.4 reads 64 to 67.
+        assert 64 <= int.from_bytes(Path(warehouse.url[10:]).read_bytes()[12:20], "little") <= 67
 
 
 @pytest.mark.parametrize(

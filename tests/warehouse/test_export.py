@@ -226,6 +226,17 @@ def test_unknown_table_is_wrong_usage(warehouse: Sandbox, tmp_path: Path) -> Non
         exported(warehouse, tmp_path, "csv", "users; drop table users")
 
 
+@pytest.mark.parametrize(
+    ("chosen", "names"), [([], EVERYTHING), (["--table", "users"], ("users", *model.VIEWS))], ids=["all", "users"]
+)
+def test_views_are_exported_on_request(tmp_path: Path, chosen: list[str], names: tuple[str, ...]) -> None:
+    """With --views, all views are exported beside all tables, or beside the chosen ones."""
+    warehouse = Sandbox(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")
+    deliver(warehouse)
+    assert main(["export", "--warehouse", warehouse.url, "--out", str(tmp_path / "out"), "--views", *chosen]) == 0
+    assert {path.stem for path in (tmp_path / "out").iterdir()} == set(names)
+
+
 def test_command_lists_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`sparkify export` lists the files that it wrote, as text and as JSON."""
     warehouse = Sandbox(f"duckdb:///{tmp_path / 'sparkify.duckdb'}", tmp_path / "folders")

@@ -131,12 +131,13 @@ def export(options: argparse.Namespace) -> None:
     from sparkify.sql import model
     from sparkify.warehouse import export
 
+    names = (*(options.table or model.ALL), *(model.VIEWS if options.views else ()))
     with open_warehouse(options) as warehouse:
         files = export.export_tables(
             warehouse,
             options.out,
             options.format or ("csv" if options.spreadsheet else "parquet"),
-            options.table or model.ALL,
+            names,
             force=options.force,
             spreadsheet=options.spreadsheet,
         )
@@ -176,4 +177,5 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--table", action="append", metavar="NAME", help="only this table or view; repeatable (default: all tables)"
     )
+    parser.add_argument("--views", action="store_true", help="all views too")
     parser.add_argument("--force", action="store_true", help="replace existing files")

@@ -33,6 +33,7 @@ where database_name = current_database() and schema_name = 'main'
 """
 
 _MERGE_EVERY = 16  # runs; a daily load spent 0.1 of 0.7 s on merging its small row groups each time
+_STORAGE = "v1.4.0"  # of a new file, which DuckDB 1.4 LTS can then open; a load is as fast, and the file as large
 _MISSING = re.compile(r"Catalog Error: Table with name (\w+) does not exist")
 _EXPORTED = '"sparkify export"'
 _REBUILT = '"sparkify rebuild"'
@@ -69,6 +70,7 @@ class DuckDB(Warehouse):
         settings: duckdb_file.Settings = {
             "autoinstall_known_extensions": False,
             "memory_limit": f"{config.memory}B",
+            "storage_compatibility_version": _STORAGE,
         }
         if read_only:
             settings["enable_external_access"] = False  # otherwise, a SELECT could read and write any file
