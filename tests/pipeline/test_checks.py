@@ -14,7 +14,7 @@ from tests.support.sandbox import Sandbox
 from sparkify.cli.main import main
 from sparkify.errors import CheckFailed
 from sparkify.pipeline import checks, transform
-from sparkify.sql import loader, selection
+from sparkify.sql import loader
 from sparkify.warehouse.base import Warehouse
 from sparkify.warehouse.connect import open_warehouse
 
@@ -194,7 +194,7 @@ def test_check_command_is_json_for_a_failure_too(warehouse: Sandbox, capsys: pyt
 @pytest.mark.parametrize("name", loader.names("checks"))
 def test_period_of_a_check_is_written_into_it(name: str) -> None:
     """Every check that reads facts reads those of the given period alone, which its statement holds as literals."""
-    facts = {"songplays", "page_views", "time"} & set(selection.reads(loader.read(f"checks/{name}", "duckdb")))
+    facts = {"songplays", "page_views", "time"} & loader.reads(loader.read(f"checks/{name}", "duckdb"))
     statement = checks.statement(name, "duckdb", [("2018-11-01", "2018-11-02")])
     assert ("timestamp '2018-11-01' and timestamp '2018-11-02'" in statement) == bool(facts)
     assert "9999" not in statement

@@ -1,5 +1,9 @@
 """The names of all tables and views, and the keys of the tables."""
 
+from graphlib import TopologicalSorter
+
+from sparkify.sql import loader
+
 FACTS = ("songplays", "page_views")
 DIMENSIONS = ("users", "songs", "artists", "time", "tracks")
 RUNS = "etl_runs"
@@ -8,25 +12,15 @@ ALL = (*FACTS, *DIMENSIONS, *OPERATIONS)
 RETIRED = ("checked_period",)
 """The tables of earlier layouts, which `create-tables` drops."""
 
-VIEWS = (
-    "events",
-    "sessions",
-    "daily_listeners",
-    "weekly_retention",
-    "level_history",
-    "daily_levels",
-    "weekly_churn",
-    "upgrade_funnel",
-    "top_tracks",
-    "top_artists",
-    "listening_by_hour",
-    "listening_by_region",
-    "listening_by_device",
-    "page_errors",
-    "match_rate",
-    "freshness",
-)
-"""The views; each follows those that it reads."""
+
+def _views() -> tuple[str, ...]:
+    """Return the names of the files in sql/views, each after those of the views that it reads."""
+    files = loader.names("views")
+    reads = {view: sorted(loader.reads(loader.read(f"views/{view}", "")) & {*files}) for view in files}
+    return tuple(TopologicalSorter(reads).static_order())
+
+
+VIEWS = _views()
 
 KEYS = {
     "songplays": "songplay_id",

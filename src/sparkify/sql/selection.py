@@ -4,25 +4,11 @@ A view has one definition, its file in ``sql/views``. The warehouse stores it as
 a query about a period, an artist or a user.
 """
 
-import re
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
 from sparkify.sql import loader, model
-
-WHEN = {
-    "sessions": "started_at",
-    "daily_listeners": "day",
-    "weekly_retention": "cohort_week",
-    "level_history": "valid_from",
-    "daily_levels": "day",
-    "weekly_churn": "week",
-    "page_errors": "day",
-    "match_rate": "day",
-    "session_lengths": "day",  # in sql/report
-}
-"""View → the column of time by which its rows are selected. Other views count only the events of the period."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +24,6 @@ class Selection:
 EVERYTHING = Selection()
 
 
-def reads(sql: str) -> list[str]:
-    """Return the tables and views that a statement reads, in order of first occurrence."""
-    known = {*model.ALL, *model.VIEWS}
-    code = re.sub(r"--.*", "", sql)
-    return list(dict.fromkeys(name for name in re.findall(r"\b(?:from|join)\s+(\w+)", code) if name in known))
-
-
 def select(engine: str, name: str, selection: Selection = EVERYTHING, rest: str = "") -> tuple[str, list[Any]]:
     """Return the SELECT of a view, or of another file named ``folder/name``, over a selection, and its parameters.
 
@@ -52,7 +31,7 @@ def select(engine: str, name: str, selection: Selection = EVERYTHING, rest: str 
     """
     view = name.rpartition("/")[2]
     files = _with_dependencies(engine, name)
-    when = WHEN.get(view)
+    when = loader.period(name if "/" in name else f"views/{name}")
     counted = replace(selection, since=None, until=None) if when else selection
     ctes, values = [], []
     for fact in model.FACTS:
@@ -69,7 +48,7 @@ def _with_dependencies(engine: str, name: str) -> dict[str, str]:
     """Return the SQL of a file, preceded by the views that it reads, by name."""
     files = {name.rpartition("/")[2]: loader.read(name if "/" in name else f"views/{name}", engine)}
     for earlier in reversed(model.VIEWS):
-        if earlier not in files and any(earlier in reads(sql) for sql in files.values()):
+        if earlier not in files and any(earlier in loader.reads(sql) for sql in files.values()):
             files = {earlier: loader.read(f"views/{earlier}", engine), **files}
     return files
 

@@ -1,4 +1,5 @@
 -- session_lengths: one row per day and class of length, with the sessions that began on the day, at their full length.
+-- @period day
 select
     day,
     place,

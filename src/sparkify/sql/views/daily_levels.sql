@@ -6,6 +6,7 @@
 -- paid_users: The number of those users at level paid at the end of the day.
 -- upgrades: The number of changes from free to paid on that day.
 -- downgrades: The number of changes from paid to free on that day.
+-- @period day
 select
     day,
     count(case when is_current then 1 end) as users,

@@ -7,6 +7,7 @@
 -- listeners_30d: The number of users with a play on that day or in the 29 days before.
 -- stickiness: listeners / listeners_30d, the share of a month's listeners who listen on one day. It is too high in the
 -- first 30 days of the data, which lack a full month.
+-- @period day
 with active as (
     select user_id, cast(start_time as date) as day, count(*) as plays
     from songplays

@@ -10,6 +10,7 @@
 -- highest position is the latest.
 -- location: The user's location according to the app: a metropolitan area and its states; null if unknown.
 -- user_agent: The user agent string of the browser; null if the browser sent none.
+-- @period none
 select
     songplay_id as event_id, start_time, user_id, level, 'NextSong' as page, session_id, item_in_session, location,
     user_agent

@@ -5,6 +5,7 @@
 -- last_loaded_at: The time of the last load, in UTC, by the clock of the machine that ran it; null if there is none.
 -- files: The number of loaded files.
 -- rejected: The number of rejected records in those files.
+-- @period none
 select
     events.oldest_event_at,
     events.newest_event_at,

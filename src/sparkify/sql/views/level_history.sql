@@ -5,6 +5,7 @@
 -- valid_from: The time of the first event at this level, in UTC; the level before the first event is unknown.
 -- valid_to: The time of the first event at the next level, in UTC; null for the latest level.
 -- level_before: The previous level; null for the first known level.
+-- @period valid_from
 select
     user_id,
     level,

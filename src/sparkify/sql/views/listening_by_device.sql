@@ -6,6 +6,7 @@
 -- unknown if the log has no user agent.
 -- plays: The number of plays.
 -- listeners: The number of users with a play; a user of two devices is in two rows.
+-- @period none
 with agents as (
     select user_agent, user_id, count(*) as plays
     from songplays

@@ -4,6 +4,7 @@
 -- hour: The hour of the day, 0 to 23.
 -- plays: The number of plays started in that hour.
 -- listeners: The number of users with such a play.
+-- @period none
 select
     cast(extract(dow from start_time) as integer) as weekday,
     cast(extract(hour from start_time) as integer) as hour,

@@ -4,6 +4,7 @@
 -- state: The two-letter code of the state; unknown if the location is missing or names no state.
 -- plays: The number of plays started there.
 -- listeners: The number of users with such a play.
+-- @period none
 with places as (
     select user_id, reverse(split_part(reverse(location), ' ,', 1)) as states, count(*) as plays
     from songplays

@@ -6,6 +6,7 @@
 -- artist_plays: The number of plays that match an artist.
 -- song_rate: song_plays / plays.
 -- artist_rate: artist_plays / plays.
+-- @period day
 select
     cast(start_time as date) as day,
     count(*) as plays,

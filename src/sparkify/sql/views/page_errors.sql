@@ -5,6 +5,7 @@
 -- errors: The number of page views that ended in an error.
 -- users: The number of users who met an error; logged-out users do not count.
 -- error_rate: errors / page_views.
+-- @period day
 select
     cast(start_time as date) as day,
     count(*) as page_views,

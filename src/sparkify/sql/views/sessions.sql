@@ -7,6 +7,7 @@
 -- minutes: The time from the first to the last event, in minutes, computed from whole seconds; 0 for a single event.
 -- plays: The number of plays.
 -- page_views: The number of page views.
+-- @period started_at
 select
     session_id,
     user_id,

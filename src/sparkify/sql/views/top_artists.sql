@@ -6,6 +6,7 @@
 -- listeners: The number of users with such a play.
 -- titles: The number of distinct titles played.
 -- hours: The total length of the songs played, in hours; a song that the user left early counts in full.
+-- @period none
 select
     rank() over (order by plays desc) as place,
     artist_name,

@@ -9,6 +9,7 @@
 -- hours: The total length of the songs played, in hours; a song that the user left early counts in full.
 -- first_played_at: The time of the first play, in UTC.
 -- last_played_at: The time of the last play, in UTC.
+-- @period none
 select
     rank() over (order by plays desc) as place,
     title,

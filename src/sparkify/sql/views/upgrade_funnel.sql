@@ -7,6 +7,7 @@
 -- users: The number of users who reached the step.
 -- share_of_first: users / users of step 1; null if nobody reached step 1.
 -- share_of_previous: users / users of the previous step; null for step 1, or if nobody reached the previous step.
+-- @period none
 with viewed as (
     select user_id, min(start_time) as first_time
     from page_views

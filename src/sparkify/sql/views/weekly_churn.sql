@@ -8,6 +8,7 @@
 -- returned_listeners: The number of listeners with an earlier play, but none in the week before.
 -- lost_listeners: The number of users with a play in the week before and none in this week.
 -- churn: lost_listeners / listeners of the week before; null if nobody listened then.
+-- @period week
 with weeks as (
     select distinct user_id, cast(date_trunc('week', start_time) as date) as week
     from songplays

@@ -6,6 +6,7 @@
 -- cohort_listeners: The number of users in the cohort.
 -- active_listeners: The number of those users with a play in that week.
 -- retention: active_listeners / cohort_listeners.
+-- @period cohort_week
 with weeks as (
     select distinct user_id, cast(date_trunc('week', start_time) as date) as week
     from songplays
