@@ -11,7 +11,7 @@ TOP_SONGS := select t.title, t.artist_name, count(*) as plays \
 	group by t.title, t.artist_name order by plays desc, t.title, t.artist_name limit 5
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint types bench clean
+.PHONY: help install run test renew lint types bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,10 @@ run: $(INSTALLED) ## Generate data, load it, show the top songs, write the repor
 # The tests start hundreds of processes: without its bytecode, each would compile the package again.
 test: $(INSTALLED) ## Run the tests (ARGS="-k ledger": some; CI=1: on every engine)
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest $(ARGS)
+
+renew: $(INSTALLED) ## Renew the generated documents and docs/redshift.sql
+	@$(BIN)/python tools/write_docs.py
+	@env CI=1 SPARKIFY_NO_REAL_DATA=1 $(BIN)/pytest -q -n 0 --renew -k statements_of_runs_are_those_of_the_reviewed_file
 
 lint: $(LINTERS) ## Check style, imports, prose and workflows
 	@$(BIN)/ruff check .

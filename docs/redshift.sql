@@ -1,5 +1,5 @@
 -- Every statement that two runs send to an empty Redshift, once each, in order of first use.
--- Written by tests/warehouse/redshift/test_copying.py, which fails when a statement changes, and says how to renew it.
+-- Written by tests/warehouse/redshift/test_copying.py, which fails when a statement changes; `make renew` renews it.
 
 select pg_backend_pid()
 ;
@@ -478,35 +478,6 @@ from page_views
 comment on view events is 'One row per event of the app, with plays and page views in one shape. Every view that counts all kinds of event reads this one. (sparkify 644bddaf)'
 ;
 
-create or replace view sessions as
--- sessions: one row per session of a user.
--- Events before the login have no user, and do not count.
--- session_id: The app's identifier of the session.
--- user_id: The user of the session.
--- started_at: The time of the first event, in UTC.
--- ended_at: The time of the last event, in UTC; the log does not record how long a last song was played.
--- minutes: The time from the first to the last event, in minutes, computed from whole seconds; 0 for a single event.
--- plays: The number of plays.
--- page_views: The number of page views.
-select
-    session_id,
-    user_id,
-    min(start_time) as started_at,
-    max(start_time) as ended_at,
-    cast(
-        extract(epoch from date_trunc('second', max(start_time)))
-        - extract(epoch from date_trunc('second', min(start_time))) as double precision
-    ) / 60.0 as minutes,
-    count(case when page = 'NextSong' then 1 end) as plays,
-    count(case when page <> 'NextSong' then 1 end) as page_views
-from events
-where user_id is not null
-group by session_id, user_id
-;
-
-comment on view sessions is 'One row per session of a user. Events before the login have no user, and do not count. (sparkify 641b3ded)'
-;
-
 create or replace view daily_listeners as
 -- daily_listeners: one row per day with a play on it or in the 29 days before, up to the day of the last play.
 -- A listener is a user who started a song; page views alone do not count. Days are UTC days.
@@ -553,6 +524,303 @@ group by day
 ;
 
 comment on view daily_listeners is 'One row per day with a play on it or in the 29 days before, up to the day of the last play. A listener is a user who started a song; page views alone do not count. Days are UTC days. (sparkify a77d6a9d)'
+;
+
+create or replace view freshness as
+-- freshness: one row: the period of all loaded events, and the time of the last load.
+-- oldest_event_at: The time of the first event, in UTC; null if there is none.
+-- newest_event_at: The time of the last event, in UTC; null if there is none. Later events are not loaded yet.
+-- newest_play_at: The time of the last play, in UTC; null if there is none.
+-- last_loaded_at: The time of the last load, in UTC, by the clock of the machine that ran it; null if there is none.
+-- files: The number of loaded files.
+-- rejected: The number of rejected records in those files.
+select
+    events.oldest_event_at,
+    events.newest_event_at,
+    plays.newest_play_at,
+    loads.last_loaded_at,
+    loads.files,
+    loads.rejected
+from (select min(start_time) as oldest_event_at, max(start_time) as newest_event_at from time) as events
+cross join (select max(start_time) as newest_play_at from songplays) as plays
+cross join (
+    select max(loaded_at) as last_loaded_at, count(*) as files, cast(coalesce(sum(rejected), 0) as bigint) as rejected
+    from etl_files
+) as loads
+;
+
+comment on view freshness is 'One row: the period of all loaded events, and the time of the last load. (sparkify 4212c537)'
+;
+
+create or replace view listening_by_device as
+-- listening_by_device: one row per device and browser family with a play.
+-- Both come from user_agent. The first name found decides, since browsers also name other browsers.
+-- device: The device: Windows (Windows phones too, which also name Android and iPhone), iPhone, iPad, Android, Mac,
+-- Linux, ChromeOS, other, or unknown if the log has no user agent.
+-- browser: The browser family: Edge, Opera, Firefox, Chrome (Chromium too), Safari, Internet Explorer, other, or
+-- unknown if the log has no user agent.
+-- plays: The number of plays.
+-- listeners: The number of users with a play; a user of two devices is in two rows.
+with agents as (
+    select user_agent, user_id, count(*) as plays
+    from songplays
+    group by user_agent, user_id
+)
+select
+    device,
+    browser,
+    cast(sum(plays) as bigint) as plays,
+    count(distinct user_id) as listeners
+from (
+    select
+        user_id,
+        plays,
+        case
+            when user_agent is null then 'unknown'
+            when user_agent like '%Windows%' then 'Windows'
+            when user_agent like '%iPhone%' or user_agent like '%iPod%' then 'iPhone'
+            when user_agent like '%iPad%' then 'iPad'
+            when user_agent like '%Android%' then 'Android'
+            when user_agent like '%Macintosh%' then 'Mac'
+            when user_agent like '%CrOS%' then 'ChromeOS'
+            when user_agent like '%Linux%' then 'Linux'
+            else 'other'
+        end as device,
+        case
+            when user_agent is null then 'unknown'
+            when user_agent like '%Edg/%' or user_agent like '%Edge/%' then 'Edge'
+            when user_agent like '%EdgA/%' or user_agent like '%EdgiOS/%' then 'Edge'
+            when user_agent like '%OPR/%' or user_agent like '%OPT/%' or user_agent like '%Opera%' then 'Opera'
+            when user_agent like '%Firefox/%' or user_agent like '%FxiOS/%' then 'Firefox'
+            when user_agent like '%Chrome/%' or user_agent like '%CriOS/%' then 'Chrome'
+            when user_agent like '%MSIE %' or user_agent like '%Trident/%' then 'Internet Explorer'
+            when user_agent like '%Safari/%' then 'Safari'
+            else 'other'
+        end as browser
+    from agents
+) as classified
+group by device, browser
+;
+
+comment on view listening_by_device is 'One row per device and browser family with a play. Both come from user_agent. The first name found decides, since browsers also name other browsers. (sparkify 9ce2d5cb)'
+;
+
+create or replace view listening_by_hour as
+-- listening_by_hour: one row per weekday and hour with a play.
+-- Hours are UTC hours: the logs do not record the listener's local time.
+-- weekday: The day of the week, from 0 (Sunday) to 6 (Saturday).
+-- hour: The hour of the day, 0 to 23.
+-- plays: The number of plays started in that hour.
+-- listeners: The number of users with such a play.
+select
+    cast(extract(dow from start_time) as integer) as weekday,
+    cast(extract(hour from start_time) as integer) as hour,
+    count(*) as plays,
+    count(distinct user_id) as listeners
+from songplays
+group by extract(dow from start_time), extract(hour from start_time)
+;
+
+comment on view listening_by_hour is 'One row per weekday and hour with a play. Hours are UTC hours: the logs do not record the listener''s local time. (sparkify fb2870f5)'
+;
+
+create or replace view listening_by_region as
+-- listening_by_region: one row per state with a play.
+-- The state is the text after the last comma of the location. A metropolitan area in several states (NY-NJ-PA) counts
+-- for each of them, up to four, so the rows add up to more than the number of plays.
+-- state: The two-letter code of the state; unknown if the location is missing or names no state.
+-- plays: The number of plays started there.
+-- listeners: The number of users with such a play.
+with places as (
+    select user_id, reverse(split_part(reverse(location), ' ,', 1)) as states, count(*) as plays
+    from songplays
+    group by user_id, reverse(split_part(reverse(location), ' ,', 1))
+)
+select
+    state,
+    cast(sum(plays) as bigint) as plays,
+    count(distinct user_id) as listeners
+from (
+    select
+        user_id,
+        plays,
+        case
+            when length(split_part(states, '-', n)) = 2 then split_part(states, '-', n)
+            when n = 1 then 'unknown'
+        end as state
+    from places
+    cross join (select 1 as n union all select 2 union all select 3 union all select 4) as numbers
+) as per_state
+where state is not null
+group by state
+;
+
+comment on view listening_by_region is 'One row per state with a play. The state is the text after the last comma of the location. A metropolitan area in several states (NY-NJ-PA) counts for each of them, up to four, so the rows add up to more than the number of plays. (sparkify 4fdd4282)'
+;
+
+create or replace view match_rate as
+-- match_rate: one row per day with a play: how many of its plays match the catalogue.
+-- A play matches a song of the same title, artist and duration; otherwise, it may match an artist of the same name.
+-- day: The day, in UTC.
+-- plays: The number of plays.
+-- song_plays: The number of plays that match a song.
+-- artist_plays: The number of plays that match an artist.
+-- song_rate: song_plays / plays.
+-- artist_rate: artist_plays / plays.
+select
+    cast(start_time as date) as day,
+    count(*) as plays,
+    count(song_id) as song_plays,
+    count(artist_id) as artist_plays,
+    cast(count(song_id) as double precision) / count(*) as song_rate,
+    cast(count(artist_id) as double precision) / count(*) as artist_rate
+from songplays
+group by cast(start_time as date)
+;
+
+comment on view match_rate is 'One row per day with a play: how many of its plays match the catalogue. A play matches a song of the same title, artist and duration; otherwise, it may match an artist of the same name. (sparkify 0a508aae)'
+;
+
+create or replace view page_errors as
+-- page_errors: one row per day with a page view: how many page views ended in an error.
+-- An error is a status of 400 or more. Plays do not count: the warehouse does not keep their status.
+-- day: The day, in UTC.
+-- page_views: The number of page views.
+-- errors: The number of page views that ended in an error.
+-- users: The number of users who met an error; logged-out users do not count.
+-- error_rate: errors / page_views.
+select
+    cast(start_time as date) as day,
+    count(*) as page_views,
+    count(case when status >= 400 then 1 end) as errors,
+    count(distinct case when status >= 400 then user_id end) as users,
+    cast(count(case when status >= 400 then 1 end) as double precision) / count(*) as error_rate
+from page_views
+group by cast(start_time as date)
+;
+
+comment on view page_errors is 'One row per day with a page view: how many page views ended in an error. An error is a status of 400 or more. Plays do not count: the warehouse does not keep their status. (sparkify ee37d1c7)'
+;
+
+create or replace view top_artists as
+-- top_artists: one row per played artist, as the app credits them.
+-- A credit with guests is an artist of its own: "A" and "A feat. B" are two.
+-- place: The rank by number of plays, from 1; artists with equally many plays share a rank.
+-- artist_name: The name of the artist, as the app logs it.
+-- plays: The number of plays of the artist's songs.
+-- listeners: The number of users with such a play.
+-- titles: The number of distinct titles played.
+-- hours: The total length of the songs played, in hours; a song that the user left early counts in full.
+select
+    rank() over (order by plays desc) as place,
+    artist_name,
+    plays,
+    listeners,
+    titles,
+    hours
+from (
+    select
+        t.artist_name,
+        count(*) as plays,
+        count(distinct p.user_id) as listeners,
+        count(distinct t.title) as titles,
+        sum(t.duration) / 3600.0 as hours
+    from songplays as p
+    join tracks as t on t.track_id = p.track_id
+    group by t.artist_name
+) as counted
+;
+
+comment on view top_artists is 'One row per played artist, as the app credits them. A credit with guests is an artist of its own: "A" and "A feat. B" are two. (sparkify a3b61184)'
+;
+
+create or replace view top_tracks as
+-- top_tracks: one row per played title and artist, whatever the length of the recording.
+-- Titles are those that the app logs, so songs that the catalogue lacks count too. There is no skip rate: the app does
+-- not log when a song ends.
+-- place: The rank by number of plays, from 1; songs with equally many plays share a rank.
+-- title: The title of the song, as the app logs it.
+-- artist_name: The name of the artist, as the app logs it.
+-- plays: The number of plays.
+-- listeners: The number of users with such a play.
+-- hours: The total length of the songs played, in hours; a song that the user left early counts in full.
+-- first_played_at: The time of the first play, in UTC.
+-- last_played_at: The time of the last play, in UTC.
+select
+    rank() over (order by plays desc) as place,
+    title,
+    artist_name,
+    plays,
+    listeners,
+    hours,
+    first_played_at,
+    last_played_at
+from (
+    select
+        t.title,
+        t.artist_name,
+        count(*) as plays,
+        count(distinct p.user_id) as listeners,
+        sum(t.duration) / 3600.0 as hours,
+        min(p.start_time) as first_played_at,
+        max(p.start_time) as last_played_at
+    from songplays as p
+    join tracks as t on t.track_id = p.track_id
+    group by t.title, t.artist_name
+) as counted
+;
+
+comment on view top_tracks is 'One row per played title and artist, whatever the length of the recording. Titles are those that the app logs, so songs that the catalogue lacks count too. There is no skip rate: the app does not log when a song ends. (sparkify 918250de)'
+;
+
+create or replace view weekly_churn as
+-- weekly_churn: one row per week with a play in it or in the week before, up to the week of the last play.
+-- A lost listener has a play in the week before and none in this one; they may return later. The first week loses
+-- nobody, and the last one may be incomplete. Of consecutive weeks without a play, only the first has a row.
+-- week: The Monday of the week, in UTC.
+-- listeners: The number of users with a play in this week.
+-- new_listeners: The number of listeners without an earlier play.
+-- kept_listeners: The number of listeners with a play in the week before.
+-- returned_listeners: The number of listeners with an earlier play, but none in the week before.
+-- lost_listeners: The number of users with a play in the week before and none in this week.
+-- churn: lost_listeners / listeners of the week before; null if nobody listened then.
+with weeks as (
+    select distinct user_id, cast(date_trunc('week', start_time) as date) as week
+    from songplays
+),
+visits as (
+    select user_id, week, lag(week) over (partition by user_id order by week) as week_before
+    from weeks
+),
+counts as (
+    select
+        week,
+        count(*) as listeners,
+        count(case when week_before is null then 1 end) as new_listeners,
+        count(case when week_before = week - 7 then 1 end) as kept_listeners,
+        count(case when week_before < week - 7 then 1 end) as returned_listeners
+    from visits
+    group by week
+),
+calendar as (
+    select week from counts
+    union
+    select week + 7 from counts where week < (select max(week) from counts)
+)
+select
+    calendar.week,
+    coalesce(this.listeners, 0) as listeners,
+    coalesce(this.new_listeners, 0) as new_listeners,
+    coalesce(this.kept_listeners, 0) as kept_listeners,
+    coalesce(this.returned_listeners, 0) as returned_listeners,
+    coalesce(before.listeners, 0) - coalesce(this.kept_listeners, 0) as lost_listeners,
+    cast(before.listeners - coalesce(this.kept_listeners, 0) as double precision) / before.listeners as churn
+from calendar
+left join counts as this on this.week = calendar.week
+left join counts as before on before.week = calendar.week - 7
+;
+
+comment on view weekly_churn is 'One row per week with a play in it or in the week before, up to the week of the last play. A lost listener has a play in the week before and none in this one; they may return later. The first week loses nobody, and the last one may be incomplete. Of consecutive weeks without a play, only the first has a row. (sparkify 65e830d9)'
 ;
 
 create or replace view weekly_retention as
@@ -634,89 +902,33 @@ where level_before is null or level_before <> level
 comment on view level_history is 'One row per user and period at one subscription level, without gaps. The level is the one that the app logs with each event, in the order of time and of the position in the session. (sparkify 11a79b1f)'
 ;
 
-create or replace view daily_levels as
--- daily_levels: one row per day with an event: the number of free and paid users at the end of the day.
--- A user is counted from their first event with a level, and is never removed: no event says that a user has left.
--- day: The day, in UTC.
--- users: The number of users seen so far whose level is known: free_users + paid_users.
--- free_users: The number of those users at level free at the end of the day.
--- paid_users: The number of those users at level paid at the end of the day.
--- upgrades: The number of changes from free to paid on that day.
--- downgrades: The number of changes from paid to free on that day.
+create or replace view sessions as
+-- sessions: one row per session of a user.
+-- Events before the login have no user, and do not count.
+-- session_id: The app's identifier of the session.
+-- user_id: The user of the session.
+-- started_at: The time of the first event, in UTC.
+-- ended_at: The time of the last event, in UTC; the log does not record how long a last song was played.
+-- minutes: The time from the first to the last event, in minutes, computed from whole seconds; 0 for a single event.
+-- plays: The number of plays.
+-- page_views: The number of page views.
 select
-    day,
-    count(case when is_current then 1 end) as users,
-    count(case when is_current and level = 'free' then 1 end) as free_users,
-    count(case when is_current and level = 'paid' then 1 end) as paid_users,
-    count(case when is_change and level = 'paid' then 1 end) as upgrades,
-    count(case when is_change and level = 'free' then 1 end) as downgrades
-from (
-    select
-        days.day,
-        h.level,
-        h.user_id is not null and (h.valid_to is null or h.valid_to >= days.next_day) as is_current,
-        h.level_before is not null and h.valid_from >= days.day as is_change
-    from (
-        select distinct cast(start_time as date) as day, cast(start_time as date) + 1 as next_day
-        from events
-    ) as days
-    left join level_history as h
-        on h.valid_from < days.next_day and (h.valid_to is null or h.valid_to >= days.day)
-) as levels
-group by day
+    session_id,
+    user_id,
+    min(start_time) as started_at,
+    max(start_time) as ended_at,
+    cast(
+        extract(epoch from date_trunc('second', max(start_time)))
+        - extract(epoch from date_trunc('second', min(start_time))) as double precision
+    ) / 60.0 as minutes,
+    count(case when page = 'NextSong' then 1 end) as plays,
+    count(case when page <> 'NextSong' then 1 end) as page_views
+from events
+where user_id is not null
+group by session_id, user_id
 ;
 
-comment on view daily_levels is 'One row per day with an event: the number of free and paid users at the end of the day. A user is counted from their first event with a level, and is never removed: no event says that a user has left. (sparkify 831f69ed)'
-;
-
-create or replace view weekly_churn as
--- weekly_churn: one row per week with a play in it or in the week before, up to the week of the last play.
--- A lost listener has a play in the week before and none in this one; they may return later. The first week loses
--- nobody, and the last one may be incomplete. Of consecutive weeks without a play, only the first has a row.
--- week: The Monday of the week, in UTC.
--- listeners: The number of users with a play in this week.
--- new_listeners: The number of listeners without an earlier play.
--- kept_listeners: The number of listeners with a play in the week before.
--- returned_listeners: The number of listeners with an earlier play, but none in the week before.
--- lost_listeners: The number of users with a play in the week before and none in this week.
--- churn: lost_listeners / listeners of the week before; null if nobody listened then.
-with weeks as (
-    select distinct user_id, cast(date_trunc('week', start_time) as date) as week
-    from songplays
-),
-visits as (
-    select user_id, week, lag(week) over (partition by user_id order by week) as week_before
-    from weeks
-),
-counts as (
-    select
-        week,
-        count(*) as listeners,
-        count(case when week_before is null then 1 end) as new_listeners,
-        count(case when week_before = week - 7 then 1 end) as kept_listeners,
-        count(case when week_before < week - 7 then 1 end) as returned_listeners
-    from visits
-    group by week
-),
-calendar as (
-    select week from counts
-    union
-    select week + 7 from counts where week < (select max(week) from counts)
-)
-select
-    calendar.week,
-    coalesce(this.listeners, 0) as listeners,
-    coalesce(this.new_listeners, 0) as new_listeners,
-    coalesce(this.kept_listeners, 0) as kept_listeners,
-    coalesce(this.returned_listeners, 0) as returned_listeners,
-    coalesce(before.listeners, 0) - coalesce(this.kept_listeners, 0) as lost_listeners,
-    cast(before.listeners - coalesce(this.kept_listeners, 0) as double precision) / before.listeners as churn
-from calendar
-left join counts as this on this.week = calendar.week
-left join counts as before on before.week = calendar.week - 7
-;
-
-comment on view weekly_churn is 'One row per week with a play in it or in the week before, up to the week of the last play. A lost listener has a play in the week before and none in this one; they may return later. The first week loses nobody, and the last one may be incomplete. Of consecutive weeks without a play, only the first has a row. (sparkify 65e830d9)'
+comment on view sessions is 'One row per session of a user. Events before the login have no user, and do not count. (sparkify 641b3ded)'
 ;
 
 create or replace view upgrade_funnel as
@@ -770,251 +982,39 @@ from steps
 comment on view upgrade_funnel is 'One row per step from free to paid, with the number of users who reached it. A user counts once per step, and only if the step is at or after the previous one. Users who were paid from the start of the data count only if they were free at some time. (sparkify 214015cd)'
 ;
 
-create or replace view top_tracks as
--- top_tracks: one row per played title and artist, whatever the length of the recording.
--- Titles are those that the app logs, so songs that the catalogue lacks count too. There is no skip rate: the app does
--- not log when a song ends.
--- place: The rank by number of plays, from 1; songs with equally many plays share a rank.
--- title: The title of the song, as the app logs it.
--- artist_name: The name of the artist, as the app logs it.
--- plays: The number of plays.
--- listeners: The number of users with such a play.
--- hours: The total length of the songs played, in hours; a song that the user left early counts in full.
--- first_played_at: The time of the first play, in UTC.
--- last_played_at: The time of the last play, in UTC.
-select
-    rank() over (order by plays desc) as place,
-    title,
-    artist_name,
-    plays,
-    listeners,
-    hours,
-    first_played_at,
-    last_played_at
-from (
-    select
-        t.title,
-        t.artist_name,
-        count(*) as plays,
-        count(distinct p.user_id) as listeners,
-        sum(t.duration) / 3600.0 as hours,
-        min(p.start_time) as first_played_at,
-        max(p.start_time) as last_played_at
-    from songplays as p
-    join tracks as t on t.track_id = p.track_id
-    group by t.title, t.artist_name
-) as counted
-;
-
-comment on view top_tracks is 'One row per played title and artist, whatever the length of the recording. Titles are those that the app logs, so songs that the catalogue lacks count too. There is no skip rate: the app does not log when a song ends. (sparkify 918250de)'
-;
-
-create or replace view top_artists as
--- top_artists: one row per played artist, as the app credits them.
--- A credit with guests is an artist of its own: "A" and "A feat. B" are two.
--- place: The rank by number of plays, from 1; artists with equally many plays share a rank.
--- artist_name: The name of the artist, as the app logs it.
--- plays: The number of plays of the artist's songs.
--- listeners: The number of users with such a play.
--- titles: The number of distinct titles played.
--- hours: The total length of the songs played, in hours; a song that the user left early counts in full.
-select
-    rank() over (order by plays desc) as place,
-    artist_name,
-    plays,
-    listeners,
-    titles,
-    hours
-from (
-    select
-        t.artist_name,
-        count(*) as plays,
-        count(distinct p.user_id) as listeners,
-        count(distinct t.title) as titles,
-        sum(t.duration) / 3600.0 as hours
-    from songplays as p
-    join tracks as t on t.track_id = p.track_id
-    group by t.artist_name
-) as counted
-;
-
-comment on view top_artists is 'One row per played artist, as the app credits them. A credit with guests is an artist of its own: "A" and "A feat. B" are two. (sparkify a3b61184)'
-;
-
-create or replace view listening_by_hour as
--- listening_by_hour: one row per weekday and hour with a play.
--- Hours are UTC hours: the logs do not record the listener's local time.
--- weekday: The day of the week, from 0 (Sunday) to 6 (Saturday).
--- hour: The hour of the day, 0 to 23.
--- plays: The number of plays started in that hour.
--- listeners: The number of users with such a play.
-select
-    cast(extract(dow from start_time) as integer) as weekday,
-    cast(extract(hour from start_time) as integer) as hour,
-    count(*) as plays,
-    count(distinct user_id) as listeners
-from songplays
-group by extract(dow from start_time), extract(hour from start_time)
-;
-
-comment on view listening_by_hour is 'One row per weekday and hour with a play. Hours are UTC hours: the logs do not record the listener''s local time. (sparkify fb2870f5)'
-;
-
-create or replace view listening_by_region as
--- listening_by_region: one row per state with a play.
--- The state is the text after the last comma of the location. A metropolitan area in several states (NY-NJ-PA) counts
--- for each of them, up to four, so the rows add up to more than the number of plays.
--- state: The two-letter code of the state; unknown if the location is missing or names no state.
--- plays: The number of plays started there.
--- listeners: The number of users with such a play.
-with places as (
-    select user_id, reverse(split_part(reverse(location), ' ,', 1)) as states, count(*) as plays
-    from songplays
-    group by user_id, reverse(split_part(reverse(location), ' ,', 1))
-)
-select
-    state,
-    cast(sum(plays) as bigint) as plays,
-    count(distinct user_id) as listeners
-from (
-    select
-        user_id,
-        plays,
-        case
-            when length(split_part(states, '-', n)) = 2 then split_part(states, '-', n)
-            when n = 1 then 'unknown'
-        end as state
-    from places
-    cross join (select 1 as n union all select 2 union all select 3 union all select 4) as numbers
-) as per_state
-where state is not null
-group by state
-;
-
-comment on view listening_by_region is 'One row per state with a play. The state is the text after the last comma of the location. A metropolitan area in several states (NY-NJ-PA) counts for each of them, up to four, so the rows add up to more than the number of plays. (sparkify 4fdd4282)'
-;
-
-create or replace view listening_by_device as
--- listening_by_device: one row per device and browser family with a play.
--- Both come from user_agent. The first name found decides, since browsers also name other browsers.
--- device: The device: Windows (Windows phones too, which also name Android and iPhone), iPhone, iPad, Android, Mac,
--- Linux, ChromeOS, other, or unknown if the log has no user agent.
--- browser: The browser family: Edge, Opera, Firefox, Chrome (Chromium too), Safari, Internet Explorer, other, or
--- unknown if the log has no user agent.
--- plays: The number of plays.
--- listeners: The number of users with a play; a user of two devices is in two rows.
-with agents as (
-    select user_agent, user_id, count(*) as plays
-    from songplays
-    group by user_agent, user_id
-)
-select
-    device,
-    browser,
-    cast(sum(plays) as bigint) as plays,
-    count(distinct user_id) as listeners
-from (
-    select
-        user_id,
-        plays,
-        case
-            when user_agent is null then 'unknown'
-            when user_agent like '%Windows%' then 'Windows'
-            when user_agent like '%iPhone%' or user_agent like '%iPod%' then 'iPhone'
-            when user_agent like '%iPad%' then 'iPad'
-            when user_agent like '%Android%' then 'Android'
-            when user_agent like '%Macintosh%' then 'Mac'
-            when user_agent like '%CrOS%' then 'ChromeOS'
-            when user_agent like '%Linux%' then 'Linux'
-            else 'other'
-        end as device,
-        case
-            when user_agent is null then 'unknown'
-            when user_agent like '%Edg/%' or user_agent like '%Edge/%' then 'Edge'
-            when user_agent like '%EdgA/%' or user_agent like '%EdgiOS/%' then 'Edge'
-            when user_agent like '%OPR/%' or user_agent like '%OPT/%' or user_agent like '%Opera%' then 'Opera'
-            when user_agent like '%Firefox/%' or user_agent like '%FxiOS/%' then 'Firefox'
-            when user_agent like '%Chrome/%' or user_agent like '%CriOS/%' then 'Chrome'
-            when user_agent like '%MSIE %' or user_agent like '%Trident/%' then 'Internet Explorer'
-            when user_agent like '%Safari/%' then 'Safari'
-            else 'other'
-        end as browser
-    from agents
-) as classified
-group by device, browser
-;
-
-comment on view listening_by_device is 'One row per device and browser family with a play. Both come from user_agent. The first name found decides, since browsers also name other browsers. (sparkify 9ce2d5cb)'
-;
-
-create or replace view page_errors as
--- page_errors: one row per day with a page view: how many page views ended in an error.
--- An error is a status of 400 or more. Plays do not count: the warehouse does not keep their status.
+create or replace view daily_levels as
+-- daily_levels: one row per day with an event: the number of free and paid users at the end of the day.
+-- A user is counted from their first event with a level, and is never removed: no event says that a user has left.
 -- day: The day, in UTC.
--- page_views: The number of page views.
--- errors: The number of page views that ended in an error.
--- users: The number of users who met an error; logged-out users do not count.
--- error_rate: errors / page_views.
+-- users: The number of users seen so far whose level is known: free_users + paid_users.
+-- free_users: The number of those users at level free at the end of the day.
+-- paid_users: The number of those users at level paid at the end of the day.
+-- upgrades: The number of changes from free to paid on that day.
+-- downgrades: The number of changes from paid to free on that day.
 select
-    cast(start_time as date) as day,
-    count(*) as page_views,
-    count(case when status >= 400 then 1 end) as errors,
-    count(distinct case when status >= 400 then user_id end) as users,
-    cast(count(case when status >= 400 then 1 end) as double precision) / count(*) as error_rate
-from page_views
-group by cast(start_time as date)
+    day,
+    count(case when is_current then 1 end) as users,
+    count(case when is_current and level = 'free' then 1 end) as free_users,
+    count(case when is_current and level = 'paid' then 1 end) as paid_users,
+    count(case when is_change and level = 'paid' then 1 end) as upgrades,
+    count(case when is_change and level = 'free' then 1 end) as downgrades
+from (
+    select
+        days.day,
+        h.level,
+        h.user_id is not null and (h.valid_to is null or h.valid_to >= days.next_day) as is_current,
+        h.level_before is not null and h.valid_from >= days.day as is_change
+    from (
+        select distinct cast(start_time as date) as day, cast(start_time as date) + 1 as next_day
+        from events
+    ) as days
+    left join level_history as h
+        on h.valid_from < days.next_day and (h.valid_to is null or h.valid_to >= days.day)
+) as levels
+group by day
 ;
 
-comment on view page_errors is 'One row per day with a page view: how many page views ended in an error. An error is a status of 400 or more. Plays do not count: the warehouse does not keep their status. (sparkify ee37d1c7)'
-;
-
-create or replace view match_rate as
--- match_rate: one row per day with a play: how many of its plays match the catalogue.
--- A play matches a song of the same title, artist and duration; otherwise, it may match an artist of the same name.
--- day: The day, in UTC.
--- plays: The number of plays.
--- song_plays: The number of plays that match a song.
--- artist_plays: The number of plays that match an artist.
--- song_rate: song_plays / plays.
--- artist_rate: artist_plays / plays.
-select
-    cast(start_time as date) as day,
-    count(*) as plays,
-    count(song_id) as song_plays,
-    count(artist_id) as artist_plays,
-    cast(count(song_id) as double precision) / count(*) as song_rate,
-    cast(count(artist_id) as double precision) / count(*) as artist_rate
-from songplays
-group by cast(start_time as date)
-;
-
-comment on view match_rate is 'One row per day with a play: how many of its plays match the catalogue. A play matches a song of the same title, artist and duration; otherwise, it may match an artist of the same name. (sparkify 0a508aae)'
-;
-
-create or replace view freshness as
--- freshness: one row: the period of all loaded events, and the time of the last load.
--- oldest_event_at: The time of the first event, in UTC; null if there is none.
--- newest_event_at: The time of the last event, in UTC; null if there is none. Later events are not loaded yet.
--- newest_play_at: The time of the last play, in UTC; null if there is none.
--- last_loaded_at: The time of the last load, in UTC, by the clock of the machine that ran it; null if there is none.
--- files: The number of loaded files.
--- rejected: The number of rejected records in those files.
-select
-    events.oldest_event_at,
-    events.newest_event_at,
-    plays.newest_play_at,
-    loads.last_loaded_at,
-    loads.files,
-    loads.rejected
-from (select min(start_time) as oldest_event_at, max(start_time) as newest_event_at from time) as events
-cross join (select max(start_time) as newest_play_at from songplays) as plays
-cross join (
-    select max(loaded_at) as last_loaded_at, count(*) as files, cast(coalesce(sum(rejected), 0) as bigint) as rejected
-    from etl_files
-) as loads
-;
-
-comment on view freshness is 'One row: the period of all loaded events, and the time of the last load. (sparkify 4212c537)'
+comment on view daily_levels is 'One row per day with an event: the number of free and paid users at the end of the day. A user is counted from their first event with a level, and is never removed: no event says that a user has left. (sparkify 831f69ed)'
 ;
 
 commit

@@ -150,6 +150,11 @@ def _is_left_by_engine(item: pytest.Item) -> bool:
     return "provisioned" in parameters and folder == "aws"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option with which `make renew` runs a test."""
+    parser.addoption("--renew", action="store_true", help="write the files that tests compare, instead of comparing")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the mark of the tests that only CI runs."""
     config.addinivalue_line("markers", "ci: only CI runs this test, and make test CI=1")

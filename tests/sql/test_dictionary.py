@@ -80,7 +80,7 @@ def test_comments_survive_a_full_refresh(make_warehouse: Warehouses) -> None:
 
 def test_docs_are_what_the_code_writes() -> None:
     """The dictionary, the diagrams and dbt's sources in the docs are those that the code writes."""
-    assert [str(path) for path, _ in write_docs.stale()] == []
+    assert [str(path) for path, _ in write_docs.stale()] == [], "Run `make renew`, then review the changes."
 
 
 def test_describe_lists_tables_or_the_columns_of_one(capsys: pytest.CaptureFixture[str]) -> None:
