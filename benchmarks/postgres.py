@@ -93,7 +93,8 @@ def measure(folder: Path, running: Server, options: argparse.Namespace) -> None:
     prepare(data / "log_data", csv)
     times: dict[str, list[float]] = {"rival": [], "ours": []}
     rows: dict[str, str] = {}
-    etl = [*sparkify, "etl", "--log-data", str(data / "log_data"), "--song-data", str(nothing), "--warehouse"]
+    folders = ["--log-data", str(data / "log_data"), "--song-data", str(nothing)]
+    etl = [*sparkify, "etl", "--allow-empty", *folders, "--warehouse"]
     for turn in range(options.runs + 1):
         for name in times:
             with running.database() as url:

@@ -50,6 +50,7 @@ LOG_JSONPATH='s3://bucket/log_json_path.json'
 SONG_DATA='s3://bucket/song_data'
 """
 
+NO_SETTING = "there is no such setting. Correct or unset it; the nearest is"
 LEVELS = "must be names of at most 16 bytes, separated by commas, without quotes."
 
 
@@ -207,7 +208,7 @@ def test_a_quoted_value_is_unchanged(value: str) -> None:
     [
         ("[S4]", "dwh.cfg:1: there is no section [S4]. The nearest is [S3]."),
         ("\n[wharehouse]", "dwh.cfg:2: there is no section [wharehouse]. The nearest is [WAREHOUSE]."),
-        ("[DEFAULT]\nHOST = x", "dwh.cfg:1: there is no section [DEFAULT]. The nearest is [CLUSTER]."),
+        ("[DEFAULT]\nHOST = x", "dwh.cfg:1: there is no section [DEFAULT]. The nearest is [ETL]."),
         ("[S3]\nLOG_DAT = x", "dwh.cfg:2: [S3] has no key LOG_DAT. The nearest is LOG_DATA."),
         ("[S3]\nlog-data = x", "dwh.cfg:2: [S3] has no key log-data. The nearest is LOG_DATA."),
         ("[CLUSTER]\nPORT = 1", "dwh.cfg:2: [CLUSTER] has no key PORT. The nearest is DB_PORT."),
@@ -252,6 +253,10 @@ def test_a_quoted_value_is_unchanged(value: str) -> None:
             "[CONTRACT]\nEARLIEST = 2001-02-29",
             "dwh.cfg:2: [CONTRACT] EARLIEST must be a day of the calendar, such as 2000-01-01.",
         ),
+        (
+            "[ETL]\nMAX_REJECTED = 101%",
+            "dwh.cfg:2: [ETL] MAX_REJECTED must be a number of records, such as 100, or a share of them, such as 1%.",
+        ),
         ('[CONTRACT]\nLEVELS = "free", "paid"', f"dwh.cfg:2: [CONTRACT] LEVELS {LEVELS}"),
         ("[DWH]\nDWH_NUM_NODES = -1", "dwh.cfg:2: [DWH] DWH_NUM_NODES must be a whole number, 0 or more."),
         (b"[S3]\n# M\xfcnchen", "dwh.cfg:2: the line is not UTF-8. Save the file as UTF-8 text."),
@@ -266,11 +271,10 @@ def test_a_mistake_is_reported_with_file_and_line(tmp_path: Path, text: str | by
 @pytest.mark.parametrize(
     ("variable", "message"),
     [
-        ("SPARKIFY_S3_LOG_DAT", "SPARKIFY_S3_LOG_DAT: [S3] has no key LOG_DAT. The nearest is SPARKIFY_S3_LOG_DATA."),
-        (
-            "SPARKIFY_DWH_PORT",
-            "SPARKIFY_DWH_PORT: [DWH] has no key PORT. The nearest is SPARKIFY_DWH_DWH_PORT.",
-        ),
+        ("SPARKIFY_S3_LOG_DAT", f"SPARKIFY_S3_LOG_DAT: {NO_SETTING} SPARKIFY_S3_LOG_DATA."),
+        ("SPARKIFY_DWH_PORT", f"SPARKIFY_DWH_PORT: {NO_SETTING} SPARKIFY_DWH_DWH_PORT."),
+        ("SPARKIFY_LOG_DATA", f"SPARKIFY_LOG_DATA: {NO_SETTING} SPARKIFY_S3_LOG_DATA."),
+        ("SPARKIFY_WAREHOUSE", f"SPARKIFY_WAREHOUSE: {NO_SETTING} SPARKIFY_WAREHOUSE_URL."),
         ("SPARKIFY_CLUSTER_DB_PORT", "SPARKIFY_CLUSTER_DB_PORT: [CLUSTER] DB_PORT must be a whole number, 0 or more."),
     ],
 )
@@ -281,10 +285,20 @@ def test_a_mistake_in_the_environment_is_reported_with_its_variable(
     assert error(tmp_path, "", {variable: "x"}) == message
 
 
-def test_other_variables_are_ignored(tmp_path: Path) -> None:
-    """Variables that name no section, such as SPARKIFY_REAL_DATA, are ignored."""
-    environ = {"SPARKIFY_REAL_DATA": "x", "SPARKIFY_TEST_POSTGRES": "x", "S3_LOG_DATA": "x", "AWS_SECRET": "x"}
+def test_variables_of_others_are_ignored(tmp_path: Path) -> None:
+    """Variables of other programs are ignored, and so are those of the project's tests and documents."""
+    environ = dict.fromkeys(["S3_LOG_DATA", "AWS_SECRET", *config.OTHER_VARIABLES], "x")
     assert read(tmp_path, "", environ) == read(tmp_path, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [("100", config.Limit(100)), ("0", config.Limit(0)), ("1.5%", config.Limit(0.015, is_share=True))],
+)
+def test_limit_of_rejected_records_is_a_number_or_a_share(tmp_path: Path, text: str, limit: config.Limit) -> None:
+    """[ETL] MAX_REJECTED is a number of records or a share of them, and the option overrides it."""
+    assert read(tmp_path, f"[ETL]\nMAX_REJECTED = {text}").max_rejected == limit
+    assert load(tmp_path / "dwh.cfg", environ={}, max_rejected="7%").max_rejected == config.Limit(0.07, is_share=True)
 
 
 def test_a_named_file_must_be_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,26 @@ DEFAULT_WAREHOUSE = "duckdb:///sparkify.duckdb"
 SCHEMES = ("duckdb", "postgresql", "redshift")
 ENVIRONMENT_PREFIX = "SPARKIFY_"
 
+OTHER_VARIABLES = {
+    "SPARKIFY_DUCKDB_FILE",  # of the dbt project and the notebook in docs/bi
+    "SPARKIFY_NO_REAL_DATA",  # of the tests, like the next ones
+    "SPARKIFY_REAL_DATA",
+    "SPARKIFY_TEST_POSTGRES",
+}
+"""The variables with this prefix that are not settings: other programs of the project read them."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The number of records that may be rejected, or their share of the records read."""
+
+    number: float
+    is_share: bool = False
+
+    def is_exceeded(self, rejected: int, read: int) -> bool:
+        """Return whether more records were rejected than allowed."""
+        return rejected > (self.number * read if self.is_share else self.number)
+
 
 def setting(
     section: str, key: str, default: Any = "", *, secret: bool = False, parse: Callable[[str], Any] = str
@@ -52,6 +72,14 @@ def size(text: str) -> int:
     if not 1 <= number < 2**63:
         raise ValueError("must be a size such as 500MB or 1GB")
     return int(number)
+
+
+def limit(text: str) -> Limit:
+    """Parse a number of records, such as 100, or a share of them, such as 1%."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(%?)", text.strip())
+    if not match or (not match[2] and "." in match[1]) or (match[2] and float(match[1]) > 100):
+        raise ValueError("must be a number of records, such as 100, or a share of them, such as 1%")
+    return Limit(float(match[1]) / 100, is_share=True) if match[2] else Limit(int(match[1]))
 
 
 def location(text: str) -> str:
@@ -155,6 +183,7 @@ class Config:
     wait: int = setting("WAREHOUSE", "WAIT", 300, parse=seconds)  # for a DuckDB file that others have open
     lock_timeout: int = setting("WAREHOUSE", "LOCK_TIMEOUT", 0, parse=seconds)  # on a server; 0: no limit
     memory: int = setting("WAREHOUSE", "MEMORY", 1_200_000_000, parse=size)  # bytes, for DuckDB
+    max_rejected: Limit | None = setting("ETL", "MAX_REJECTED", None, parse=limit)
     iam_role_arn: str = setting("IAM_ROLE", "ARN")
     aws: Aws = Aws()
     dwh: Dwh = Dwh()
@@ -200,6 +229,7 @@ def load(
     warehouse: str | None = None,
     wait: str | None = None,
     anonymous: bool = False,
+    max_rejected: str | None = None,
 ) -> Config:
     """Load the configuration; without a path, dwh.cfg in the working directory is read if it exists."""
     file = DEFAULT_FILE if path is None else Path(path)
@@ -213,6 +243,7 @@ def load(
         | from_command_line("WAREHOUSE", "URL", "--warehouse", warehouse)
         | from_command_line("WAREHOUSE", "WAIT", "--wait", wait)
         | from_command_line("S3", "ANONYMOUS", "--no-sign-request", "true" if anonymous else None)
+        | from_command_line("ETL", "MAX_REJECTED", "--max-rejected", max_rejected)
     )
     return Config(
         **fill(Config, values),
@@ -330,19 +361,19 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 
 def from_environment(environ: Mapping[str, str]) -> Values:
-    """Read the variables named after a section; other variables that begin with SPARKIFY_ are ignored."""
+    """Read the variables that name a setting; raise ConfigError for another one that begins with SPARKIFY_."""
+    settings = {f"{ENVIRONMENT_PREFIX}{section}_{key}": (section, key) for section in KEYS for key in KEYS[section]}
     values: Values = {}
-    for section, keys in KEYS.items():
-        prefix = f"{ENVIRONMENT_PREFIX}{section}_"
-        for variable in environ:
-            if not variable.startswith(prefix):
-                continue
-            key = variable.removeprefix(prefix)
-            if key not in keys:
-                suggestion = prefix + nearest(key, keys)
-                raise ConfigError(f"{variable}: [{section}] has no key {key}. The nearest is {suggestion}.")
-            if environ[variable]:  # an empty variable keeps the file's value
-                values[section, key] = RawValue(environ[variable], variable)
+    for variable in environ:
+        if not variable.startswith(ENVIRONMENT_PREFIX) or variable in OTHER_VARIABLES:
+            continue
+        if variable not in settings:
+            suggestion = nearest(variable, settings)
+            raise ConfigError(
+                f"{variable}: there is no such setting. Correct or unset it; the nearest is {suggestion}."
+            )
+        if environ[variable]:  # an empty variable keeps the file's value
+            values[settings[variable]] = RawValue(environ[variable], variable)
     return values
 
 

@@ -52,6 +52,30 @@ def test_dry_run_lists_only_what_is_pending(filled: Sparkify) -> None:
     assert everything() == before
 
 
+@pytest.mark.parametrize("option", ["--json", "--dry-run", "--full-refresh", "--skip-bad-files"])
+@pytest.mark.parametrize("kind", ["log", "song"])
+def test_kind_without_any_file_fails_unless_allowed(sparkify: Sparkify, kind: str, option: str) -> None:
+    """A folder without any file of its kind fails the run, and creates no warehouse, unless --allow-empty is passed."""
+    deliveries.first(Path("data/log_data"), Path("data/song_data"))
+    Path("empty").mkdir()
+    failed = sparkify("etl", f"--{kind}-data", "empty", option)
+    assert (failed.code, failed.out) == (1, "")
+    assert failed.err.startswith("sparkify: empty: contains no .json, .jsonl or .ndjson file. Set [S3] ")
+    assert not Path("sparkify.duckdb").exists()
+    assert sparkify("etl", f"--{kind}-data", "empty", option, "--allow-empty").code == 0
+
+
+def test_limit_of_the_configuration_fails_a_run(sparkify: Sparkify) -> None:
+    """A run fails by [ETL] MAX_REJECTED of dwh.cfg, which --max-rejected overrides."""
+    deliveries.first(Path("data/log_data"), Path("data/song_data"))
+    write(Path("data/log_data/3.json"), "{broken")
+    Path("dwh.cfg").write_text("[ETL]\nMAX_REJECTED = 1\n")
+    ended = sparkify("etl")
+    assert ended.code == 1
+    assert "2 of 64 records were rejected, more than --max-rejected or [ETL] MAX_REJECTED allows." in ended.err
+    assert sparkify("etl", "--max-rejected", "2").code == 0
+
+
 @pytest.mark.parametrize(("options", "claimed"), [([], True), (["--full-refresh"], False)])
 def test_failed_run_says_what_it_published(sparkify: Sparkify, options: list[str], claimed: bool) -> None:
     """A run that fails in its third batch says that earlier batches are published, except a full refresh."""

@@ -83,7 +83,7 @@ def test_argument_in_utf8_works_in_any_locale(sparkify: Sparkify) -> None:
     """In a C locale, where Python takes arguments for ASCII, every command takes a path or text in UTF-8."""
     warehouse = "--warehouse duckdb:///Zoë.duckdb"
     for command in (
-        "generate --out Zoë/data --users 2 --days 1 --songs 2",
+        "generate --out Zoë/data --users 9 --days 2 --songs 2",
         f"etl --log-data Zoë/data/log_data --song-data Zoë/data/song_data {warehouse}",
         f"status {warehouse}",
         f"export --out Zoë/exported {warehouse}",

@@ -42,7 +42,7 @@ def run(warehouse: Sandbox, capsys: pytest.CaptureFixture[str]) -> Run:
 @pytest.fixture
 def sources(warehouse: Sandbox) -> list[str]:
     """Return the options that name the folders of the warehouse."""
-    return ["--log-data", str(warehouse.log_data), "--song-data", str(warehouse.song_data)]
+    return ["--allow-empty", "--log-data", str(warehouse.log_data), "--song-data", str(warehouse.song_data)]
 
 
 def steers(shown: str) -> list[str]:

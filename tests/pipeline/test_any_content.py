@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.promises.records import PLAY, SONG
 from tests.support.sandbox import Warehouses
 
-from sparkify.pipeline.progress import Limit
+from sparkify.config import Limit
 
 SCALARS = st.one_of(
     st.none(),

@@ -8,8 +8,8 @@ import pytest
 from tests.promises.records import GOOD, KINDS, folder, joined, loaded, play, song
 from tests.support.sandbox import Sandbox
 
+from sparkify.config import Limit
 from sparkify.errors import SourceError
-from sparkify.pipeline.progress import Limit
 from sparkify.sources.listing import Kind
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 268"

@@ -12,8 +12,8 @@ from tests.support.killing import (
 from tests.support.sandbox import Sandbox
 
 from sparkify.cli.main import main
+from sparkify.config import Limit
 from sparkify.errors import CheckFailed, SourceError
-from sparkify.pipeline.progress import Limit
 
 
 def test_run_that_fails_a_check_changes_nothing(waiting: Sandbox) -> None:

@@ -46,7 +46,7 @@ def etl(warehouse: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
     def run(*options: str) -> Ended:
         folders = ["--log-data", str(warehouse.log_data), "--song-data", str(warehouse.song_data)]
-        code = main(["etl", *folders, "--warehouse", warehouse.url, *options])
+        code = main(["etl", "--allow-empty", *folders, "--warehouse", warehouse.url, *options])
         return Ended(code, *capsys.readouterr())
 
     return run
@@ -161,7 +161,8 @@ def test_lost_found(warehouse: Sandbox) -> None:
     rights = "-dac_override,-dac_read_search"  # root can read everything
     as_others = ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"] if not os.geteuid() else []
     folders = ["--log-data", str(warehouse.log_data), "--song-data", str(warehouse.song_data)]
-    command = [*as_others, sys.executable, "-m", "sparkify", "etl", *folders, "--warehouse", warehouse.url, "--json"]
+    options = ["--allow-empty", "--json", *folders, "--warehouse", warehouse.url]
+    command = [*as_others, sys.executable, "-m", "sparkify", "etl", *options]
     failed = subprocess.run(command, capture_output=True, text=True, check=False)
     assert failed.returncode == 1
     assert f"sparkify: {closed}: the folder is unreadable" in failed.stderr

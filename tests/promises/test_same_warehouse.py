@@ -14,7 +14,7 @@ from tests.promises.histories import histories, lay_out, rearrangements
 from tests.promises.oracle_files import Delivered
 from tests.support.sandbox import Row, Sandbox, Warehouses
 
-from sparkify.pipeline.progress import Limit
+from sparkify.config import Limit
 from sparkify.warehouse.server import Server
 
 History = Sequence[Sequence[Delivered]]

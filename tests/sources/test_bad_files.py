@@ -18,10 +18,10 @@ from tests.promises.records import GOOD, KINDS, folder, joined, keys, loaded, pl
 from tests.support.sandbox import Sandbox
 
 from sparkify.cli.main import main
-from sparkify.config import Config
+from sparkify.config import Config, Limit
 from sparkify.errors import SourceError
 from sparkify.pipeline import run as pipeline_run
-from sparkify.pipeline.progress import Limit, Narrator, Options
+from sparkify.pipeline.progress import Narrator, Options
 from sparkify.sources.listing import Kind, Listing
 from sparkify.staging import fast_path
 
@@ -168,7 +168,7 @@ def test_of_a_skipped_file_no_record_is_loaded(warehouse: Sandbox, kind: Kind) -
 def run(warehouse: Sandbox, *options: str) -> int:
     """Run `sparkify etl` on a warehouse; return its exit code."""
     folders = ["--log-data", str(warehouse.log_data), "--song-data", str(warehouse.song_data)]
-    return main(["etl", *folders, "--warehouse", warehouse.url, *options])
+    return main(["etl", "--allow-empty", *folders, "--warehouse", warehouse.url, *options])
 
 
 @pytest.fixture
@@ -279,8 +279,8 @@ def test_more_rejected_records_than_allowed_fail_the_run(warehouse: Sandbox, lim
     with pytest.raises(SourceError) as caught:
         warehouse.etl(max_rejected=limit)
     assert str(caught.value) == (
-        "2 of 4 records were rejected, more than --max-rejected allows. Correct them or raise the limit."
-        " Nothing of this batch was published."
+        "2 of 4 records were rejected, more than --max-rejected or [ETL] MAX_REJECTED allows."
+        " Correct them or raise the limit. Nothing of this batch was published."
         f"\n  {path}:2: ts: not a whole number\n  {warehouse.song_data / 'c.json'}:2: not a JSON object"
     )
     assert warehouse.contents() == before

@@ -20,7 +20,7 @@ import duckdb
 from sparkify.cli.main import main
 from sparkify.pipeline import run
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]),) * 2)
-sys.exit(main(["etl", "--skip-bad-files", *sys.argv[2:]]))
+sys.exit(main(["etl", "--allow-empty", "--skip-bad-files", *sys.argv[2:]]))
 """
 REASON = "this machine has reached a limit (Too many open files)."
 REMEDY = "Close other programs, or raise the limit with `ulimit`, then run again."

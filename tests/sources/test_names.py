@@ -15,7 +15,8 @@ from tests.support.sandbox import Sandbox
 
 from sparkify.errors import SourceError
 
-ETL = [sys.executable, "-c", "import sys; from sparkify.cli.main import main; sys.exit(main(sys.argv[1:]))", "etl"]
+RUN = "import sys; from sparkify.cli.main import main; sys.exit(main(sys.argv[1:]))"
+ETL = [sys.executable, "-c", RUN, "etl", "--allow-empty"]
 
 
 def make(warehouse: Sandbox, name: bytes) -> bytes:

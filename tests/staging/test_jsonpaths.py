@@ -39,7 +39,7 @@ def etl(warehouse: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap
         monkeypatch.setenv("SPARKIFY_S3_LOG_JSONPATH", where or str(file))
         folders = ["--log-data", str(warehouse.log_data), "--song-data", str(warehouse.song_data)]
         capsys.readouterr()
-        assert main(["etl", *folders, "--warehouse", warehouse.url, "--json"]) == 0
+        assert main(["etl", "--allow-empty", *folders, "--warehouse", warehouse.url, "--json"]) == 0
         summary: dict[str, Any] = json.loads(capsys.readouterr().out)
         return summary
 

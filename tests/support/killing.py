@@ -92,7 +92,7 @@ Stage = tuple[str, str, int, str]
 def arguments(warehouse: Sandbox, *more: str) -> list[str]:
     """Return the arguments of an etl over the folders of a warehouse."""
     sources = ["--log-data", str(warehouse.log_data), "--song-data", str(warehouse.song_data)]
-    return ["etl", *sources, "--warehouse", warehouse.url, *more]
+    return ["etl", "--allow-empty", *sources, "--warehouse", warehouse.url, *more]
 
 
 def start(command: list[str]) -> subprocess.Popen[str]:

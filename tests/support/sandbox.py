@@ -53,7 +53,10 @@ class Sandbox:
         self.narration: list[str] = []
 
     def etl(self, log_data: Path | str | None = None, song_data: Path | str | None = None, **options: Any) -> Summary:
-        """Run the pipeline over the two folders; keyword arguments are those of `Options`."""
+        """Run the pipeline over the two folders; keyword arguments are those of `Options`.
+
+        Unlike on the command line, one of the folders can be empty.
+        """
         settings = config.load(
             environ=self.environ,
             log_data=str(log_data or self.log_data),
@@ -62,7 +65,7 @@ class Sandbox:
         )
         narrator = Recorder()
         try:
-            return etl(settings, Options(**options), narrator)
+            return etl(settings, Options(**{"allow_empty": True} | options), narrator)
         finally:
             self.narration = narrator.lines
 

@@ -13,7 +13,6 @@ from sparkify.cli.options import (
     Commands,
     as_json,
     configuration,
-    limit,
     number_of_bytes,
     shared,
     source_folders,
@@ -56,7 +55,8 @@ def etl(options: argparse.Namespace) -> None:
         return _dry_run(options, config)
     run_options = Options(
         full_refresh=options.full_refresh,
-        max_rejected=options.max_rejected,
+        allow_empty=options.allow_empty,
+        max_rejected=config.max_rejected,
         skip_bad_files=options.skip_bad_files,
         follow_links=options.follow_links,
         batch_size=options.batch_size,
@@ -86,7 +86,10 @@ def _dry_run(options: argparse.Namespace, config: Config) -> None:
     from sparkify.pipeline.run import plan
 
     chosen = Options(
-        full_refresh=options.full_refresh, skip_bad_files=options.skip_bad_files, follow_links=options.follow_links
+        full_refresh=options.full_refresh,
+        allow_empty=options.allow_empty,
+        skip_bad_files=options.skip_bad_files,
+        follow_links=options.follow_links,
     )
     listed = plan(config, chosen, Narrator())
     if listed.not_read:
@@ -222,8 +225,11 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--dry-run", action="store_true", help="list the files to load, and change nothing")
     parser.add_argument("--full-refresh", action="store_true", help="rebuild from all files, then replace the tables")
     parser.add_argument(
-        "--max-rejected", type=limit, metavar="N|N%", help="fail if more records are rejected (default: no limit)"
+        "--max-rejected",
+        metavar="N|N%",
+        help="fail if more records are rejected (default: [ETL] MAX_REJECTED, else half of a kind's records)",
     )
+    parser.add_argument("--allow-empty", action="store_true", help="load one kind where there is no file of the other")
     parser.add_argument("--skip-bad-files", action="store_true", help="skip files and folders that cannot be read")
     parser.add_argument("--follow-links", action="store_true", help="read links that lead out of a source folder")
     parser.add_argument(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import resource
 from collections.abc import Callable
 from datetime import date
@@ -15,7 +14,6 @@ from sparkify.errors import ConfigError
 
 if TYPE_CHECKING:  # each command imports its own needs, so that --help loads neither duckdb nor rich
     from sparkify.config import Config
-    from sparkify.pipeline.progress import Limit
     from sparkify.warehouse.base import Warehouse
 
 
@@ -104,6 +102,7 @@ def configuration(options: argparse.Namespace) -> Config:
         warehouse=getattr(options, "warehouse", None),
         wait=getattr(options, "wait", None),
         anonymous=getattr(options, "no_sign_request", False),
+        max_rejected=getattr(options, "max_rejected", None),
     )
     if loaded.is_exposed and not getattr(options, "has_warned", False):
         options.has_warned = True
@@ -137,13 +136,3 @@ def number_of_bytes(text: str) -> int:
         return size(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a valid size. Write it like 500MB or 1GB.") from None
-
-
-def limit(text: str) -> Limit:
-    """Parse a number of records, such as 100, or a share of them, such as 1%."""
-    from sparkify.pipeline.progress import Limit
-
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)", text.strip())
-    if not match or (not match[2] and "." in match[1]) or (match[2] and float(match[1]) > 100):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a valid limit. Write a number, like 100, or a share: 1%.")
-    return Limit(float(match[1]) / 100, is_share=True) if match[2] else Limit(int(match[1]))

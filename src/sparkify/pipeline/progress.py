@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple, Protocol
 
-from sparkify.config import Aws, Rules
+from sparkify.config import Aws, Limit, Rules
 from sparkify.pipeline.ledger import Run
 from sparkify.pipeline.transform import Changed
 from sparkify.sql import model
@@ -16,22 +16,11 @@ from sparkify.staging.session import Findings, UnknownKeys
 
 
 @dataclass(frozen=True)
-class Limit:
-    """The number of records that may be rejected, or their share of the records read."""
-
-    number: float
-    is_share: bool = False
-
-    def is_exceeded(self, rejected: int, read: int) -> bool:
-        """Return whether more records were rejected than allowed."""
-        return rejected > (self.number * read if self.is_share else self.number)
-
-
-@dataclass(frozen=True)
 class Options:
     """The options of a run."""
 
     full_refresh: bool = False
+    allow_empty: bool = False  # load one kind, songs or events, where there is no file of the other
     max_rejected: Limit | None = None
     skip_bad_files: bool = False
     follow_links: bool = False  # out of the source folders

@@ -97,7 +97,7 @@ def limit(warehouse: Warehouse, progress: Progress) -> None:
             " join staging_files as f on f.file_id = r.file_id order by f.path, r.line limit 5"
         )
         raise SourceError(
-            f"{rejected:,} of {read:,} records were rejected, more than --max-rejected allows."
+            f"{rejected:,} of {read:,} records were rejected, more than --max-rejected or [ETL] MAX_REJECTED allows."
             f" Correct them or raise the limit. {nothing_published(progress)}{_shown(rejects)}"
         )
 

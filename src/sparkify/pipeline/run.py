@@ -23,7 +23,10 @@ _CATCH_UPS = 3
 
 
 def list_sources(config: Config, options: Options, narrator: Narrator) -> Listing:
-    """List the files of the catalogue and the logs, in loading order."""
+    """List the files of the catalogue and the logs, in loading order.
+
+    Raise SourceError where there is no file of a kind, unless the options allow it: a wrong folder is the likely cause.
+    """
     listed, not_read = Listing(), {}
     roots: tuple[tuple[Kind, str], ...] = (("songs", config.song_data), ("events", config.log_data))
     for kind, root in roots:
@@ -31,7 +34,12 @@ def list_sources(config: Config, options: Options, narrator: Narrator) -> Listin
             kind, root, config.aws, skip_bad_files=options.skip_bad_files, follow_links=options.follow_links
         )
         if not found.files:
-            narrator.say(f"{root}: contains no {listing.READ}.")
+            problem = f"{root}: contains no {listing.READ}"
+            if not options.allow_empty:
+                skipped = "".join(f"\n  {reason}" for reason in found.skipped.values())
+                remedy = f"Set {listing.SETTINGS[kind]}, or pass --allow-empty to load without {kind}."
+                raise SourceError(f"{problem}. {remedy}{skipped}")
+            narrator.say(f"{problem}.")
         listed.files += found.files
         listed.skipped |= found.skipped
         not_read[root] = found.not_read  # once, if logs and songs are in one folder

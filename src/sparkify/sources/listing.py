@@ -17,6 +17,9 @@ Kind = Literal["songs", "events"]
 READ = ".json, .jsonl or .ndjson file"
 """The files that are read, as messages name them; each may also end in .gz."""
 
+SETTINGS: dict[Kind, str] = {"songs": "[S3] SONG_DATA or --song-data", "events": "[S3] LOG_DATA or --log-data"}
+"""The settings that name the folder of a kind, as messages name them."""
+
 _SUFFIXES = tuple(f"{suffix}{gz}" for suffix in (".json", ".jsonl", ".ndjson") for gz in ("", ".gz"))
 _SUFFIXES_IN_BYTES = tuple(map(str.encode, _SUFFIXES))
 
@@ -54,7 +57,7 @@ def list_files(
     out of the folder are bad files, unless `follow_links` is set. Raise SourceError if the folder is missing, and
     BadFile for what cannot be listed, unless `skip_bad_files` is set.
     """
-    setting = {"songs": "[S3] SONG_DATA or --song-data", "events": "[S3] LOG_DATA or --log-data"}[kind]
+    setting = SETTINGS[kind]
     listing = Listing()
     if s3.is_s3(root):
         listing.files += _list_objects(kind, root, aws, setting, listing.not_read)
