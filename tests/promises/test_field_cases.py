@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from tests.promises.records import GOOD, folder, joined, play, song
+from tests.support.permissions import obeying_permissions
 from tests.support.sandbox import Sandbox
 
 from sparkify.cli.main import main
@@ -158,11 +159,9 @@ def test_lost_found(warehouse: Sandbox) -> None:
     deliver(warehouse, "songs", "s.json", song().encode())
     closed = warehouse.log_data / "lost+found"
     closed.mkdir(mode=0)
-    rights = "-dac_override,-dac_read_search"  # root can read everything
-    as_others = ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"] if not os.geteuid() else []
     folders = ["--log-data", str(warehouse.log_data), "--song-data", str(warehouse.song_data)]
     options = ["--allow-empty", "--json", *folders, "--warehouse", warehouse.url]
-    command = [*as_others, sys.executable, "-m", "sparkify", "etl", *options]
+    command = [*obeying_permissions(), sys.executable, "-m", "sparkify", "etl", *options]
     failed = subprocess.run(command, capture_output=True, text=True, check=False)
     assert failed.returncode == 1
     assert f"sparkify: {closed}: the folder is unreadable" in failed.stderr

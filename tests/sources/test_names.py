@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.promises.records import joined, keys, loaded, play
+from tests.support.permissions import obeying_permissions
 from tests.support.sandbox import Sandbox
 
 from sparkify.errors import SourceError
@@ -51,22 +52,13 @@ def test_name_is_judged_only_if_the_file_is_read(warehouse: Sandbox, name: bytes
     assert loaded(warehouse, "events") == keys("events", 0)
 
 
-@pytest.fixture
-def obeying_permissions() -> list[str]:
-    """Return the words before a command that make it obey permissions, even if the tests run as root."""
-    if os.geteuid():
-        return []
-    capabilities = "-dac_override,-dac_read_search"
-    return ["setpriv", f"--bounding-set={capabilities}", f"--inh-caps={capabilities}"]
-
-
-def test_unreadable_folder_is_skipped_on_request(warehouse: Sandbox, obeying_permissions: list[str]) -> None:
+def test_unreadable_folder_is_skipped_on_request(warehouse: Sandbox) -> None:
     """A folder without read permission fails the run by name, or is skipped on request, and the rest is loaded."""
     (warehouse.log_data / "a.json").write_text(play())
     closed = warehouse.log_data / "lost+found"
     closed.mkdir(mode=0)
     folders = ["--log-data", str(warehouse.log_data), "--song-data", str(warehouse.song_data)]
-    command = [*obeying_permissions, *ETL, *folders, "--warehouse", warehouse.url, "--json"]
+    command = [*obeying_permissions(), *ETL, *folders, "--warehouse", warehouse.url, "--json"]
     environ = {**os.environ, **warehouse.environ}
     problem = f"{closed}: the folder is unreadable (Permission denied). Check its permissions"
     failed = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -127,12 +128,17 @@ def _list_path(root: str, setting: str, not_read: Counter[str], *, follow_links:
         path = os.path.abspath(os.fsencode(root))
     except UnicodeEncodeError:  # The text is from dwh.cfg, and the locale cannot encode it.
         path = os.path.abspath(root.encode())
-    if not os.path.exists(path):
-        raise SourceError(f"{root}: there is no such folder. Set {setting}.")
-    if os.path.isdir(path):
+    try:
+        status = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise SourceError(f"{root}: there is no such folder. Set {setting}.") from None
+    except OSError as error:
+        problem = f"the folder cannot be reached ({error.strerror})"
+        raise SourceError(f"{root}: {problem}. Fix the permissions of its folders, or set {setting}.") from None
+    if stat.S_ISDIR(status.st_mode):
         yield from _walk(path, not_read, follow_links=follow_links)
     elif path.lower().endswith(_SUFFIXES_IN_BYTES):
-        yield path, os.stat(path)
+        yield path, status
     else:
         raise SourceError(f"{root}: this is not a {READ}. Set {setting} to one, or to a folder.")
 

@@ -42,11 +42,17 @@ def named(url: str) -> Path:
         )
     if "?" in url:
         raise ConfigError("[WAREHOUSE] URL or --warehouse: DuckDB cannot open a file with ? in its path. Rename it.")
-    path = Path(url[len(prefix) :]).expanduser()
+    path = Path(url[len(prefix) :])
     try:
+        path = path.expanduser()
         path.exists()
         path.resolve()
-    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links in a circle
+    except PermissionError as error:
+        problem = f"the file cannot be reached ({error.strerror})"
+        raise WarehouseError(
+            f"{path}: {problem}. Fix the permissions of its folders, or set [WAREHOUSE] URL."
+        ) from error
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links in a circle, ~ of nobody
         raise WarehouseError(f"[WAREHOUSE] URL or --warehouse: the path is not valid ({error}). Correct it.") from error
     if path.is_dir():
         raise WarehouseError(f"{path}: this is a folder. Name a file in it with [WAREHOUSE] URL or --warehouse.")

@@ -36,12 +36,13 @@ def export_tables(
         if name not in known:
             raise ConfigError(f"--table {name}: no table or view has this name. Choose one of: {', '.join(known)}.")
     files = {name: folder / f"{name}.{form}" for name in dict.fromkeys(names)}
-    existing = [path for path in files.values() if path.exists()]
-    if existing and not force:
-        raise WarehouseError(f"{existing[0]}: the file already exists. Name another folder with --out, or add --force.")
     try:
+        existing = [path for path in files.values() if path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise WarehouseError(f"{folder}: cannot be created ({error.strerror}). Name another one with --out.") from error
+        problem = f"the folder cannot be created or read ({error.strerror})"
+        raise WarehouseError(f"{folder}: {problem}. Name another one with --out.") from error
+    if existing and not force:
+        raise WarehouseError(f"{existing[0]}: the file already exists. Name another folder with --out, or add --force.")
     warehouse.write_files(files, "spreadsheet" if spreadsheet else form)
     return files
