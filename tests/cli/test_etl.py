@@ -23,6 +23,13 @@ def test_json_of_a_run_is_all_of_stdout(sparkify: Sparkify) -> None:
     assert "3 files" in ended.err
 
 
+@pytest.mark.parametrize(("options", "heading"), [([], ""), (["--batch-size", "1"], ", summed over 3 batches")])
+def test_summary_says_that_rows_are_counted_in_each_batch(sparkify: Sparkify, options: list[str], heading: str) -> None:
+    """The summary of several batches says so, since a row that several of them change counts more than once."""
+    deliveries.first(Path("data/log_data"), Path("data/song_data"))
+    assert f" rows added or changed{heading}\n" in sparkify("etl", *options).out
+
+
 def test_run_without_anything_new_says_so(reading: Sparkify) -> None:
     """A run without new files succeeds with one line that says so."""
     before = everything()

@@ -47,6 +47,13 @@ def test_every_command_is_tested_here(sparkify: Sparkify) -> None:
     assert f"choose from {', '.join(map(repr, COMMANDS))})" in sparkify("unknown").err.replace('"', "'")
 
 
+@pytest.mark.parametrize("command", ["", *COMMANDS, "cluster setup"])
+def test_help_lists_the_exit_codes(sparkify: Sparkify, command: str) -> None:
+    """The help of the program and of every command lists the exit codes."""
+    shown = " ".join(sparkify(*command.split(), "--help").out.split())
+    assert "exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check failed, 130 interrupted by Ctrl-C" in shown
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_a_command_ends_with_an_example_that_parses(
     sparkify: Sparkify, monkeypatch: pytest.MonkeyPatch, command: str

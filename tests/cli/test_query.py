@@ -198,9 +198,10 @@ def contents(warehouse: Sandbox) -> dict[str, list[tuple[object, ...]]]:
 
 def test_wrong_sql_is_reported_without_a_traceback(loaded: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     """An error in the SQL is reported in the engine's words, without a traceback."""
-    assert main(["query", "select levle from users", "--warehouse", loaded.url]) == 1
+    assert main(["query", "select\tlevle from users", "--warehouse", loaded.url]) == 1
     err = capsys.readouterr().err
     assert "levle" in err
+    assert "\\t" not in err
     assert "Traceback" not in err
 
 

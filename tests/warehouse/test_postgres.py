@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -88,6 +89,20 @@ def test_session_may_be_idle(postgres: Server, setting: str) -> None:
                 engine.execute("begin")
             time.sleep(0.5)
             assert engine.value("select 1") == 1
+
+
+@pytest.mark.parametrize(
+    ("part", "other", "reason"),
+    [(r"//\w+@", "//nobody@", 'role "nobody"'), (r"/\w+$", "/missing", 'database "missing"')],
+)
+def test_server_that_refuses_the_connection_is_not_called_unreachable(
+    postgres: Server, part: str, other: str, reason: str
+) -> None:
+    """For a role or database that does not exist, the message has the server's reason and names what to check."""
+    with postgres.database() as url, pytest.raises(WarehouseError) as caught:
+        open_warehouse(re.sub(part, other, url))
+    assert str(caught.value).startswith("PostgreSQL refuses the connection. Check user, password and database of")
+    assert f"FATAL:  {reason} does not exist" in str(caught.value)
 
 
 @pytest.mark.parametrize("schema", ["s" * 64, "pg_ours", "information_schema"])

@@ -96,7 +96,12 @@ def teardown(options: argparse.Namespace) -> int:
     config = configuration(options)
 
     def agree(deletion: Deletion) -> bool:
+        if deletion.has_begun and not options.dry_run:
+            return True
         _show_deletion(deletion)
+        if options.dry_run:
+            say("Nothing was changed.")
+            return False
         return confirmed("Delete all of this?", yes=options.yes)
 
     result = teardown.teardown(config, say, agree, options.snapshot)
@@ -104,7 +109,7 @@ def teardown(options: argparse.Namespace) -> int:
         return 0
     for problem in result.problems:
         say(f"sparkify: {problem}")
-    if dwh_cfg.clear(config.path, result.deleted):
+    if not options.dry_run and dwh_cfg.clear(config.path, result.deleted):
         say(f"Removed the deleted warehouse from {config.path}.")
     _show_leftovers(stack_name(config.dwh), result.leftovers)
     return 1 if result.leftovers.left or result.leftovers.unknown or result.problems else 0
@@ -232,6 +237,7 @@ def add_to(commands: Commands) -> None:
     group.add("pause", pause, "", common)
     group.add("resume", resume, "", common)
     command = group.add("teardown", teardown, "--no-snapshot", common, yes)
+    command.add_argument("--dry-run", action="store_true", help="list what would be deleted, and change nothing")
     command.add_argument(
         "--snapshot",
         action=argparse.BooleanOptionalAction,

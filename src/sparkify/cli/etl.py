@@ -157,9 +157,10 @@ def _print_summary(summary: Summary) -> None:
         print()
         _print_balance(counts)
         print()
-        print_table(
-            ["table", "rows added or changed"], ([table, summary.changed.get(table, 0)] for table in summary.star)
-        )
+        # A row that several batches change counts for each: the keys of all batches would have to be kept otherwise.
+        changed = "rows added or changed"
+        changed += f", summed over {summary.batches:,} batches" if summary.batches > 1 else ""
+        print_table(["table", changed], ([table, summary.changed.get(table, 0)] for table in summary.star))
     if summary.unknown_keys or summary.not_read or summary.implausible or summary.ahead:
         print()
     for kind, keys in summary.unknown_keys.items():

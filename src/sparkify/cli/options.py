@@ -57,12 +57,16 @@ source_folders.add_argument(
 )
 
 
+_EXIT_CODES = "0 done, 1 failed, 2 wrong usage, 3 a check failed, 130 interrupted by Ctrl-C"
+
+
 class Commands:
     """The commands of the command line, or of a group of them such as ``sparkify cluster``."""
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:
         self._prog = parser.prog
         self._parsers: Any = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+        parser.add_argument_group("exit codes", _EXIT_CODES)
 
     def add(
         self,
@@ -73,6 +77,7 @@ class Commands:
     ) -> argparse.ArgumentParser:
         """Add a command, described by its function's docstring; return its parser, to which options can be added."""
         parser = self._add_parser(name, (command.__doc__ or "").strip(), f"{name} {example}", *parents)
+        parser.add_argument_group("exit codes", _EXIT_CODES)
         parser.set_defaults(command=command)
         return parser
 

@@ -46,7 +46,8 @@ def translate_errors(where: object) -> Iterator[None]:
                 f"{where}: {full[1]} cannot be written, because no space is left on its disk. Free some; or, for a"
                 " temporary file, set TMPDIR to a folder with more space, or lower --batch-size."
             ) from error
-        raise WarehouseError(f"{where}: {error}") from error
+        quoting = str(error).replace("\t", " ")  # a terminal shows a tab of the statement as an escape
+        raise WarehouseError(f"{where}: {quoting}") from error
     except RuntimeError as error:
         if "interrupted" in str(error):
             raise KeyboardInterrupt from error

@@ -149,10 +149,13 @@ class Postgres(Server):
             parameters: dict[str, Any] = {**keep_alive, **timeouts, **url}  # the URL can set others
             return psycopg.connect(**parameters, autocommit=True)
         except psycopg.Error as error:
-            raise Transient(
-                f"PostgreSQL cannot be reached. Check [WAREHOUSE] URL or --warehouse, and the server.\n"
-                f"{_message(error)}"
-            ) from error
+            message = _message(error)
+            # The server sends FATAL; libpq alone misses a password that the server asks for.
+            if "FATAL:" in message or (error.pgconn and error.pgconn.needs_password):
+                problem = "PostgreSQL refuses the connection. Check user, password and database of [WAREHOUSE] URL or"
+                raise Transient(f"{problem} --warehouse.\n{message}") from error
+            problem = "PostgreSQL cannot be reached. Check [WAREHOUSE] URL or --warehouse, and the server."
+            raise Transient(f"{problem}\n{message}") from error
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run one statement; return the number of rows it changed."""

@@ -26,6 +26,19 @@ def test_teardown_leaves_nothing(cluster: Cluster) -> None:
     assert cluster.cloud.everything() == before
 
 
+def test_dry_run_lists_what_a_teardown_would_delete(cluster: Cluster) -> None:
+    """--dry-run lists resources and data without a question, and changes neither the account nor dwh.cfg."""
+    Path("dwh.cfg").touch()
+    cluster.setup("--write-config")
+    before, written = cluster.cloud.everything(), Path("dwh.cfg").read_text()
+    ended = cluster("teardown", "--dry-run")
+    assert (ended.code, ended.out) == (0, "")
+    assert "the database sparkifydb, with every table" in ended.err
+    assert ended.err.endswith("Nothing was changed.\n")
+    assert cluster.cloud.everything() == before
+    assert Path("dwh.cfg").read_text() == written
+
+
 @pytest.mark.usefixtures("kind")
 def test_second_teardown_finds_nothing(cluster: Cluster) -> None:
     """A second teardown finds nothing to delete, and asks nothing."""

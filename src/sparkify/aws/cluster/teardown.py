@@ -42,6 +42,7 @@ class Deletion:
     members: tuple[Member, ...]
     staged: BucketContent | None  # None for a stage of the user, and without the permission to list it
     snapshot: str  # the name of the final snapshot; "" for none
+    has_begun: bool  # an earlier teardown was interrupted, and AWS goes on with it
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Result:
 def teardown(
     config: Config, say: Say, agree: Callable[[Deletion], bool], snapshot: bool | None = None
 ) -> Result | None:
-    """Delete everything that setup created, after a confirmation; return None if it is declined.
+    """Delete everything that setup created, if `agree` returns True for it; return None otherwise.
 
     A provisioned cluster leaves a final snapshot unless `snapshot` is False, a Serverless one only if it is True.
 
@@ -71,7 +72,7 @@ def teardown(
             leftovers = find_leftovers(account, name)
             return Result(leftovers, (), _patterns(account, name, leftovers.deleted))
         deletion = _plan_deletion(account, live, snapshot)
-        if live.status != "DELETE_IN_PROGRESS" and not agree(deletion):
+        if not agree(deletion):
             return None
         with _explain_ctrl_c(name):
             kept = _take_snapshot(account, deletion, say)
@@ -110,7 +111,8 @@ def _plan_deletion(account: Account, live: Stack, snapshot: bool | None) -> Dele
     members = tuple(member for member in stack.members(account, live.id) if member.status != stack.DELETED)
     warehouse = _warehouse(members)
     wanted = live.kind == PROVISIONED if snapshot is None else snapshot
-    if live.status == "DELETE_IN_PROGRESS":  # the snapshot was taken or declined before the deletion began
+    has_begun = live.status == "DELETE_IN_PROGRESS"
+    if has_begun:  # the snapshot was taken or declined before
         wanted = False
     return Deletion(
         stack=live.name,
@@ -120,6 +122,7 @@ def _plan_deletion(account: Account, live: Stack, snapshot: bool | None) -> Dele
         members=members,
         staged=_staged(account, _own_bucket(members)),
         snapshot=final_snapshot_name(warehouse) if wanted and warehouse else "",
+        has_begun=has_begun,
     )
 
 
