@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,6 +29,8 @@ def _end(code: int) -> None:
 
     A thread of obstore that still ends a failed request would abort the process then: one run in ten ended by SIGABRT.
     """
+    from contextlib import suppress  # here, because Ctrl-C shows a traceback until `main` runs
+
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # the reader has gone
             stream.flush()

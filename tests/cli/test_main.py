@@ -172,11 +172,18 @@ def test_debug_shows_the_traceback(sparkify: Sparkify) -> None:
     assert debugged.err.endswith(f": {plain.err.removeprefix('sparkify: ')}{plain.err}")
 
 
-@pytest.mark.parametrize("command", [["query", "select 1"], ["check"], ["etl"]])
+REBUILDING = " A full refresh replaces the tables only when it is complete. Run it again."
+LOADING = " Batches published before are complete. Run again to load the rest."
+
+
+@pytest.mark.parametrize(
+    ("command", "what_now"),
+    [(["query", "select 1"], ""), (["check"], ""), (["etl"], LOADING), (["etl", "--full-refresh"], REBUILDING)],
+)
 def test_interrupted_command_ends_with_130(
-    reading: Sparkify, monkeypatch: pytest.MonkeyPatch, command: list[str]
+    reading: Sparkify, monkeypatch: pytest.MonkeyPatch, command: list[str], what_now: str
 ) -> None:
-    """Ctrl-C ends a command with exit code 130, and a run says that its published batches are complete."""
+    """Ctrl-C ends a command with exit code 130, and a run says what it has published."""
 
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -184,5 +191,4 @@ def test_interrupted_command_ends_with_130(
     monkeypatch.setattr(connect, "warehouse_class", interrupt)
     ended = reading(*command)
     assert (ended.code, ended.out) == (130, "")
-    what_now = " Batches published before are complete. Run again to load the rest." if command == ["etl"] else ""
     assert ended.err == f"sparkify: interrupted.{what_now}\n"

@@ -67,7 +67,9 @@ def etl(options: argparse.Namespace) -> None:
         with narrator:
             summary = run.etl(config, run_options, narrator)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("Batches published before are complete. Run again to load the rest.") from None
+        rebuilding = "A full refresh replaces the tables only when it is complete. Run it again."
+        loading = "Batches published before are complete. Run again to load the rest."
+        raise KeyboardInterrupt(rebuilding if options.full_refresh else loading) from None
     if options.json:
         return print_json(_summary_as_json(summary))
     _print_summary(summary)

@@ -9,14 +9,15 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 from sparkify import __version__
 from sparkify.cli import cluster, doctor, etl, generate, init, inspect, report
+from sparkify.cli.interruption import INTERRUPTED, ends_promptly
 from sparkify.cli.options import LEAST, Commands, require_address_space
 from sparkify.cli.output import printing, say
 from sparkify.errors import ConfigError, SparkifyError
 
-INTERRUPTED = 130
 _LOGIN = re.compile(r"(?<=: |//).*@")
 
 
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _require_unicode(sys.argv[1:] if arguments is None else arguments)
         require_address_space(LEAST)
-        with printing():
+        with printing(), nullcontext() if command is report.dashboard else ends_promptly():
             code = command(options) or 0
     except SparkifyError as error:
         if options.debug:

@@ -17,7 +17,7 @@ import duckdb
 
 from sparkify.errors import ConfigError, Damaged, WarehouseError
 from sparkify.warehouse.base import Say
-from sparkify.warehouse.embedded import translate_errors
+from sparkify.warehouse.embedded import interruptible, translate_errors
 
 Settings = dict[str, str | bool | int | float | list[str]]
 
@@ -108,7 +108,7 @@ def connect(
                     connection = duckdb.connect(file, read_only=read_only, config=settings)
                     if mark.exists() and not (read_only or is_first):  # a killed run left it behind
                         _lock(mark, until_open)
-                    return connection
+                    return interruptible(connection)
                 holder = "a run that waits for it"
             except duckdb.Error as error:
                 holder = _holder(path, file, error)

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from weakref import WeakSet
 
 import duckdb
 
@@ -17,6 +18,21 @@ _FULL = re.compile(r'"([^"\\]+)\\?": No space left on device')
 _UTF8_MARK = "\ufeff"  # the first character of a CSV file by which Excel recognises UTF-8
 _FORMULA_STARTS = "'=', '+', '-', '@', chr(9), chr(13)"  # owasp.org/www-community/attacks/CSV_Injection
 
+_open: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
+
+
+def interruptible(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Return a connection whose statements `interrupt` stops."""
+    _open.add(connection)
+    return connection
+
+
+def interrupt() -> None:
+    """Stop the statements of all connections; any thread can call this."""
+    for connection in list(_open):
+        with suppress(duckdb.Error):  # It was closed.
+            connection.interrupt()
+
 
 @contextmanager
 def in_memory(config: Config) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -25,7 +41,7 @@ def in_memory(config: Config) -> Iterator[duckdb.DuckDBPyConnection]:
         scratch_folder() as folder,
         duckdb.connect(config={"memory_limit": f"{config.memory}B", "temp_directory": folder}) as connection,
     ):
-        yield connection
+        yield interruptible(connection)
 
 
 @contextmanager
