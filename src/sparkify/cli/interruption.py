@@ -11,6 +11,7 @@ INTERRUPTED = 130
 """The exit code of an interrupted command: 128 and the number of the signal, as shells count it."""
 
 _GRACE = 0.7  # seconds
+_GRACE_ON_A_CLUSTER = 10  # Redshift runs a statement on unless a second connection ends its session.
 _SHOW_CURSOR = "\r\x1b[K\x1b[?25h"  # A progress bar hides it.
 
 
@@ -48,7 +49,7 @@ def _watch(signals: int, has_ended: threading.Event) -> None:
             return
     if embedded := sys.modules.get("sparkify.warehouse.embedded"):
         embedded.interrupt()
-    if has_ended.wait(_GRACE):
+    if has_ended.wait(_GRACE_ON_A_CLUSTER if "sparkify.warehouse.redshift.engine" in sys.modules else _GRACE):
         return
     with suppress(OSError, ValueError):
         sys.stderr.write(f"{_SHOW_CURSOR if sys.stderr.isatty() else ''}sparkify: interrupted.\n")
