@@ -64,7 +64,7 @@ lint: $(LINTERS) ## Check style, imports, prose and workflows
 types: $(LINTERS) ## Check types
 	@$(BIN)/mypy
 
-bench: $(INSTALLED) ## Compare with other tools (SCALE=0.1: a tenth of the data), then nights on PostgreSQL
+bench: $(INSTALLED) ## Compare with other tools (SCALE=0.1: a tenth), time nights
 	@$(BIN)/python -m benchmarks.run --scale $(or $(SCALE),1) --out benchmarks $(ARGS)
 	@$(BIN)/python benchmarks/nights.py --plays $(or $(PLAYS),1 10 30) --out benchmarks/nights.md
 
