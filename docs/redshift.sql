@@ -483,15 +483,17 @@ create or replace view daily_listeners as
 -- A listener is a user who started a song; page views alone do not count. Days are UTC days.
 -- day: The day, in UTC.
 -- plays: The number of plays on that day.
+-- hours: The total length of the songs played on that day, in hours; a song that the user left early counts in full.
 -- listeners: The number of users with a play on that day.
 -- listeners_7d: The number of users with a play on that day or in the 6 days before.
 -- listeners_30d: The number of users with a play on that day or in the 29 days before.
 -- stickiness: listeners / listeners_30d, the share of a month's listeners who listen on one day. It is too high in the
 -- first 30 days of the data, which lack a full month.
 with active as (
-    select user_id, cast(start_time as date) as day, count(*) as plays
-    from songplays
-    group by user_id, cast(start_time as date)
+    select p.user_id, cast(p.start_time as date) as day, count(*) as plays, coalesce(sum(t.duration), 0) as seconds
+    from songplays as p
+    join tracks as t on t.track_id = p.track_id
+    group by p.user_id, cast(p.start_time as date)
 ),
 days_back as (
     select cast(tens.n * 10 + ones.n as integer) as n
@@ -506,7 +508,8 @@ recent as (
         active.user_id,
         active.day + days_back.n as day,
         min(days_back.n) as days_ago,
-        max(case when days_back.n = 0 then active.plays else 0 end) as plays
+        max(case when days_back.n = 0 then active.plays else 0 end) as plays,
+        max(case when days_back.n = 0 then active.seconds else 0 end) as seconds
     from active
     cross join days_back
     group by active.user_id, active.day + days_back.n
@@ -514,6 +517,7 @@ recent as (
 select
     day,
     cast(sum(plays) as bigint) as plays,
+    sum(seconds) / 3600.0 as hours,
     count(case when days_ago = 0 then 1 end) as listeners,
     count(case when days_ago < 7 then 1 end) as listeners_7d,
     count(*) as listeners_30d,
@@ -523,7 +527,51 @@ where day <= (select max(day) from active)
 group by day
 ;
 
-comment on view daily_listeners is 'One row per day with a play on it or in the 29 days before, up to the day of the last play. A listener is a user who started a song; page views alone do not count. Days are UTC days. (sparkify a77d6a9d)'
+comment on view daily_listeners is 'One row per day with a play on it or in the 29 days before, up to the day of the last play. A listener is a user who started a song; page views alone do not count. Days are UTC days. (sparkify 92acb74a)'
+;
+
+create or replace view daily_match_rate as
+-- daily_match_rate: one row per day with a play: how many of its plays match the catalogue.
+-- A play matches a song of the same title, artist and duration; otherwise, it may match an artist of the same name.
+-- day: The day, in UTC.
+-- plays: The number of plays.
+-- song_plays: The number of plays that match a song.
+-- artist_plays: The number of plays that match an artist.
+-- song_rate: song_plays / plays.
+-- artist_rate: artist_plays / plays.
+select
+    cast(start_time as date) as day,
+    count(*) as plays,
+    count(song_id) as song_plays,
+    count(artist_id) as artist_plays,
+    cast(count(song_id) as double precision) / count(*) as song_rate,
+    cast(count(artist_id) as double precision) / count(*) as artist_rate
+from songplays
+group by cast(start_time as date)
+;
+
+comment on view daily_match_rate is 'One row per day with a play: how many of its plays match the catalogue. A play matches a song of the same title, artist and duration; otherwise, it may match an artist of the same name. (sparkify 8b25c1ba)'
+;
+
+create or replace view daily_page_errors as
+-- daily_page_errors: one row per day with a page view: how many page views ended in an error.
+-- An error is a status of 400 or more. Plays do not count: the warehouse does not keep their status.
+-- day: The day, in UTC.
+-- page_views: The number of page views.
+-- errors: The number of page views that ended in an error.
+-- users: The number of users who met an error; logged-out users do not count.
+-- error_rate: errors / page_views.
+select
+    cast(start_time as date) as day,
+    count(*) as page_views,
+    count(case when status >= 400 then 1 end) as errors,
+    count(distinct case when status >= 400 then user_id end) as users,
+    cast(count(case when status >= 400 then 1 end) as double precision) / count(*) as error_rate
+from page_views
+group by cast(start_time as date)
+;
+
+comment on view daily_page_errors is 'One row per day with a page view: how many page views ended in an error. An error is a status of 400 or more. Plays do not count: the warehouse does not keep their status. (sparkify 272ece17)'
 ;
 
 create or replace view freshness as
@@ -624,8 +672,8 @@ group by extract(dow from start_time), extract(hour from start_time)
 comment on view listening_by_hour is 'One row per weekday and hour with a play. Hours are UTC hours: the logs do not record the listener''s local time. (sparkify fb2870f5)'
 ;
 
-create or replace view listening_by_region as
--- listening_by_region: one row per state with a play.
+create or replace view listening_by_state as
+-- listening_by_state: one row per state with a play.
 -- The state is the text after the last comma of the location. A metropolitan area in several states (NY-NJ-PA) counts
 -- for each of them, up to four, so the rows add up to more than the number of plays.
 -- state: The two-letter code of the state; unknown if the location is missing or names no state.
@@ -655,64 +703,37 @@ where state is not null
 group by state
 ;
 
-comment on view listening_by_region is 'One row per state with a play. The state is the text after the last comma of the location. A metropolitan area in several states (NY-NJ-PA) counts for each of them, up to four, so the rows add up to more than the number of plays. (sparkify 4fdd4282)'
+comment on view listening_by_state is 'One row per state with a play. The state is the text after the last comma of the location. A metropolitan area in several states (NY-NJ-PA) counts for each of them, up to four, so the rows add up to more than the number of plays. (sparkify 4e0ad7ec)'
 ;
 
-create or replace view match_rate as
--- match_rate: one row per day with a play: how many of its plays match the catalogue.
--- A play matches a song of the same title, artist and duration; otherwise, it may match an artist of the same name.
--- day: The day, in UTC.
+create or replace view listening_by_year as
+-- listening_by_year: one row per year of release with a play, and one for plays without a known year.
+-- year: The year of release of the matched song; null if the play matches no song, or its song has no year.
 -- plays: The number of plays.
--- song_plays: The number of plays that match a song.
--- artist_plays: The number of plays that match an artist.
--- song_rate: song_plays / plays.
--- artist_rate: artist_plays / plays.
+-- listeners: The number of users with such a play.
 select
-    cast(start_time as date) as day,
+    s.year,
     count(*) as plays,
-    count(song_id) as song_plays,
-    count(artist_id) as artist_plays,
-    cast(count(song_id) as double precision) / count(*) as song_rate,
-    cast(count(artist_id) as double precision) / count(*) as artist_rate
-from songplays
-group by cast(start_time as date)
+    count(distinct p.user_id) as listeners
+from songplays as p
+left join songs as s on s.song_id = p.song_id
+group by s.year
 ;
 
-comment on view match_rate is 'One row per day with a play: how many of its plays match the catalogue. A play matches a song of the same title, artist and duration; otherwise, it may match an artist of the same name. (sparkify 0a508aae)'
-;
-
-create or replace view page_errors as
--- page_errors: one row per day with a page view: how many page views ended in an error.
--- An error is a status of 400 or more. Plays do not count: the warehouse does not keep their status.
--- day: The day, in UTC.
--- page_views: The number of page views.
--- errors: The number of page views that ended in an error.
--- users: The number of users who met an error; logged-out users do not count.
--- error_rate: errors / page_views.
-select
-    cast(start_time as date) as day,
-    count(*) as page_views,
-    count(case when status >= 400 then 1 end) as errors,
-    count(distinct case when status >= 400 then user_id end) as users,
-    cast(count(case when status >= 400 then 1 end) as double precision) / count(*) as error_rate
-from page_views
-group by cast(start_time as date)
-;
-
-comment on view page_errors is 'One row per day with a page view: how many page views ended in an error. An error is a status of 400 or more. Plays do not count: the warehouse does not keep their status. (sparkify ee37d1c7)'
+comment on view listening_by_year is 'One row per year of release with a play, and one for plays without a known year. (sparkify eb8e686a)'
 ;
 
 create or replace view top_artists as
 -- top_artists: one row per played artist, as the app credits them.
 -- A credit with guests is an artist of its own: "A" and "A feat. B" are two.
--- place: The rank by number of plays, from 1; artists with equally many plays share a rank.
+-- rank: The rank by number of plays, from 1; artists with equally many plays share a rank.
 -- artist_name: The name of the artist, as the app logs it.
 -- plays: The number of plays of the artist's songs.
 -- listeners: The number of users with such a play.
 -- titles: The number of distinct titles played.
 -- hours: The total length of the songs played, in hours; a song that the user left early counts in full.
 select
-    rank() over (order by plays desc) as place,
+    rank() over (order by plays desc) as rank,
     artist_name,
     plays,
     listeners,
@@ -731,14 +752,47 @@ from (
 ) as counted
 ;
 
-comment on view top_artists is 'One row per played artist, as the app credits them. A credit with guests is an artist of its own: "A" and "A feat. B" are two. (sparkify a3b61184)'
+comment on view top_artists is 'One row per played artist, as the app credits them. A credit with guests is an artist of its own: "A" and "A feat. B" are two. (sparkify 7a9953d5)'
+;
+
+create or replace view top_listeners as
+-- top_listeners: one row per user with a play.
+-- rank: The rank by number of plays, from 1; users with equally many plays share a rank.
+-- user_id: The user.
+-- first_name: The first name of the user; null if unknown.
+-- last_name: The last name of the user; null if unknown.
+-- plays: The number of plays.
+-- hours: The total length of the songs played, in hours; a song that the user left early counts in full.
+-- last_played_at: The time of the last play, in UTC.
+select
+    rank() over (order by counted.plays desc) as rank,
+    counted.user_id,
+    u.first_name,
+    u.last_name,
+    counted.plays,
+    counted.hours,
+    counted.last_played_at
+from (
+    select
+        p.user_id,
+        count(*) as plays,
+        coalesce(sum(t.duration), 0) / 3600.0 as hours,
+        max(p.start_time) as last_played_at
+    from songplays as p
+    join tracks as t on t.track_id = p.track_id
+    group by p.user_id
+) as counted
+join users as u on u.user_id = counted.user_id
+;
+
+comment on view top_listeners is 'One row per user with a play. (sparkify 7eb9c8ae)'
 ;
 
 create or replace view top_tracks as
 -- top_tracks: one row per played title and artist, whatever the length of the recording.
 -- Titles are those that the app logs, so songs that the catalogue lacks count too. There is no skip rate: the app does
 -- not log when a song ends.
--- place: The rank by number of plays, from 1; songs with equally many plays share a rank.
+-- rank: The rank by number of plays, from 1; songs with equally many plays share a rank.
 -- title: The title of the song, as the app logs it.
 -- artist_name: The name of the artist, as the app logs it.
 -- plays: The number of plays.
@@ -747,7 +801,7 @@ create or replace view top_tracks as
 -- first_played_at: The time of the first play, in UTC.
 -- last_played_at: The time of the last play, in UTC.
 select
-    rank() over (order by plays desc) as place,
+    rank() over (order by plays desc) as rank,
     title,
     artist_name,
     plays,
@@ -770,7 +824,7 @@ from (
 ) as counted
 ;
 
-comment on view top_tracks is 'One row per played title and artist, whatever the length of the recording. Titles are those that the app logs, so songs that the catalogue lacks count too. There is no skip rate: the app does not log when a song ends. (sparkify 918250de)'
+comment on view top_tracks is 'One row per played title and artist, whatever the length of the recording. Titles are those that the app logs, so songs that the catalogue lacks count too. There is no skip rate: the app does not log when a song ends. (sparkify 59e68c13)'
 ;
 
 create or replace view weekly_churn as
@@ -780,8 +834,8 @@ create or replace view weekly_churn as
 -- week: The Monday of the week, in UTC.
 -- listeners: The number of users with a play in this week.
 -- new_listeners: The number of listeners without an earlier play.
--- kept_listeners: The number of listeners with a play in the week before.
--- returned_listeners: The number of listeners with an earlier play, but none in the week before.
+-- returning_listeners: The number of listeners with a play in the week before.
+-- resurrected_listeners: The number of listeners with an earlier play, but none in the week before.
 -- lost_listeners: The number of users with a play in the week before and none in this week.
 -- churn: lost_listeners / listeners of the week before; null if nobody listened then.
 with weeks as (
@@ -797,8 +851,8 @@ counts as (
         week,
         count(*) as listeners,
         count(case when week_before is null then 1 end) as new_listeners,
-        count(case when week_before = week - 7 then 1 end) as kept_listeners,
-        count(case when week_before < week - 7 then 1 end) as returned_listeners
+        count(case when week_before = week - 7 then 1 end) as returning_listeners,
+        count(case when week_before < week - 7 then 1 end) as resurrected_listeners
     from visits
     group by week
 ),
@@ -811,28 +865,35 @@ select
     calendar.week,
     coalesce(this.listeners, 0) as listeners,
     coalesce(this.new_listeners, 0) as new_listeners,
-    coalesce(this.kept_listeners, 0) as kept_listeners,
-    coalesce(this.returned_listeners, 0) as returned_listeners,
-    coalesce(before.listeners, 0) - coalesce(this.kept_listeners, 0) as lost_listeners,
-    cast(before.listeners - coalesce(this.kept_listeners, 0) as double precision) / before.listeners as churn
+    coalesce(this.returning_listeners, 0) as returning_listeners,
+    coalesce(this.resurrected_listeners, 0) as resurrected_listeners,
+    coalesce(before.listeners, 0) - coalesce(this.returning_listeners, 0) as lost_listeners,
+    cast(before.listeners - coalesce(this.returning_listeners, 0) as double precision) / before.listeners as churn
 from calendar
 left join counts as this on this.week = calendar.week
 left join counts as before on before.week = calendar.week - 7
 ;
 
-comment on view weekly_churn is 'One row per week with a play in it or in the week before, up to the week of the last play. A lost listener has a play in the week before and none in this one; they may return later. The first week loses nobody, and the last one may be incomplete. Of consecutive weeks without a play, only the first has a row. (sparkify 65e830d9)'
+comment on view weekly_churn is 'One row per week with a play in it or in the week before, up to the week of the last play. A lost listener has a play in the week before and none in this one; they may return later. The first week loses nobody, and the last one may be incomplete. Of consecutive weeks without a play, only the first has a row. (sparkify 1bf3e3ef)'
 ;
 
 create or replace view weekly_retention as
 -- weekly_retention: one row per weekly cohort of listeners and week since, from the cohort's first week on.
--- A cohort is the users whose first play is in the same week. Users who listened before the data begins look new in its
--- first week, and the last week may be incomplete. Of consecutive weeks without a play, only the first has rows.
+-- A cohort is the users whose first play is in the same week. The data's first week has no cohort, since users who
+-- listened before look new in it. The last week counts only if the data reaches its Sunday. Of consecutive weeks without
+-- a play, only the first has rows.
 -- cohort_week: The Monday of the week of the cohort's first plays, in UTC.
 -- weeks_since: The number of whole weeks since then; 0 is the first week.
 -- cohort_listeners: The number of users in the cohort.
 -- active_listeners: The number of those users with a play in that week.
 -- retention: active_listeners / cohort_listeners.
-with weeks as (
+with reach as (
+    select
+        cast(date_trunc('week', min(start_time)) as date) as first_week,
+        cast(max(start_time) as date) as last_day
+    from time
+),
+weeks as (
     select distinct user_id, cast(date_trunc('week', start_time) as date) as week
     from songplays
 ),
@@ -864,11 +925,12 @@ select
     coalesce(visits.listeners, 0) as active_listeners,
     cast(coalesce(visits.listeners, 0) as double precision) / sizes.listeners as retention
 from sizes
-join calendar on calendar.week >= sizes.cohort_week
+join reach on sizes.cohort_week > reach.first_week
+join calendar on calendar.week >= sizes.cohort_week and calendar.week + 6 <= reach.last_day
 left join visits on visits.cohort_week = sizes.cohort_week and visits.week = calendar.week
 ;
 
-comment on view weekly_retention is 'One row per weekly cohort of listeners and week since, from the cohort''s first week on. A cohort is the users whose first play is in the same week. Users who listened before the data begins look new in its first week, and the last week may be incomplete. Of consecutive weeks without a play, only the first has rows. (sparkify 67200d31)'
+comment on view weekly_retention is 'One row per weekly cohort of listeners and week since, from the cohort''s first week on. A cohort is the users whose first play is in the same week. The data''s first week has no cohort, since users who listened before look new in it. The last week counts only if the data reaches its Sunday. Of consecutive weeks without a play, only the first has rows. (sparkify 691a6c44)'
 ;
 
 create or replace view level_history as
@@ -1017,6 +1079,54 @@ group by day
 comment on view daily_levels is 'One row per day with an event: the number of free and paid users at the end of the day. A user is counted from their first event with a level, and is never removed: no event says that a user has left. (sparkify 831f69ed)'
 ;
 
+create or replace view weekly_paid_churn as
+-- weekly_paid_churn: one row per week with an event: the paid users who became free, and those who became paid.
+-- A user who changes level several times in a week counts by their level before and after the week. The app does not log
+-- who leaves, so a paid user without events stays paid.
+-- week: The Monday of the week, in UTC.
+-- paid_users: The number of users at level paid at the end of the week.
+-- gained_paid_users: The number of users at level paid at the end of the week, but not before the week.
+-- lost_paid_users: The number of users at level paid before the week, but not at its end.
+-- paid_churn: lost_paid_users / the number of users at level paid before the week; null if there were none.
+with changes as (
+    select
+        user_id,
+        cast(date_trunc('week', valid_from) as date) as week,
+        sum(case when level = 'paid' then 1 when level_before = 'paid' then -1 else 0 end) as change
+    from level_history
+    group by user_id, cast(date_trunc('week', valid_from) as date)
+),
+counts as (
+    select
+        week,
+        count(case when change = 1 then 1 end) as gained,
+        count(case when change = -1 then 1 end) as lost
+    from changes
+    group by week
+),
+balances as (
+    select
+        weeks.week,
+        coalesce(counts.gained, 0) as gained,
+        coalesce(counts.lost, 0) as lost,
+        cast(sum(coalesce(counts.gained, 0) - coalesce(counts.lost, 0)) over (
+            order by weeks.week rows between unbounded preceding and current row
+        ) as bigint) as paid_users
+    from (select distinct cast(date_trunc('week', start_time) as date) as week from events) as weeks
+    left join counts on counts.week = weeks.week
+)
+select
+    week,
+    paid_users,
+    gained as gained_paid_users,
+    lost as lost_paid_users,
+    cast(lost as double precision) / nullif(paid_users - gained + lost, 0) as paid_churn
+from balances
+;
+
+comment on view weekly_paid_churn is 'One row per week with an event: the paid users who became free, and those who became paid. A user who changes level several times in a week counts by their level before and after the week. The app does not log who leaves, so a paid user without events stays paid. (sparkify ac4778f8)'
+;
+
 commit
 ;
 
@@ -1089,6 +1199,9 @@ comment on column "daily_levels"."users" is 'The number of users seen so far who
 comment on column "daily_listeners"."day" is 'The day, in UTC.'
 ;
 
+comment on column "daily_listeners"."hours" is 'The total length of the songs played on that day, in hours; a song that the user left early counts in full.'
+;
+
 comment on column "daily_listeners"."listeners" is 'The number of users with a play on that day.'
 ;
 
@@ -1102,6 +1215,39 @@ comment on column "daily_listeners"."plays" is 'The number of plays on that day.
 ;
 
 comment on column "daily_listeners"."stickiness" is 'listeners / listeners_30d, the share of a month''s listeners who listen on one day. It is too high in the first 30 days of the data, which lack a full month.'
+;
+
+comment on column "daily_match_rate"."artist_plays" is 'The number of plays that match an artist.'
+;
+
+comment on column "daily_match_rate"."artist_rate" is 'artist_plays / plays.'
+;
+
+comment on column "daily_match_rate"."day" is 'The day, in UTC.'
+;
+
+comment on column "daily_match_rate"."plays" is 'The number of plays.'
+;
+
+comment on column "daily_match_rate"."song_plays" is 'The number of plays that match a song.'
+;
+
+comment on column "daily_match_rate"."song_rate" is 'song_plays / plays.'
+;
+
+comment on column "daily_page_errors"."day" is 'The day, in UTC.'
+;
+
+comment on column "daily_page_errors"."error_rate" is 'errors / page_views.'
+;
+
+comment on column "daily_page_errors"."errors" is 'The number of page views that ended in an error.'
+;
+
+comment on column "daily_page_errors"."page_views" is 'The number of page views.'
+;
+
+comment on column "daily_page_errors"."users" is 'The number of users who met an error; logged-out users do not count.'
 ;
 
 comment on table "etl_files" is 'One row per loaded file, in the version last loaded. It is the ledger of what has been loaded.'
@@ -1278,46 +1424,22 @@ comment on column "listening_by_hour"."plays" is 'The number of plays started in
 comment on column "listening_by_hour"."weekday" is 'The day of the week, from 0 (Sunday) to 6 (Saturday).'
 ;
 
-comment on column "listening_by_region"."listeners" is 'The number of users with such a play.'
+comment on column "listening_by_state"."listeners" is 'The number of users with such a play.'
 ;
 
-comment on column "listening_by_region"."plays" is 'The number of plays started there.'
+comment on column "listening_by_state"."plays" is 'The number of plays started there.'
 ;
 
-comment on column "listening_by_region"."state" is 'The two-letter code of the state; unknown if the location is missing or names no state.'
+comment on column "listening_by_state"."state" is 'The two-letter code of the state; unknown if the location is missing or names no state.'
 ;
 
-comment on column "match_rate"."artist_plays" is 'The number of plays that match an artist.'
+comment on column "listening_by_year"."listeners" is 'The number of users with such a play.'
 ;
 
-comment on column "match_rate"."artist_rate" is 'artist_plays / plays.'
+comment on column "listening_by_year"."plays" is 'The number of plays.'
 ;
 
-comment on column "match_rate"."day" is 'The day, in UTC.'
-;
-
-comment on column "match_rate"."plays" is 'The number of plays.'
-;
-
-comment on column "match_rate"."song_plays" is 'The number of plays that match a song.'
-;
-
-comment on column "match_rate"."song_rate" is 'song_plays / plays.'
-;
-
-comment on column "page_errors"."day" is 'The day, in UTC.'
-;
-
-comment on column "page_errors"."error_rate" is 'errors / page_views.'
-;
-
-comment on column "page_errors"."errors" is 'The number of page views that ended in an error.'
-;
-
-comment on column "page_errors"."page_views" is 'The number of page views.'
-;
-
-comment on column "page_errors"."users" is 'The number of users who met an error; logged-out users do not count.'
+comment on column "listening_by_year"."year" is 'The year of release of the matched song; null if the play matches no song, or its song has no year.'
 ;
 
 comment on table "page_views" is 'One row per event that is not a play.'
@@ -1635,13 +1757,34 @@ comment on column "top_artists"."hours" is 'The total length of the songs played
 comment on column "top_artists"."listeners" is 'The number of users with such a play.'
 ;
 
-comment on column "top_artists"."place" is 'The rank by number of plays, from 1; artists with equally many plays share a rank.'
-;
-
 comment on column "top_artists"."plays" is 'The number of plays of the artist''s songs.'
 ;
 
+comment on column "top_artists"."rank" is 'The rank by number of plays, from 1; artists with equally many plays share a rank.'
+;
+
 comment on column "top_artists"."titles" is 'The number of distinct titles played.'
+;
+
+comment on column "top_listeners"."first_name" is 'The first name of the user; null if unknown.'
+;
+
+comment on column "top_listeners"."hours" is 'The total length of the songs played, in hours; a song that the user left early counts in full.'
+;
+
+comment on column "top_listeners"."last_name" is 'The last name of the user; null if unknown.'
+;
+
+comment on column "top_listeners"."last_played_at" is 'The time of the last play, in UTC.'
+;
+
+comment on column "top_listeners"."plays" is 'The number of plays.'
+;
+
+comment on column "top_listeners"."rank" is 'The rank by number of plays, from 1; users with equally many plays share a rank.'
+;
+
+comment on column "top_listeners"."user_id" is 'The user.'
 ;
 
 comment on column "top_tracks"."artist_name" is 'The name of the artist, as the app logs it.'
@@ -1659,10 +1802,10 @@ comment on column "top_tracks"."last_played_at" is 'The time of the last play, i
 comment on column "top_tracks"."listeners" is 'The number of users with such a play.'
 ;
 
-comment on column "top_tracks"."place" is 'The rank by number of plays, from 1; songs with equally many plays share a rank.'
+comment on column "top_tracks"."plays" is 'The number of plays.'
 ;
 
-comment on column "top_tracks"."plays" is 'The number of plays.'
+comment on column "top_tracks"."rank" is 'The rank by number of plays, from 1; songs with equally many plays share a rank.'
 ;
 
 comment on column "top_tracks"."title" is 'The title of the song, as the app logs it.'
@@ -1737,9 +1880,6 @@ comment on column "users"."user_id" is 'The app''s identifier of the user, as te
 comment on column "weekly_churn"."churn" is 'lost_listeners / listeners of the week before; null if nobody listened then.'
 ;
 
-comment on column "weekly_churn"."kept_listeners" is 'The number of listeners with a play in the week before.'
-;
-
 comment on column "weekly_churn"."listeners" is 'The number of users with a play in this week.'
 ;
 
@@ -1749,10 +1889,28 @@ comment on column "weekly_churn"."lost_listeners" is 'The number of users with a
 comment on column "weekly_churn"."new_listeners" is 'The number of listeners without an earlier play.'
 ;
 
-comment on column "weekly_churn"."returned_listeners" is 'The number of listeners with an earlier play, but none in the week before.'
+comment on column "weekly_churn"."resurrected_listeners" is 'The number of listeners with an earlier play, but none in the week before.'
+;
+
+comment on column "weekly_churn"."returning_listeners" is 'The number of listeners with a play in the week before.'
 ;
 
 comment on column "weekly_churn"."week" is 'The Monday of the week, in UTC.'
+;
+
+comment on column "weekly_paid_churn"."gained_paid_users" is 'The number of users at level paid at the end of the week, but not before the week.'
+;
+
+comment on column "weekly_paid_churn"."lost_paid_users" is 'The number of users at level paid before the week, but not at its end.'
+;
+
+comment on column "weekly_paid_churn"."paid_churn" is 'lost_paid_users / the number of users at level paid before the week; null if there were none.'
+;
+
+comment on column "weekly_paid_churn"."paid_users" is 'The number of users at level paid at the end of the week.'
+;
+
+comment on column "weekly_paid_churn"."week" is 'The Monday of the week, in UTC.'
 ;
 
 comment on column "weekly_retention"."active_listeners" is 'The number of those users with a play in that week.'

@@ -49,7 +49,7 @@ def test_every_chart_is_drawn_and_fits(chromium: Browser, report: Path, width: i
     """Each figure shows one chart with marks and text, and the page does not scroll sideways."""
     with look(chromium, report.as_uri(), width=width) as opened:
         figures = opened.page.locator("figure").all()
-        assert len(figures) == 14
+        assert len(figures) == 19
         for figure in figures:
             shown = [chart for chart in figure.locator("svg").all() if chart.is_visible()]
             name = figure.get_attribute("id")
@@ -183,7 +183,7 @@ def test_page_reads_without_scripts(chromium: Browser, report: Path) -> None:
     try:
         opened = context.new_page()
         opened.goto(report.as_uri())
-        assert opened.locator("figure svg:visible").count() == 14
+        assert opened.locator("figure svg:visible").count() == 19
         assert not opened.locator("#theme").is_visible()
     finally:
         context.close()
@@ -253,4 +253,4 @@ def test_page_of_the_fortnight_is_drawn_too(chromium: Browser, fortnight: Sandbo
     page.write(gathered, tmp_path / "report.html")
     with look(chromium, (tmp_path / "report.html").as_uri()) as opened:
         assert opened.messages == []
-        assert opened.page.locator("figure svg:visible").count() == 14
+        assert opened.page.locator("figure svg:visible").count() == 19

@@ -102,45 +102,59 @@ class Content(NamedTuple):
     sentences: dict[str, str]
 
 
+SHARE = "share of monthly listeners active on an average day"
+CHANGE, BEFORE = "last 7 days", "on the 7 before"
+
 OVERVIEW = Content(
     "Listening on Sparkify",
     [
-        Number("17", "songs played", "7 hours of music"),
-        Number("4", "listeners", "3 of them in the last 7 days"),
-        Number("2", "paid users", "of 5 users on the last day"),
-        Number("9", "sessions", "23 minutes on average"),
-        Number("12%", "stickiness", "of a month’s listeners on a day, mean of the last 7"),  # (1/3 + 2/4) / 7
+        Number("17", "songs played", "7 hours of music", f"{CHANGE}: −11% {BEFORE}"),  # 8 and 9
+        Number("4", "listeners", "3 of them in the last 7 days", f"{CHANGE}: ±0% {BEFORE}"),  # 3 and 3
+        Number("2", "paid users", "of 5 users on the last day", f"{CHANGE}: ±0% {BEFORE}"),
+        Number("9", "sessions", "mean 22.9, median 10.0 minutes", f"{CHANGE}: −50% {BEFORE}"),  # 3 and 6
+        # (1/3 + 2/4) / 7, and (1 + 1/3 + 1/3 + 1/3) / 7 in the week before
+        Number("12%", SHARE, "mean of the last 7 days", f"{CHANGE}: −16.7 points {BEFORE}"),
     ],
     {
+        "daily_plays": "Most plays on one day: 5, on 18 November 2018.",
+        "daily_hours": "Most music on one day: 1.7 hours, on 5 November 2018.",
         "daily_listeners": "Most listeners on one day: 2, on 5 November 2018.",  # The 18th has as many.
-        "stickiness": "50% on the last day.",
+        "stickiness": "50% on 18 November 2018, the last whole day.",
         "sessions": "22% of 9 sessions last an hour or more.",
         "listening_by_hour": "Busiest hour: Sunday from 22:00, 3 plays.",  # Monday and Thursday have as many.
         "daily_levels": "2 of 5 users are paid on the last day.",
         "upgrade_funnel": "1 of 4 free users became paid (25%).",
-        "weekly_retention": "67% of new listeners played again in the week after their first.",
+        "weekly_retention": "No cohort has a second finished week.",  # Eve is new in the last week.
         "weekly_churn": "33% of the previous week’s listeners did not play in the week of 12 November 2018.",
+        "weekly_paid_churn": "0.0% of paid users became free in the week of 12 November 2018.",
         "top_tracks": "“Gamma” by Ben: 8 plays.",
         "top_artists": "Ann: 8 plays by 3 listeners.",  # Ben has as many.
-        "listening_by_region": "CA: 7 plays by 1 listener.",  # NJ has as many.
+        "top_listeners": "Ada Ames: 7 plays, 3.2 hours.",
+        "listening_by_year": "Most played year: 1999, 5 plays by 2 listeners.",
+        "listening_by_state": "CA: 7 plays by 1 listener.",  # NJ has as many.
         "listening_by_device": "Safari on iPhone: 41% of plays.",
-        "match_rate": "Of 17 plays, 5 match a song of the catalogue (29.4%) and 8 an artist (47.1%).",
-        "page_errors": "1 of 7 page views ended in an error (14.3%).",
+        "daily_match_rate": "Of 17 plays, 5 match a song of the catalogue (29.4%) and 8 an artist (47.1%).",
+        "daily_page_errors": "1 of 7 page views ended in an error (14.3%).",
     },
 )
 ARTIST = Content(
     "Ann on Sparkify",
     [
-        Number("8", "songs played", "3 hours of music"),
-        Number("3", "listeners", "2 of them in the last 7 days"),
-        Number("10%", "stickiness", "of a month’s listeners on a day, mean of the last 7"),  # 2/3 / 7
+        Number("8", "songs played", "3 hours of music", f"{CHANGE}: ±0% {BEFORE}"),  # 4 and 4
+        Number("3", "listeners", "2 of them in the last 7 days", f"{CHANGE}: +100% {BEFORE}"),  # 2 and 1
+        # 2/3 / 7, and (1 + 1) / 7 in the week before
+        Number("10%", SHARE, "mean of the last 7 days", f"{CHANGE}: −19.0 points {BEFORE}"),
     ],
     {
+        "daily_plays": "Most plays on one day: 4, on 18 November 2018.",
+        "daily_hours": "Most music on one day: 1.4 hours, on 18 November 2018.",
         "daily_listeners": "Most listeners on one day: 2, on 18 November 2018.",
-        "stickiness": "67% on the last day.",
+        "stickiness": "67% on 18 November 2018, the last whole day.",
         "top_tracks": "“Alpha” by Ann: 5 plays.",
         "listening_by_hour": "Busiest hour: Sunday from 22:00, 2 plays.",
-        "listening_by_region": "CA: 4 plays by 1 listener.",
+        "top_listeners": "Ada Ames: 4 plays, 1.7 hours.",
+        "listening_by_year": "Most played year: 1999, 5 plays by 2 listeners.",
+        "listening_by_state": "CA: 4 plays by 1 listener.",
         "listening_by_device": "Safari on iPhone: 50% of plays.",
     },
 )

@@ -43,27 +43,21 @@ EXPECTED: dict[str, list[Row]] = {
         (51, "5", at(9 * DAY + 100), at(9 * DAY + 100), 0.0, 1, 0),
     ],
     "daily_listeners": [
-        (nov(1), 3, 2, 2, 2, 1.0),
-        (nov(2), 1, 1, 3, 3, 1 / 3),
-        (nov(3), 0, 0, 3, 3, 0.0),
-        (nov(4), 0, 0, 3, 3, 0.0),
-        (nov(5), 0, 0, 3, 3, 0.0),
-        (nov(6), 0, 0, 3, 3, 0.0),
-        (nov(7), 0, 0, 3, 3, 0.0),
-        (nov(8), 0, 0, 1, 3, 0.0),
-        (nov(9), 2, 1, 1, 3, 1 / 3),
-        (nov(10), 2, 2, 3, 4, 0.5),
-        (nov(11), 0, 0, 3, 4, 0.0),
-        (nov(12), 0, 0, 3, 4, 0.0),
-        (nov(13), 1, 1, 4, 4, 0.25),
+        (nov(1), 3, (2 * 200.5 + 12.0) / 3600, 2, 2, 2, 1.0),
+        (nov(2), 1, 99.25 / 3600, 1, 3, 3, 1 / 3),
+        (nov(3), 0, 0.0, 0, 3, 3, 0.0),
+        (nov(4), 0, 0.0, 0, 3, 3, 0.0),
+        (nov(5), 0, 0.0, 0, 3, 3, 0.0),
+        (nov(6), 0, 0.0, 0, 3, 3, 0.0),
+        (nov(7), 0, 0.0, 0, 3, 3, 0.0),
+        (nov(8), 0, 0.0, 0, 1, 3, 0.0),
+        (nov(9), 2, 2 * HOURS_HEARD, 1, 1, 3, 1 / 3),
+        (nov(10), 2, HOURS_HEARD + HOURS_LOST, 2, 3, 4, 0.5),
+        (nov(11), 0, 0.0, 0, 3, 4, 0.0),
+        (nov(12), 0, 0.0, 0, 3, 4, 0.0),
+        (nov(13), 1, HOURS_LOST, 1, 4, 4, 0.25),
     ],
-    "weekly_retention": [
-        (nov(-2), 0, 3, 3, 1.0),
-        (nov(-2), 1, 3, 2, 2 / 3),
-        (nov(-2), 2, 3, 1, 1 / 3),
-        (nov(5), 0, 1, 1, 1.0),
-        (nov(5), 1, 1, 0, 0.0),
-    ],
+    "weekly_retention": [(nov(5), 0, 1, 1, 1.0)],
     "level_history": [
         ("1", "free", at(0), at(180), None),
         ("1", "free", at(9 * DAY), None, "paid"),
@@ -85,6 +79,11 @@ EXPECTED: dict[str, list[Row]] = {
         (nov(5), 3, 1, 2, 0, 1, 1 / 3),
         (nov(12), 1, 0, 0, 1, 3, 1.0),
     ],
+    "weekly_paid_churn": [
+        (nov(-2), 2, 2, 0, None),
+        (nov(5), 1, 0, 1, 0.5),
+        (nov(12), 1, 0, 0, 0.0),
+    ],
     "upgrade_funnel": [
         (1, "Free", 4, 1.0, None),
         (2, "Upgrade page", 2, 0.5, 0.5),
@@ -100,6 +99,12 @@ EXPECTED: dict[str, list[Row]] = {
         (1, "Known", 8, 4, 2, 5 * HOURS_HEARD + 3 * HOURS_LOST),
         (2, "Tardy", 1, 1, 1, 99.25 / 3600),
     ],
+    "top_listeners": [
+        (1, "1", "User 1", None, 3, 2 * HOURS_HEARD + HOURS_LOST, at(9 * DAY)),
+        (1, "2", "User 2", None, 3, 2 * HOURS_HEARD + 99.25 / 3600, at(8 * DAY + 3600)),
+        (3, "4", "User 4", None, 2, 2 * HOURS_LOST, at(12 * DAY)),
+        (4, "5", "User 5", None, 1, HOURS_HEARD, at(9 * DAY + 100)),
+    ],
     "listening_by_hour": [
         (2, 20, 1, 1),
         (4, 20, 1, 1),
@@ -108,7 +113,7 @@ EXPECTED: dict[str, list[Row]] = {
         (5, 21, 1, 1),
         (6, 20, 2, 2),
     ],
-    "listening_by_region": [
+    "listening_by_state": [
         ("CA", 3, 1),
         ("NJ", 4, 2),
         ("NY", 3, 1),
@@ -121,8 +126,9 @@ EXPECTED: dict[str, list[Row]] = {
         ("iPhone", "Safari", 3, 1),
         ("unknown", "unknown", 2, 1),
     ],
-    "page_errors": [(nov(1), 2, 0, 0, 0.0), (nov(2), 4, 1, 1, 0.25)],
-    "match_rate": [
+    "listening_by_year": [(1999, 5, 3), (None, 4, 3)],
+    "daily_page_errors": [(nov(1), 2, 0, 0, 0.0), (nov(2), 4, 1, 1, 0.25)],
+    "daily_match_rate": [
         (nov(1), 3, 2, 3, 2 / 3, 1.0),
         (nov(2), 1, 0, 0, 0.0, 0.0),
         (nov(9), 2, 2, 2, 1.0, 1.0),
@@ -186,16 +192,50 @@ def test_freshness_is_one_row(make_warehouse: Warehouses) -> None:
 
 def test_week_without_plays_loses_the_listeners_of_the_week_before(warehouse: Sandbox) -> None:
     """Of several weeks without plays, the first has a row in which all earlier listeners are lost."""
-    write(warehouse.log_data / "events.json", play(0, "1"), play(60, "2"), play(28 * DAY, "1"))
+    plays = [play(0, "0"), play(7 * DAY, "1"), play(7 * DAY + 60, "2"), play(35 * DAY, "1"), play(38 * DAY, "1")]
+    write(warehouse.log_data / "events.json", *plays)
     warehouse.etl()
     assert same(
         warehouse.query("select * from weekly_churn"),
-        [(nov(-2), 2, 2, 0, 0, 0, None), (nov(5), 0, 0, 0, 0, 2, 1.0), (nov(26), 1, 0, 0, 1, 0, None)],
+        [
+            (nov(-2), 1, 1, 0, 0, 0, None),
+            (nov(5), 2, 2, 0, 0, 1, 1.0),
+            (nov(12), 0, 0, 0, 0, 2, 1.0),
+            (nov(33), 1, 0, 0, 1, 0, None),
+        ],
     )
     assert same(
         warehouse.query("select * from weekly_retention"),
-        [(nov(-2), 0, 2, 2, 1.0), (nov(-2), 1, 2, 0, 0.0), (nov(-2), 4, 2, 1, 0.5)],
+        [(nov(5), 0, 2, 2, 1.0), (nov(5), 1, 2, 0, 0.0), (nov(5), 4, 2, 1, 0.5)],
     )
+
+
+def test_retention_counts_finished_weeks_only(warehouse: Sandbox) -> None:
+    """A week counts from its Sunday on, whichever event reaches it, and the data's first week has no cohort."""
+    write(warehouse.log_data / "1.json", play(0, "0"), play(4 * DAY, "1"), play(11 * DAY, "1"), view(16 * DAY))
+    warehouse.etl()
+    assert warehouse.query("select * from weekly_retention") == [(nov(5), 0, 1, 1, 1.0)]
+    write(warehouse.log_data / "2.json", view(17 * DAY))
+    warehouse.etl()
+    assert warehouse.query("select cohort_week, weeks_since from weekly_retention order by 2") == [
+        (nov(5), 0),
+        (nov(5), 1),
+    ]
+
+
+def test_user_who_changes_level_twice_in_a_week_is_neither_lost_nor_gained(warehouse: Sandbox) -> None:
+    """A paid user who is free for a day of a week is not lost, and one who is free at its end is."""
+    seconds = (0, 7 * DAY, 8 * DAY, 15 * DAY, 21 * DAY)
+    levels = ["paid", "free", "paid", "paid", "free"]
+    events = [view(second, "1", level) for second, level in zip(seconds, levels, strict=True)]
+    write(warehouse.log_data / "events.json", *events)
+    warehouse.etl()
+    assert warehouse.query("select * from weekly_paid_churn order by week") == [
+        (nov(-2), 1, 1, 0, None),
+        (nov(5), 1, 0, 0, 0.0),
+        (nov(12), 1, 0, 0, 0.0),
+        (nov(19), 0, 0, 1, 1.0),
+    ]
 
 
 KHTML = "(KHTML, like Gecko)"
@@ -297,8 +337,8 @@ def test_whole_selection_is_the_view(fortnight: Sandbox) -> None:
 def test_period_of_days_keeps_the_windows_before_it(fortnight: Sandbox) -> None:
     """The first day of a period counts the listeners of the 30 days before it."""
     assert ask(fortnight, "daily_listeners", Selection(nov(10), nov(11))) == [
-        (nov(10), 2, 2, 3, 4, 0.5),
-        (nov(11), 0, 0, 3, 4, 0.0),
+        (nov(10), 2, HOURS_HEARD + HOURS_LOST, 2, 3, 4, 0.5),
+        (nov(11), 0, 0.0, 0, 3, 4, 0.0),
     ]
 
 
@@ -313,7 +353,7 @@ def test_artist_and_user_are_bound_as_values(fortnight: Sandbox) -> None:
     assert ask(fortnight, "top_tracks", Selection(artist="Tardy"))[0][1] == "Late"
     assert ask(fortnight, "top_tracks", Selection(artist="' or 1 = 1 --")) == []
     assert [row[1] for row in ask(fortnight, "sessions", Selection(user="2"))] == ["2", "2"]
-    assert ask(fortnight, "page_errors", Selection(artist="Tardy")) == []
+    assert ask(fortnight, "daily_page_errors", Selection(artist="Tardy")) == []
 
 
 # Views in a warehouse
@@ -358,6 +398,19 @@ def test_view_with_other_columns_is_replaced(make_warehouse: Warehouses) -> None
             engine.execute(statement)
     warehouse.etl()
     assert len(warehouse.query("select * from sessions")) == len(EXPECTED["sessions"])
+
+
+def test_view_of_an_earlier_name_is_dropped(make_warehouse: Warehouses) -> None:
+    """A run drops a view that this version of sparkify does not have, and keeps an analyst's view."""
+    warehouse = make_warehouse.filled(deliver)
+    with open_warehouse(warehouse.url) as engine:
+        for name, comment in (("match_rate", "One row per day. (sparkify 00000000)"), ("mine", "My own.")):
+            engine.execute(f"create view {name} as select count(*) as plays from songplays")
+            engine.execute(f"comment on view {name} is '{comment}'")
+    warehouse.etl()
+    assert warehouse.query("select plays from mine") == [(9,)]
+    with pytest.raises(WarehouseError):
+        warehouse.query("select plays from match_rate")
 
 
 @pytest.mark.parametrize("make_warehouse", ["postgresql"], indirect=True)

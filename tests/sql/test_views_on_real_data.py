@@ -51,8 +51,8 @@ def test_known_numbers(make_warehouse: Warehouses) -> None:
     """The views show the known numbers of the sample."""
     ask = make_warehouse.shared(load_sample).query
     assert ask("select users, paid_users from daily_levels order by day desc limit 1") == [(97, 22)]
-    assert ask("select sum(plays), sum(song_plays), sum(artist_plays) from match_rate") == [(6820, 327, 4451)]
-    assert ask("select title, plays from top_tracks where place = 1") == [("You're The One", 37)]
+    assert ask("select sum(plays), sum(song_plays), sum(artist_plays) from daily_match_rate") == [(6820, 327, 4451)]
+    assert ask("select title, plays from top_tracks where rank = 1") == [("You're The One", 37)]
 
 
 def test_listeners_of_every_window(loaded: Sandbox, events: list[Event]) -> None:
@@ -107,7 +107,7 @@ def test_rankings(loaded: Sandbox, events: list[Event]) -> None:
         return moment.isoweekday() % 7, moment.hour
 
     counts: dict[str, Callable[[Event], list[Any]]] = {
-        "select state, plays from listening_by_region": states,
+        "select state, plays from listening_by_state": states,
         "select weekday, hour, plays from listening_by_hour": lambda event: [hour(event)],
     }
     for question, names in counts.items():
@@ -115,7 +115,7 @@ def test_rankings(loaded: Sandbox, events: list[Event]) -> None:
         found: list[Row] = loaded.query(question)
         assert {row[:-1] if len(row) > 2 else row[0]: row[-1] for row in found} == expected
     top = Counter(event["artist"] for event in plays(events)).most_common(1)[0]
-    assert loaded.query("select artist_name, plays from top_artists where place = 1") == [top]
+    assert loaded.query("select artist_name, plays from top_artists where rank = 1") == [top]
 
 
 def test_funnel_and_errors(loaded: Sandbox, events: list[Event]) -> None:
@@ -134,7 +134,7 @@ def test_funnel_and_errors(loaded: Sandbox, events: list[Event]) -> None:
     found = loaded.query("select step, users from upgrade_funnel")
     assert dict(found) == {step: len(users) for step, users in steps.items()}
     errors = sum(event["status"] >= 400 for event in events if event["page"] != "NextSong")
-    assert loaded.query("select sum(errors), sum(page_views) from page_errors") == [(errors, 1236)]
+    assert loaded.query("select sum(errors), sum(page_views) from daily_page_errors") == [(errors, 1236)]
 
 
 def test_weekly_cohorts_and_churn(loaded: Sandbox, events: list[Event]) -> None:
@@ -143,16 +143,55 @@ def test_weekly_cohorts_and_churn(loaded: Sandbox, events: list[Event]) -> None:
     for event in plays(events):
         weeks[day(event) - timedelta(days=day(event).weekday())].add(event["userId"])
     first = {user: min(week for week, users in weeks.items() if user in users) for user in set().union(*weeks.values())}
+    data_from, data_until = min(weeks), day(events[-1])
     cohorts = {
         (cohort, (week - cohort).days // 7): len({user for user in weeks[week] if first[user] == cohort})
         for cohort in set(first.values())
         for week in weeks
-        if week >= cohort
+        if week >= cohort and cohort > data_from and week + timedelta(days=6) <= data_until
     }
     found = loaded.query("select cohort_week, weeks_since, active_listeners from weekly_retention")
     assert {row[:2]: row[2] for row in found} == cohorts
+    assert len(cohorts) == 6  # three whole weeks of November 2018
     lost = {week: len(weeks.get(week - timedelta(days=7), set()) - users) for week, users in weeks.items()}
     assert dict(loaded.query("select week, lost_listeners from weekly_churn")) == lost
+    split = {}
+    for week, users in weeks.items():
+        before = weeks.get(week - timedelta(days=7), set())
+        new = {user for user in users if first[user] == week}
+        split[week] = (len(new), len(users & before), len(users - before - new))
+    found = loaded.query("select week, new_listeners, returning_listeners, resurrected_listeners from weekly_churn")
+    assert {row[0]: row[1:] for row in found} == split
+
+
+def test_paid_users_of_every_week(loaded: Sandbox, events: list[Event]) -> None:
+    """The paid users at the end of every week, and those gained and lost in it, are right."""
+    paid: dict[date, set[str]] = {}
+    levels: dict[str, str] = {}
+    for event in events:
+        if event["userId"]:
+            levels[event["userId"]] = event["level"]
+        week = day(event) - timedelta(days=day(event).weekday())
+        paid[week] = {user for user, level in levels.items() if level == "paid"}
+    expected: dict[date, tuple[int, int, int]] = {}
+    before: set[str] = set()
+    for week in sorted(paid):
+        expected[week] = (len(paid[week]), len(paid[week] - before), len(before - paid[week]))
+        before = paid[week]
+    found = loaded.query("select week, paid_users, gained_paid_users, lost_paid_users from weekly_paid_churn")
+    assert {row[0]: row[1:] for row in found} == expected
+    assert sum(gained for _, gained, _ in expected.values()) == 22
+
+
+def test_hours_and_plays_of_every_day_and_listener(loaded: Sandbox, events: list[Event]) -> None:
+    """The plays and hours of every day and of every listener are right."""
+    for name, key in (("daily_listeners", day), ("top_listeners", lambda event: event["userId"])):
+        expected: defaultdict[Any, list[float]] = defaultdict(list)
+        for event in plays(events):
+            expected[key(event)].append(event["length"])
+        column = "day" if name == "daily_listeners" else "user_id"
+        found = {row[0]: row[1:] for row in loaded.query(f"select {column}, plays, hours from {name}")}
+        assert found == {each: (len(it), pytest.approx(sum(it) / 3600)) for each, it in expected.items()}
 
 
 def test_every_agent_of_the_sample_has_a_device_and_a_browser(loaded: Sandbox) -> None:

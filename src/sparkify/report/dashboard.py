@@ -89,7 +89,8 @@ class Pages:
             content = page.gather(warehouse, selection)
             suggestions = _suggestions(warehouse)
         # The warehouse is closed before drawing, which takes longer than the queries.
-        return version, page.render(content, "dashboard.html.j2", selection=selection, version=version, **suggestions)
+        more = {"selection": selection, "version": version, **suggestions}
+        return version, page.render(content, "dashboard.html.j2", linked=True, **more)
 
 
 def _version(warehouse: Warehouse) -> str:
@@ -99,7 +100,7 @@ def _version(warehouse: Warehouse) -> str:
 
 def _suggestions(warehouse: Warehouse) -> dict[str, Any]:
     """Return the suggestions of the form."""
-    artists, values = select(warehouse.engine, "top_artists", rest=f"order by place, artist_name limit {_SUGGESTED}")
+    artists, values = select(warehouse.engine, "top_artists", rest=f"order by rank, artist_name limit {_SUGGESTED}")
     [(first, last)] = warehouse.rows("select min(start_time), max(start_time) from time")
     return {
         "artists": [row[1] for row in warehouse.rows(artists, values)],

@@ -36,44 +36,95 @@ def heard(row: dict[str, Any]) -> str:
     return f"{plays(row)} by {count(row['listeners'], 'listener')}"
 
 
+def open_day(views: Views, rows: Rows) -> tuple[date | None, str]:
+    """Return the last day if it is not over yet, and the sentence about it."""
+    if not rows or views.is_finished(rows[-1]["day"]):
+        return None, ""
+    return rows[-1]["day"], f" Unfinished: {day(rows[-1]['day'])}, drawn dashed or pale."
+
+
+def open_week(views: Views, rows: Rows) -> tuple[date | None, str]:
+    """Return the Monday of the last week if the data does not reach its end, and the sentence about it."""
+    if not rows or views.is_finished(rows[-1]["week"] + timedelta(days=6)):
+        return None, ""
+    return rows[-1]["week"], f" Unfinished: the week of {day(rows[-1]['week'])}, drawn dashed or pale."
+
+
 # Figures, in the order of the page
+
+
+def daily_plays(views: Views) -> Figure:
+    """Return the plays per day."""
+    rows = [{key: row[key] for key in ("day", "plays")} for row in views.days("daily_listeners")]
+    best = max(rows, key=lambda row: row["plays"], default=None)
+    finding = f"Most plays on one day: {best['plays']:,}, on {day(best['day'])}." if best else NOTHING
+    unfinished, remark = open_day(views, rows)
+    return Figure(
+        "daily_plays",
+        "Plays per day",
+        finding,
+        f"Songs started. Days are in UTC.{remark}",
+        rows,
+        charts.columns(rows, "plays", unfinished),
+    )
+
+
+def daily_hours(views: Views) -> Figure:
+    """Return the hours of music per day."""
+    rows = [{key: row[key] for key in ("day", "hours")} for row in views.days("daily_listeners")]
+    best = max(rows, key=lambda row: row["hours"], default=None)
+    finding = f"Most music on one day: {best['hours']:,.1f} hours, on {day(best['day'])}." if best else NOTHING
+    unfinished, remark = open_day(views, rows)
+    return Figure(
+        "daily_hours",
+        "Hours of music per day",
+        finding,
+        f"The length of the songs started; one that the listener left early counts in full.{remark}",
+        rows,
+        charts.columns(rows, "hours", unfinished),
+    )
 
 
 def listeners(views: Views) -> Figure:
     """Return the listeners per day, and in windows of 7 and 30 days."""
-    daily = views.rows("daily_listeners", "order by day")
+    daily = views.days("daily_listeners")
     best = max(daily, key=lambda day: day["listeners"], default=None)
     finding = f"Most listeners on one day: {best['listeners']:,}, on {day(best['day'])}." if best else NOTHING
     series = {"listeners": "on the day", "listeners_7d": "in 7 days", "listeners_30d": "in 30 days"}
+    unfinished, remark = open_day(views, daily)
     return Figure(
         "daily_listeners",
         "Listeners per day",
         finding,
-        "Users who started a song on the day, and in the 7 and 30 days up to it. Days are in UTC.",
-        daily,
-        charts.lines(daily, "day", series),
+        f"Users who started a song on the day, and in the 7 and 30 days up to it. Days are in UTC.{remark}",
+        [{key: row[key] for key in ("day", *series)} for row in daily],
+        charts.lines(daily, "day", series, unfinished=unfinished),
         is_wide=True,
     )
 
 
 def stickiness(views: Views) -> Figure:
     """Return the share of a month's listeners who listen on a day."""
-    daily = views.rows("daily_listeners", "order by day")
-    finding = f"{daily[-1]['stickiness']:.0%} on the last day." if daily else NOTHING
-    rows = [{"day": row["day"], "stickiness": row["stickiness"]} for row in daily]
+    rows = [{key: row[key] for key in ("day", "stickiness")} for row in views.days("daily_listeners")]
+    last = next((row for row in reversed(rows) if views.is_finished(row["day"])), None)
+    finding = f"{last['stickiness']:.0%} on {day(last['day'])}, the last whole day." if last else NOTHING
+    unfinished, remark = open_day(views, rows)
     return Figure(
         "stickiness",
-        "Stickiness",
+        "Share of monthly listeners active on the day",
         finding,
-        "Listeners of the day, divided by those of the 30 days up to it. Too high in the first 30 days of the data.",
+        "Listeners of the day, divided by those of the 30 days up to it (stickiness). Too high in the first 30 days of"
+        f" the data.{remark}",
         rows,
-        charts.lines(rows, "day", {"stickiness": "stickiness"}, ".0%", "of the month's listeners"),
+        charts.lines(
+            rows, "day", {"stickiness": "stickiness"}, ".0%", "of the month's listeners", unfinished=unfinished
+        ),
     )
 
 
 def session_lengths(views: Views) -> Figure:
     """Return the sessions by length."""
-    rows = views.rows("report/session_lengths", "order by day, place")
+    rows = views.days("report/session_lengths", "order by day, place")
     total = sum(row["sessions"] for row in rows)
     long = sum(row["sessions"] for row in rows if row["place"] >= 5)
     finding = f"{long / total:.0%} of {total:,} sessions last an hour or more." if total else NOTHING
@@ -121,16 +172,17 @@ def hours(views: Views) -> Figure:
 
 def paid_and_free(views: Views) -> Figure:
     """Return the paid and free users per day."""
-    levels = views.rows("daily_levels", "order by day")
+    levels = views.days("daily_levels")
+    unfinished, remark = open_day(views, levels)
     last = levels[-1] if levels else None
     finding = f"{last['paid_users']:,} of {last['users']:,} users are paid on the last day." if last else NOTHING
     return Figure(
         "daily_levels",
         "Paid and free users",
         finding,
-        "Users by their level at the end of the day. The app does not log who leaves, so nobody is removed.",
+        f"Users by their level at the end of the day. The app does not log who leaves, so nobody is removed.{remark}",
         levels,
-        charts.stack(levels, {"paid_users": "paid", "free_users": "free"}),
+        charts.stack(levels, {"paid_users": "paid", "free_users": "free"}, unfinished),
     )
 
 
@@ -146,15 +198,20 @@ def funnel(views: Views) -> Figure:
         "Users who were free, then saw the upgrade page, then submitted its form, then were paid.",
         rows if first else [],
         charts.ranked(rows, lambda row: row["name"], "users", lambda row: f"{row['users']:,}"),
+        is_wide=True,
     )
 
 
 def retention(views: Views) -> Figure:
     """Return the share of each week's new listeners who came back in later weeks."""
-    rows = views.rows("weekly_retention", "order by cohort_week, weeks_since")
+    rows = [
+        row
+        for row in views.rows("weekly_retention", "order by cohort_week, weeks_since")
+        if views.is_finished(row["cohort_week"] + timedelta(days=7 * row["weeks_since"] + 6))
+    ]
     size = sum(row["cohort_listeners"] for row in rows if row["weeks_since"] == 1)
     back = sum(row["active_listeners"] for row in rows if row["weeks_since"] == 1)
-    finding = "No cohort has a second week." if rows else _no_week(views)
+    finding = "No cohort has a second finished week." if rows else _no_week(views, "No cohort has a finished week.")
     if size:
         finding = f"{back / size:.0%} of new listeners played again in the week after their first."
     latest = sorted({row["cohort_week"] for row in rows})[-COHORTS:]
@@ -169,8 +226,9 @@ def retention(views: Views) -> Figure:
         "weekly_retention",
         "Weekly cohorts",
         finding,
-        "Listeners by the week of their first play, and the share of them who played in each week since. Listeners from"
-        f" before the data begins look new in its first week. The last week may be incomplete.{cut}",
+        "Listeners by the week of their first play, and the share of them who played in each week since. Only finished"
+        " weeks count. The first week of the data has no cohort, since earlier listeners would look new in it."
+        f"{cut}",
         rows,
         charts.grid(
             cells, "weeks_since", "cohort", "retention", form=".0%", unit="came back", titles=titles, labelled=True
@@ -180,31 +238,61 @@ def retention(views: Views) -> Figure:
 
 
 def churn(views: Views) -> Figure:
-    """Return the listeners, the new listeners and the lost listeners per week."""
+    """Return the new, returning, resurrected and lost listeners per week."""
     rows = views.rows("weekly_churn", "order by week")
-    days = views.rows("daily_listeners", "order by day")
-    over = [row for row in rows if row["churn"] is not None and row["week"] + timedelta(days=6) <= days[-1]["day"]]
+    over = [row for row in rows if row["churn"] is not None and views.is_finished(row["week"] + timedelta(days=6))]
     finding = "There are no two complete weeks." if rows else _no_week(views)
     if over:
         lost, week = f"{over[-1]['churn']:.0%}", day(over[-1]["week"])
         finding = f"{lost} of the previous week’s listeners did not play in the week of {week}."
-    series = {"listeners": "listeners", "new_listeners": "new", "lost_listeners": "lost"}
+    unfinished, remark = open_week(views, rows)
     return Figure(
         "weekly_churn",
-        "New and lost listeners by week",
+        "New, returning and lost listeners by week",
         finding,
-        "Lost listeners played in the week before, but not in this one; they may return. The last week may be"
-        " incomplete.",
+        "New: first play in this week; in the data’s first week, everyone is. Returning: also played the week before."
+        " Resurrected: played earlier, but not the week before. Lost: played the week before, not this week."
+        f"{remark}",
         rows,
-        charts.lines(rows, "week", series, every=7),
+        charts.gains(
+            rows,
+            "week",
+            {
+                "returning_listeners": "returning",
+                "new_listeners": "new",
+                "resurrected_listeners": "resurrected",
+                "lost_listeners": "lost",
+            },
+            unfinished,
+        ),
         is_wide=True,
     )
 
 
-def _no_week(views: Views) -> str:
+def paid_churn(views: Views) -> Figure:
+    """Return the share of paid users who became free, per week."""
+    rows = views.rows("weekly_paid_churn", "order by week")
+    over = [row for row in rows if row["paid_churn"] is not None and views.is_finished(row["week"] + timedelta(days=6))]
+    finding = "There are no two complete weeks with paid users." if rows else _no_week(views)
+    if over:
+        finding = f"{over[-1]['paid_churn']:.1%} of paid users became free in the week of {day(over[-1]['week'])}."
+    unfinished, remark = open_week(views, rows)
+    return Figure(
+        "weekly_paid_churn",
+        "Paid churn by week",
+        finding,
+        "Users who were paid before the week and free at its end, divided by all who were paid before it. The app does"
+        f" not log who leaves.{remark}",
+        rows,
+        charts.lines(rows, "week", {"paid_churn": "paid churn"}, ".0%", "became free", every=7, unfinished=unfinished),
+    )
+
+
+def _no_week(views: Views, otherwise: str = NOTHING) -> str:
     """Return why a weekly figure is empty: a week belongs to the period in which its Monday lies."""
-    is_empty = not views.rows("daily_listeners", "order by day")
-    return NOTHING if is_empty or not views.has_period else "No week begins in this period."
+    if not views.days("daily_listeners"):
+        return NOTHING
+    return "No week begins in this period." if views.has_period else otherwise
 
 
 def tracks(views: Views) -> Figure:
@@ -214,9 +302,10 @@ def tracks(views: Views) -> Figure:
         "Top tracks",
         "Songs started, by title and artist as the app named them. There is no skip rate, since the app does not log"
         " when a song ends.",
-        views.rows("top_tracks", f"order by place, title, artist_name limit {5 * SHOWN}"),
+        views.rows("top_tracks", f"order by rank, title, artist_name limit {5 * SHOWN}"),
         lambda row: f"{isolated(row['title'])} · {isolated(row['artist_name'])}",
         lambda best: f"“{isolated(best['title'])}” by {isolated(best['artist_name'])}: {plays(best)}.",
+        views.link("artist", "artist_name"),
     )
 
 
@@ -226,19 +315,63 @@ def artists(views: Views) -> Figure:
         "top_artists",
         "Top artists",
         "Songs started, by artist as the app credited them. A credit that names a guest counts as a separate artist.",
-        views.rows("top_artists", f"order by place, artist_name limit {5 * SHOWN}"),
+        views.rows("top_artists", f"order by rank, artist_name limit {5 * SHOWN}"),
         lambda row: isolated(row["artist_name"]),
         lambda best: f"{isolated(best['artist_name'])}: {heard(best)}.",
+        views.link("artist", "artist_name"),
+    )
+
+
+def top_listeners(views: Views) -> Figure:
+    """Return the users with the most plays."""
+    return _ranking(
+        "top_listeners",
+        "Top listeners",
+        "Songs started, by user. The table has their user_id, as several can have the same name.",
+        views.rows("top_listeners", f"order by rank, user_id limit {5 * SHOWN}"),
+        listener,
+        lambda best: f"{listener(best)}: {plays(best)}, {best['hours']:,.1f} hours.",
+        views.link("user", "user_id"),
+    )
+
+
+def listener(row: dict[str, Any]) -> str:
+    """Return the name of a user, or the user_id of one without a name."""
+    names = [row[key] for key in ("first_name", "last_name") if row[key]]
+    return isolated(" ".join(names) or f"User {row['user_id']}")
+
+
+def years(views: Views) -> Figure:
+    """Return the plays by decade of release; the table has the years."""
+    rows = views.rows("listening_by_year", "order by year")
+    known = [row for row in rows if row["year"] is not None]
+    total, dated = (sum(row["plays"] for row in some) for some in (rows, known))
+    best = max(known, key=lambda row: row["plays"], default=None)
+    finding = "No play matches a song of a known year." if rows else NOTHING
+    if best:
+        finding = f"Most played year: {best['year']}, {heard(best)}."
+    decades: dict[int, int] = {}
+    for row in known:
+        decades[row["year"] // 10 * 10] = decades.get(row["year"] // 10 * 10, 0) + row["plays"]
+    bars = [{"decade": f"{decade}s", "plays": number} for decade, number in decades.items()]
+    return Figure(
+        "listening_by_year",
+        "Plays by year of release",
+        finding,
+        "The year is that of the matched song of the catalogue. The chart joins years into decades."
+        f" {dated:,} of {count(total, 'play')} {'has' if dated == 1 else 'have'} a year.",
+        rows,
+        charts.ranked(bars, lambda row: row["decade"], "plays", plays) if bars else None,
     )
 
 
 def regions(views: Views) -> Figure:
     """Return the plays by state."""
     return _ranking(
-        "listening_by_region",
+        "listening_by_state",
         "Plays by state",
         "The state of the listener's location. A metropolitan area in several states counts in each of them.",
-        views.rows("listening_by_region", "order by plays desc, state"),
+        views.rows("listening_by_state", "order by plays desc, state"),
         lambda row: isolated(row["state"]),
         lambda best: f"{isolated(best['state'])}: {heard(best)}.",
     )
@@ -258,21 +391,29 @@ def devices(views: Views) -> Figure:
     )
 
 
-def _ranking(name: str, title: str, note: str, rows: Rows, label: charts.RowText, finding: charts.RowText) -> Figure:
+def _ranking(
+    name: str,
+    title: str,
+    note: str,
+    rows: Rows,
+    label: charts.RowText,
+    finding: charts.RowText,
+    link: charts.RowText | None = None,
+) -> Figure:
     """Return a chart of the rows with the most plays; the finding describes the first one."""
-    chart = charts.ranked(rows[:SHOWN], label, "plays", plays)
+    chart = charts.ranked(rows[:SHOWN], label, "plays", plays, link)
     return Figure(name, title, finding(rows[0]) if rows else NOTHING, note, rows, chart)
 
 
 def matched(views: Views) -> dict[str, int]:
     """Return the number of plays, and of those whose song and whose artist match the catalogue."""
-    rows = views.rows("match_rate", "order by day")
+    rows = views.rows("daily_match_rate", "order by day")
     return {column: sum(row[column] for row in rows) for column in ("plays", "song_plays", "artist_plays")}
 
 
 def match_rate(views: Views) -> Figure:
     """Return the share of plays that match the catalogue."""
-    rows = views.rows("match_rate", "order by day")
+    rows = views.rows("daily_match_rate", "order by day")
     total, songs, by_artist = matched(views).values()
     finding = (
         f"Of {total:,} plays, {songs:,} match a song of the catalogue ({songs / total:.1%})"
@@ -281,26 +422,29 @@ def match_rate(views: Views) -> Figure:
         else NOTHING
     )
     series = {"song_rate": "song matched", "artist_rate": "artist matched"}
+    unfinished, remark = open_day(views, rows)
     return Figure(
-        "match_rate",
+        "daily_match_rate",
         "Plays that match the catalogue",
         finding,
-        "A song matches by its exact title, artist and duration. Otherwise the artist alone can match, by exact name.",
+        "A song matches by its exact title, artist and duration. Otherwise the artist alone can match, by exact name."
+        f"{remark}",
         rows,
-        charts.lines(rows, "day", series, ".0%"),
+        charts.lines(rows, "day", series, ".0%", unfinished=unfinished),
     )
 
 
 def page_errors(views: Views) -> Figure:
     """Return the page errors per day."""
-    rows = views.rows("page_errors", "order by day")
+    rows = views.rows("daily_page_errors", "order by day")
     total, errors = sum(row["page_views"] for row in rows), sum(row["errors"] for row in rows)
+    unfinished, remark = open_day(views, rows)
     finding = f"{errors:,} of {total:,} page views ended in an error ({errors / total:.1%})." if total else NOTHING
     return Figure(
-        "page_errors",
+        "daily_page_errors",
         "Page errors",
         finding,
-        "Page views with a status of 400 or more. Plays are not page views.",
+        f"Page views with a status of 400 or more. Plays are not page views.{remark}",
         rows,
-        charts.columns(rows, "errors"),
+        charts.columns(rows, "errors", unfinished),
     )

@@ -1,8 +1,12 @@
 """The page about all listeners, or about one artist."""
 
-from sparkify.formatting import isolated
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+
+from sparkify.formatting import count, isolated
 from sparkify.report import figures
-from sparkify.report.story import Figure, Number, Story, Views
+from sparkify.report.story import Figure, Number, Rows, Story, Views, within
 
 
 def overview(views: Views) -> Story:
@@ -13,47 +17,121 @@ def overview(views: Views) -> Story:
 
 
 def headline(views: Views) -> list[Number]:
-    """Return the headline numbers."""
+    """Return the headline numbers, each with its change from the period before."""
     [total] = views.rows("report/headline")
-    days = views.rows("daily_listeners", "order by day")
+    days = views.days("daily_listeners")
     in_week = ""
     if days:  # a selected period can begin or end outside of the data, so its last 7 days are named by their end
         until = figures.day(days[-1]["day"])
         last_week = f"in the 7 days to {until}" if views.has_period else "of them in the last 7 days"
         in_week = f"{days[-1]['listeners_7d']:,} {last_week}"
-    latest = [row["stickiness"] for row in days[-7:]]
-    mean = sum(latest) / len(latest) if latest else 0.0
+    change = changes(views)
     numbers = [
-        Number(f"{total['plays']:,}", "songs played", f"{total['hours']:,.0f} hours of music"),
-        Number(f"{total['listeners']:,}", "listeners", in_week),
-        Number(f"{mean:.0%}", "stickiness", "of a month’s listeners on a day, mean of the last 7"),
+        Number(f"{total['plays']:,}", "songs played", f"{total['hours']:,.0f} hours of music", change("plays")),
+        Number(f"{total['listeners']:,}", "listeners", in_week, change("listeners")),
+        Number(
+            f"{mean_stickiness([row for row in days if views.is_finished(row['day'])]):.0%}",
+            "share of monthly listeners active on an average day",
+            "mean of the last 7 days",
+            change("stickiness"),
+        ),
     ]
     if views.selection.artist is None:
-        levels = views.rows("daily_levels", "order by day")
+        levels = views.days("daily_levels")
         last = levels[-1] if levels else {"users": 0, "paid_users": 0}
-        lengths = views.rows("report/session_lengths", "order by day, place")
+        lengths = views.days("report/session_lengths", "order by day, place")
         started = sum(row["sessions"] for row in lengths)
-        minutes = f"{sum(row['minutes'] for row in lengths) / started:,.0f} minutes on average" if lengths else ""
         numbers[2:2] = [
-            Number(f"{last['paid_users']:,}", "paid users", f"of {last['users']:,} users on the last day"),
-            Number(f"{started:,}", "sessions", minutes),
+            Number(
+                f"{last['paid_users']:,}",
+                "paid users",
+                f"of {last['users']:,} users on the last day",
+                change("paid_users"),
+            ),
+            Number(f"{started:,}", "sessions", _minutes(views, lengths, started), change("sessions")),
         ]
     return numbers
+
+
+def mean_stickiness(days: Rows) -> float:
+    """Return the mean of the last 7 days of rows of daily_listeners; 0 without any."""
+    latest = [row["stickiness"] for row in days[-7:]]
+    return sum(latest) / len(latest) if latest else 0.0
+
+
+def _minutes(views: Views, lengths: Rows, started: int) -> str:
+    """Return the mean and the median length of the sessions, as text."""
+    if not started:
+        return ""
+    mean = sum(row["minutes"] for row in lengths) / started
+    middle = views.rows("sessions", f"order by minutes limit {2 - started % 2} offset {(started - 1) // 2}")
+    median = sum(row["minutes"] for row in middle) / len(middle)
+    return f"mean {mean:,.1f}, median {median:,.1f} minutes"
+
+
+def changes(views: Views) -> Callable[[str], str]:
+    """Return a function that states the change of a measure from the period before; "" if the data lacks that period.
+
+    Without a selected period, it compares the last 7 finished days of the data with the 7 before them.
+    """
+    if views.reach is None or views.finished_until is None:
+        return lambda _: ""
+    oldest, _ = views.reach
+    until = min(views.selection.until or views.finished_until, views.finished_until)
+    since = max(views.selection.since or oldest, oldest) if views.has_period else until - timedelta(days=6)
+    length = (until - since).days + 1
+    before = since - timedelta(days=length)
+    if length < 1 or before < oldest:
+        return lambda _: ""
+    now, earlier = (_measures(views, first, first + timedelta(days=length - 1)) for first in (since, before))
+    span = count(length, "day")
+
+    def change(measure: str) -> str:
+        amount, was = now[measure], earlier[measure]
+        if measure == "stickiness":
+            text = f"{100 * (amount - was):+.1f} points"
+        elif was:
+            text = f"{amount / was - 1:+.0%}"
+        else:
+            text = f"{amount:+,.0f}"
+        text = text.replace("-", "−").replace("+0%", "±0%").replace("−0%", "±0%")
+        if views.has_period:
+            return f"{text} on the {span} before"
+        return f"last {span}: {text} on the {length} before"
+
+    return change
+
+
+def _measures(views: Views, since: date, until: date) -> dict[str, float]:
+    """Return the headline numbers of a period inside the data."""
+    [total] = views.rows("report/headline", selection=replace(views.selection, since=since, until=until))
+    days = within(views.all_days("daily_listeners"), since, until)
+    measures = {"plays": total["plays"], "listeners": total["listeners"], "stickiness": mean_stickiness(days)}
+    if views.selection.artist is None:
+        levels = within(views.all_days("daily_levels"), None, until)
+        lengths = within(views.all_days("report/session_lengths", "order by day, place"), since, until)
+        measures["paid_users"] = levels[-1]["paid_users"] if levels else 0
+        measures["sessions"] = sum(row["sessions"] for row in lengths)
+    return measures
 
 
 def sections(views: Views) -> dict[str, list[Figure]]:
     """Return the figures of each section, in order; for an artist, only those that need nothing but plays."""
     places = (figures.regions, figures.devices)
+    listening = (figures.daily_plays, figures.daily_hours, figures.listeners, figures.stickiness)
     if views.selection.artist is not None:
         shown = {
-            "Listening": (figures.listeners, figures.stickiness, figures.tracks, figures.hours),
-            "Places and devices": places,
+            "Listening": (*listening, figures.tracks, figures.hours),
+            "Listeners and devices": (figures.top_listeners, figures.years, *places),
         }
     else:
         shown = {
-            "Listening": (figures.listeners, figures.stickiness, figures.session_lengths, figures.hours),
-            "Growth": (figures.paid_and_free, figures.funnel, figures.retention, figures.churn),
-            "Music": (figures.tracks, figures.artists),
+            "Listening": (*listening, figures.session_lengths, figures.hours),
+            "Growth": (
+                *(figures.churn, figures.retention),
+                *(figures.paid_and_free, figures.paid_churn, figures.funnel),
+            ),
+            "Music and listeners": (figures.tracks, figures.artists, figures.top_listeners, figures.years),
             "Places and devices": places,
             "Data quality": (figures.match_rate, figures.page_errors),
         }

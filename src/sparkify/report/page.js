@@ -14,4 +14,12 @@
   dark.addEventListener("change", label);
   button.hidden = false;
   label();
+  const tables = document.getElementById("tables"); // Open tables are printed too.
+  const all = [...document.querySelectorAll("details")];
+  tables.addEventListener("click", () => {
+    const open = !all.every((each) => each.open);
+    all.forEach((each) => { each.open = open; });
+    tables.textContent = open ? "Hide tables" : "Show tables";
+  });
+  tables.hidden = all.length === 0;
 })();

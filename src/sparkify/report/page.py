@@ -1,13 +1,16 @@
 """The report as one HTML file that needs no network: gather the content, draw the charts, fill the template."""
 
 import base64
+import csv
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -74,9 +77,12 @@ def gather(warehouse: Warehouse, selection: Selection) -> Page:
     )
 
 
-def render(page: Page, template: str = "page.html.j2", **more: Any) -> str:
-    """Return a page as HTML, with its charts drawn; `more` holds further variables of the template."""
-    sections = [(title, [draw(figure) for figure in section]) for title, section in page.story.sections.items()]
+def render(page: Page, template: str = "page.html.j2", *, linked: bool = False, **more: Any) -> str:
+    """Return a page as HTML, with its charts drawn; `more` holds further variables of the template.
+
+    With `linked`, the bars of artists and listeners lead to their pages, which only the dashboard has.
+    """
+    sections = [(title, [draw(figure, linked) for figure in section]) for title, section in page.story.sections.items()]
     return _environment().get_template(template).render(page=page, sections=sections, **more)
 
 
@@ -111,14 +117,17 @@ def _may_be_replaced(path: Path) -> bool:
         ) from error
 
 
-def draw(figure: Figure) -> Drawing:
+def draw(figure: Figure, linked: bool = False) -> Drawing:
     """Draw the chart of a figure; one that cannot be drawn leaves the rest of the page as it would be."""
     widths = charts.FULL if figure.is_wide else charts.HALF, charts.PHONE
     label = f"{figure.title}. {figure.finding}"
     if not figure.rows or figure.chart is None:
         return Drawing(figure, Markup(), Markup())
     try:
-        drawn = {width: Markup(svg.svg(figure.chart(width), f"{figure.name}-{width}", label)) for width in widths}
+        drawn = {
+            width: Markup(svg.svg(figure.chart(width), f"{figure.name}-{width}", label, linked=linked))
+            for width in widths
+        }
     except (ValueError, ElementTree.ParseError):  # from vl_convert, and for a drawing that is not valid XML
         return Drawing(figure, Markup(), Markup(), is_faulty=True)
     return Drawing(figure, drawn[widths[0]], drawn[widths[1]])
@@ -163,6 +172,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["display"] = _display
+    environment.filters["csv_link"] = csv_link
     environment.globals["inline"] = _inline
     environment.globals["fingerprint"] = _fingerprint
     return environment
@@ -178,6 +188,25 @@ def _inline(name: str) -> Markup:
 def _fingerprint(name: str) -> str:
     """Return the hash by which a Content-Security-Policy allows an inline script or style."""
     return "sha256-" + base64.b64encode(sha256(_inline(name).encode()).digest()).decode()
+
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def csv_link(rows: Rows) -> str:
+    """Return rows as a CSV file inside a `data:` address, so that the link needs neither server nor script.
+
+    As in `sparkify export --spreadsheet`, a quote precedes text that a spreadsheet would run as a formula.
+    """
+    text = StringIO()
+    writer = csv.writer(text)
+    writer.writerow(rows[0])
+    writer.writerows([_cell(value) for value in row.values()] for row in rows)
+    return "data:text/csv;charset=utf-8," + quote("\ufeff" + text.getvalue(), safe=",:/ ()'")
+
+
+def _cell(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
 
 
 def _display(value: Any) -> str:

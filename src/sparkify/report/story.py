@@ -1,11 +1,14 @@
 """The content of a page: numbers and figures, and the views that they are read from."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from sparkify.report.charts import Chart
-from sparkify.sql.selection import Selection, select
-from sparkify.warehouse.base import Warehouse
+from sparkify.sql.selection import EVERYTHING, Selection, select
+from sparkify.warehouse.base import Warehouse, now
 
 Rows = list[dict[str, Any]]
 
@@ -20,6 +23,7 @@ class Number:
     value: str
     label: str
     detail: str = ""
+    change: str = ""  # from the period before
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,38 @@ class Views:
         """Whether the selection has a first or a last day."""
         return self.selection.since is not None or self.selection.until is not None
 
+    @property
+    def reach(self) -> tuple[date, date] | None:
+        """The first and the last day of all data, whatever the selection; None without events."""
+        [freshness] = self.rows("freshness", selection=EVERYTHING)
+        oldest, newest = freshness["oldest_event_at"], freshness["newest_event_at"]
+        return (oldest.date(), newest.date()) if newest else None
+
+    @property
+    def finished_until(self) -> date | None:
+        """The last day that is over and that the data reaches; None without events."""
+        return min(self.reach[1], now().date() - timedelta(days=1)) if self.reach else None
+
+    def is_finished(self, last: date) -> bool:
+        """Return whether a period is over, and whether the data reaches its last day."""
+        return self.finished_until is not None and last <= self.finished_until
+
+    def link(self, key: str, column: str) -> Callable[[dict[str, Any]], str]:
+        """Return the address on the dashboard of the page that a row leads to: this selection, with one key changed."""
+        chosen = {name: str(value) for name, value in vars(self.selection).items() if value is not None}
+        return lambda row: f"/?{urlencode(chosen | {key: row[column]})}"
+
+    def days(self, view: str, rest: str = "order by day") -> Rows:
+        """Return the rows of a view that has one row per day, for the days of the selection."""
+        return within(self.all_days(view, rest), self.selection.since, self.selection.until)
+
+    def all_days(self, view: str, rest: str = "order by day") -> Rows:
+        """Return the rows of a view that has one row per day, for all days.
+
+        Its query reads the facts of all of time whatever the days, so one query serves every period of a page.
+        """
+        return self.rows(view, rest, replace(self.selection, since=None, until=None))
+
     def rows(self, view: str, rest: str = "", selection: Selection | None = None) -> Rows:
         """Return the rows of a view, or of a file of ``sql/report``, over the page's selection or another one."""
         query = (view, selection or self.selection, rest)
@@ -74,3 +110,8 @@ class Views:
             names, rows = self.warehouse.query(*select(self.warehouse.engine, *query))
             self._results[query] = [dict(zip(names, row, strict=True)) for row in rows]
         return self._results[query]
+
+
+def within(rows: Rows, since: date | None, until: date | None) -> Rows:
+    """Return the rows of the days from the first to the last, both inclusive."""
+    return [row for row in rows if (since is None or row["day"] >= since) and (until is None or row["day"] <= until)]

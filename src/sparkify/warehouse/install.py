@@ -123,14 +123,14 @@ _MARK = re.compile(r" \(sparkify [0-9a-f]{8}\)$")
 
 
 def create_missing_views(warehouse: Warehouse) -> None:
-    """Create the views that are missing, and replace those with another definition.
+    """Create the views that are missing, replace those with another definition, and drop those of other versions.
 
     Raise WarehouseError if a name is taken by another user's table or view, or if a view to drop has dependents.
     """
     if not _views_differ(warehouse):
         return
     try:
-        _replace_views(warehouse, create_views)
+        _replace_views(warehouse, drop_other_views, create_views)
     except Transient:
         raise
     except WarehouseError:  # a server cannot replace a view if its columns change
@@ -158,7 +158,8 @@ def _views_differ(warehouse: Warehouse) -> bool:
             f"{warehouse.label}: {foreign[0]} was not created by sparkify, which needs the name for a view. Rename it,"
             " then run again."
         )
-    return any(comments.get((view, "")) != _view_comment(view, warehouse) for view in model.VIEWS)
+    is_outdated = any(comments.get((view, "")) != _view_comment(view, warehouse) for view in model.VIEWS)
+    return is_outdated or not _own_views(warehouse) <= set(model.VIEWS)
 
 
 def _view_comment(view: str, warehouse: Warehouse) -> str:
@@ -175,14 +176,26 @@ def create_views(warehouse: Warehouse) -> None:
 
 
 def drop_views(warehouse: Warehouse) -> None:
-    """Drop the views that sparkify created: first those of other versions, the newest first, as they can read others.
+    """Drop the views that sparkify created: first those of other versions, as they can read others."""
+    drop_other_views(warehouse)
+    ours = _own_views(warehouse)
+    for view in (view for view in reversed(model.VIEWS) if view in ours):
+        warehouse.execute(f"drop view {quoted(view)}")
+
+
+def drop_other_views(warehouse: Warehouse) -> None:
+    """Drop the views that other versions created, such as under earlier names; the newest first.
 
     A view is newer than those that it reads.
     """
-    ours = {name for (name, column), comment in warehouse.comments().items() if not column and _MARK.search(comment)}
-    others = [view for (view,) in warehouse.rows(_VIEWS_BY_AGE) if view in ours and view not in model.VIEWS]
-    for view in (*others, *(view for view in reversed(model.VIEWS) if view in ours)):
+    others = _own_views(warehouse).difference(model.VIEWS)
+    for view in [view for (view,) in warehouse.rows(_VIEWS_BY_AGE) if view in others] if others else ():
         warehouse.execute(f"drop view {quoted(view)}")
+
+
+def _own_views(warehouse: Warehouse) -> set[str]:
+    """Return the views that sparkify created, in any version."""
+    return {name for (name, column), comment in warehouse.comments().items() if not column and _MARK.search(comment)}
 
 
 def create_tables(warehouse: Warehouse) -> None:

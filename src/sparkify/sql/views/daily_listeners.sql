@@ -2,6 +2,7 @@
 -- A listener is a user who started a song; page views alone do not count. Days are UTC days.
 -- day: The day, in UTC.
 -- plays: The number of plays on that day.
+-- hours: The total length of the songs played on that day, in hours; a song that the user left early counts in full.
 -- listeners: The number of users with a play on that day.
 -- listeners_7d: The number of users with a play on that day or in the 6 days before.
 -- listeners_30d: The number of users with a play on that day or in the 29 days before.
@@ -9,9 +10,10 @@
 -- first 30 days of the data, which lack a full month.
 -- @period day
 with active as (
-    select user_id, cast(start_time as date) as day, count(*) as plays
-    from songplays
-    group by user_id, cast(start_time as date)
+    select p.user_id, cast(p.start_time as date) as day, count(*) as plays, coalesce(sum(t.duration), 0) as seconds
+    from songplays as p
+    join tracks as t on t.track_id = p.track_id
+    group by p.user_id, cast(p.start_time as date)
 ),
 days_back as (
     select cast(tens.n * 10 + ones.n as integer) as n
@@ -26,7 +28,8 @@ recent as (
         active.user_id,
         active.day + days_back.n as day,
         min(days_back.n) as days_ago,
-        max(case when days_back.n = 0 then active.plays else 0 end) as plays
+        max(case when days_back.n = 0 then active.plays else 0 end) as plays,
+        max(case when days_back.n = 0 then active.seconds else 0 end) as seconds
     from active
     cross join days_back
     group by active.user_id, active.day + days_back.n
@@ -34,6 +37,7 @@ recent as (
 select
     day,
     cast(sum(plays) as bigint) as plays,
+    sum(seconds) / 3600.0 as hours,
     count(case when days_ago = 0 then 1 end) as listeners,
     count(case when days_ago < 7 then 1 end) as listeners_7d,
     count(*) as listeners_30d,

@@ -1,6 +1,6 @@
 -- top_artists: one row per played artist, as the app credits them.
 -- A credit with guests is an artist of its own: "A" and "A feat. B" are two.
--- place: The rank by number of plays, from 1; artists with equally many plays share a rank.
+-- rank: The rank by number of plays, from 1; artists with equally many plays share a rank.
 -- artist_name: The name of the artist, as the app logs it.
 -- plays: The number of plays of the artist's songs.
 -- listeners: The number of users with such a play.
@@ -8,7 +8,7 @@
 -- hours: The total length of the songs played, in hours; a song that the user left early counts in full.
 -- @period none
 select
-    rank() over (order by plays desc) as place,
+    rank() over (order by plays desc) as rank,
     artist_name,
     plays,
     listeners,

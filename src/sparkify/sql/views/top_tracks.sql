@@ -1,7 +1,7 @@
 -- top_tracks: one row per played title and artist, whatever the length of the recording.
 -- Titles are those that the app logs, so songs that the catalogue lacks count too. There is no skip rate: the app does
 -- not log when a song ends.
--- place: The rank by number of plays, from 1; songs with equally many plays share a rank.
+-- rank: The rank by number of plays, from 1; songs with equally many plays share a rank.
 -- title: The title of the song, as the app logs it.
 -- artist_name: The name of the artist, as the app logs it.
 -- plays: The number of plays.
@@ -11,7 +11,7 @@
 -- last_played_at: The time of the last play, in UTC.
 -- @period none
 select
-    rank() over (order by plays desc) as place,
+    rank() over (order by plays desc) as rank,
     title,
     artist_name,
     plays,

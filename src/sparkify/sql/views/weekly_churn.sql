@@ -4,8 +4,8 @@
 -- week: The Monday of the week, in UTC.
 -- listeners: The number of users with a play in this week.
 -- new_listeners: The number of listeners without an earlier play.
--- kept_listeners: The number of listeners with a play in the week before.
--- returned_listeners: The number of listeners with an earlier play, but none in the week before.
+-- returning_listeners: The number of listeners with a play in the week before.
+-- resurrected_listeners: The number of listeners with an earlier play, but none in the week before.
 -- lost_listeners: The number of users with a play in the week before and none in this week.
 -- churn: lost_listeners / listeners of the week before; null if nobody listened then.
 -- @period week
@@ -22,8 +22,8 @@ counts as (
         week,
         count(*) as listeners,
         count(case when week_before is null then 1 end) as new_listeners,
-        count(case when week_before = week - 7 then 1 end) as kept_listeners,
-        count(case when week_before < week - 7 then 1 end) as returned_listeners
+        count(case when week_before = week - 7 then 1 end) as returning_listeners,
+        count(case when week_before < week - 7 then 1 end) as resurrected_listeners
     from visits
     group by week
 ),
@@ -36,10 +36,10 @@ select
     calendar.week,
     coalesce(this.listeners, 0) as listeners,
     coalesce(this.new_listeners, 0) as new_listeners,
-    coalesce(this.kept_listeners, 0) as kept_listeners,
-    coalesce(this.returned_listeners, 0) as returned_listeners,
-    coalesce(before.listeners, 0) - coalesce(this.kept_listeners, 0) as lost_listeners,
-    cast(before.listeners - coalesce(this.kept_listeners, 0) as double precision) / before.listeners as churn
+    coalesce(this.returning_listeners, 0) as returning_listeners,
+    coalesce(this.resurrected_listeners, 0) as resurrected_listeners,
+    coalesce(before.listeners, 0) - coalesce(this.returning_listeners, 0) as lost_listeners,
+    cast(before.listeners - coalesce(this.returning_listeners, 0) as double precision) / before.listeners as churn
 from calendar
 left join counts as this on this.week = calendar.week
 left join counts as before on before.week = calendar.week - 7

@@ -1,13 +1,20 @@
 -- weekly_retention: one row per weekly cohort of listeners and week since, from the cohort's first week on.
--- A cohort is the users whose first play is in the same week. Users who listened before the data begins look new in its
--- first week, and the last week may be incomplete. Of consecutive weeks without a play, only the first has rows.
+-- A cohort is the users whose first play is in the same week. The data's first week has no cohort, since users who
+-- listened before look new in it. The last week counts only if the data reaches its Sunday. Of consecutive weeks without
+-- a play, only the first has rows.
 -- cohort_week: The Monday of the week of the cohort's first plays, in UTC.
 -- weeks_since: The number of whole weeks since then; 0 is the first week.
 -- cohort_listeners: The number of users in the cohort.
 -- active_listeners: The number of those users with a play in that week.
 -- retention: active_listeners / cohort_listeners.
 -- @period cohort_week
-with weeks as (
+with reach as (
+    select
+        cast(date_trunc('week', min(start_time)) as date) as first_week,
+        cast(max(start_time) as date) as last_day
+    from time
+),
+weeks as (
     select distinct user_id, cast(date_trunc('week', start_time) as date) as week
     from songplays
 ),
@@ -39,5 +46,6 @@ select
     coalesce(visits.listeners, 0) as active_listeners,
     cast(coalesce(visits.listeners, 0) as double precision) / sizes.listeners as retention
 from sizes
-join calendar on calendar.week >= sizes.cohort_week
+join reach on sizes.cohort_week > reach.first_week
+join calendar on calendar.week >= sizes.cohort_week and calendar.week + 6 <= reach.last_day
 left join visits on visits.cohort_week = sizes.cohort_week and visits.week = calendar.week

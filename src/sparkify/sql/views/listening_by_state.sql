@@ -1,4 +1,4 @@
--- listening_by_region: one row per state with a play.
+-- listening_by_state: one row per state with a play.
 -- The state is the text after the last comma of the location. A metropolitan area in several states (NY-NJ-PA) counts
 -- for each of them, up to four, so the rows add up to more than the number of plays.
 -- state: The two-letter code of the state; unknown if the location is missing or names no state.

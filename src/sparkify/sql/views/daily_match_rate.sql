@@ -1,4 +1,4 @@
--- match_rate: one row per day with a play: how many of its plays match the catalogue.
+-- daily_match_rate: one row per day with a play: how many of its plays match the catalogue.
 -- A play matches a song of the same title, artist and duration; otherwise, it may match an artist of the same name.
 -- day: The day, in UTC.
 -- plays: The number of plays.

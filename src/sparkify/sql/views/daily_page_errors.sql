@@ -1,4 +1,4 @@
--- page_errors: one row per day with a page view: how many page views ended in an error.
+-- daily_page_errors: one row per day with a page view: how many page views ended in an error.
 -- An error is a status of 400 or more. Plays do not count: the warehouse does not keep their status.
 -- day: The day, in UTC.
 -- page_views: The number of page views.
