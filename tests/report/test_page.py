@@ -237,6 +237,24 @@ def test_page_of_next_to_nothing_is_drawn(events: list[dict[str, object]], drawn
             assert any(list(mark) for mark in marks), name
 
 
+DASHED = {"daily_listeners", "stickiness", "weekly_paid_churn", "daily_match_rate"}
+PALE = {"daily_plays", "daily_hours", "weekly_churn", "daily_levels", "daily_page_errors"}
+
+
+def test_day_and_week_that_are_not_over_are_marked_in_every_chart(warehouse: Sandbox) -> None:
+    """The newest day is dashed or pale in the charts of days, and its week in those of weeks, until they are over."""
+    later = int(time.time()) - START // 1000 + 6 * 3600
+    events = [event for days in (15, 8, 1, 0) for event in (play(later - days * DAY), view(later - days * DAY + 1))]
+    paid = play(later - 15 * DAY + 2, "2", "paid")
+    write(warehouse.log_data / "events.json", *events, paid, view(later + 2, status=404), play(later + 3, "2", "paid"))
+    warehouse.etl()
+    html = rendered(warehouse)
+    figures = dict(re.findall(r'<figure id="(\w+)"(.*?)</figure>', html, re.DOTALL))
+    assert {name for name, figure in figures.items() if 'stroke-dasharray="2,4"' in figure} == DASHED
+    assert {name for name, figure in figures.items() if 'opacity="0.4"' in figure} == PALE
+    assert {name for name, figure in figures.items() if "Unfinished: " in figure} == DASHED | PALE
+
+
 @pytest.mark.ci
 def test_years_of_data_stay_below_two_megabytes(tmp_path: Path) -> None:
     """Three years of data with hundreds of artists make a page below 2 MB."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,6 +106,58 @@ def test_every_chart_offers_its_data_as_a_table(chromium: Browser, report: Path)
             assert table.locator("tbody tr").count() > 0
 
 
+@pytest.mark.ci
+def test_every_figure_has_its_data_as_csv(chromium: Browser, report: Path) -> None:
+    """The link below a figure saves all its rows, also without scripts, with the columns and values of the table."""
+    context = chromium.new_context(java_script_enabled=False)
+    try:
+        opened = context.new_page()
+        opened.goto(report.as_uri())
+        for figure in opened.locator("figure").all():
+            with opened.expect_download() as download:
+                figure.locator("a.csv").click()
+            assert download.value.suggested_filename == f"{figure.get_attribute('id')}.csv"
+            text = Path(download.value.path()).read_text(encoding="utf-8-sig")
+            header, *rows = csv.reader(text.splitlines())
+            heads = [head.text_content() for head in figure.locator("th").all()]
+            assert [name.replace("_", " ") for name in header] == heads
+            assert len(rows) == figure.locator("tbody tr").count()
+    finally:
+        context.close()
+
+
+# The ends of all texts and of the page's content, in pixels.
+ENDS = """
+() => {
+  const box = document.querySelector("main").getBoundingClientRect();
+  return [...document.querySelectorAll("figure svg text")]
+    .map(text => [text.textContent, text.getBoundingClientRect()])
+    .filter(([, ends]) => ends.width && (ends.left < box.left - 1 || ends.right > box.right + 1))
+    .map(([text]) => text);
+}
+"""
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_labels_are_inside_the_margins(chromium: Browser, report: Path, width: int) -> None:
+    """No label of a chart runs into the margin of the page."""
+    with look(chromium, report.as_uri(), width=width) as opened:
+        assert opened.page.evaluate(ENDS) == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_headline_number_is_never_broken(chromium: Browser, report: Path, width: int) -> None:
+    """A number of ten digits is on one line, and the page does not scroll sideways."""
+    with look(chromium, report.as_uri(), width=width) as opened:
+        height = "[...document.querySelectorAll('.numbers strong')].map(each => each.getBoundingClientRect().height)"
+        before = opened.page.evaluate(height)
+        opened.page.evaluate(
+            "document.querySelectorAll('.numbers strong').forEach(it => it.textContent = '1,234,567,890')"
+        )
+        assert opened.page.evaluate(height) == before
+        assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 # WCAG 2.2, success criteria 1.4.3 and 1.4.11 (www.w3.org/TR/WCAG22): contrast of text and of graphics.
 LOOKS = """
 const parts = colour => colour.match(/[\\d.]+/g).slice(0, 3).map(Number);
@@ -147,7 +200,8 @@ CELLS = f"""
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize(
-    ("colour", "least"), [("--ink", 4.5), ("--soft", 4.5), ("--first", 4.5), ("--second", 3), ("--third", 3)]
+    ("colour", "least"),
+    [("--ink", 4.5), ("--soft", 4.5), ("--first", 4.5), ("--second", 3), ("--third", 3), ("--fourth", 3)],
 )
 def test_colours_have_enough_contrast(chromium: Browser, report: Path, colour: str, least: float, dark: bool) -> None:
     """Text has a contrast of 4.5 to 1, and lines and areas one of 3 to 1, in both themes."""
@@ -190,12 +244,18 @@ def test_page_reads_without_scripts(chromium: Browser, report: Path) -> None:
 
 
 def test_print_is_light_and_without_controls(chromium: Browser, report: Path) -> None:
-    """A printed page is dark on white without buttons, whatever the theme."""
+    """A printed page is dark on white without buttons, whatever the theme; its tables are printed if they are open."""
     with look(chromium, report.as_uri(), dark=True) as opened:
+        opened.page.get_by_role("button", name="Show tables").click()
+        opened.page.emulate_media(media="print", color_scheme="dark")
+        assert opened.page.locator("figure table").last.is_visible()
+        opened.page.emulate_media(media="screen", color_scheme="dark")
+        opened.page.get_by_role("button", name="Hide tables").click()
         opened.page.emulate_media(media="print", color_scheme="dark")
         assert opened.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         assert not opened.page.locator("#theme").is_visible()
         assert not opened.page.locator("summary").first.is_visible()
+        assert not opened.page.locator("figure table").last.is_visible()
 
 
 # In a PDF the sheet and position of a link are plain text, so each figure gets a link at either end.
