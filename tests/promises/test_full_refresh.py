@@ -140,7 +140,7 @@ def test_full_refresh_killed_at_any_stage_leaves_the_old_warehouse(
         warehouse.etl()
         return ended.returncode, before, after
 
-    monkeypatch.setattr("sparkify.warehouse.redshift.engine.ABANDONED_AFTER", 0)
+    monkeypatch.setattr("sparkify.warehouse.server.ABANDONED_AFTER", 0)
     for stage, (warehouse, found) in zip(REFRESH_STAGES, side_by_side(killed, REFRESH_STAGES), strict=True):
         code, before, after = found
         assert code == -signal.SIGKILL, stage
@@ -156,7 +156,7 @@ def test_full_refresh_killed_after_its_end_is_complete(waiting: Sandbox, monkeyp
     refreshed = waiting.contents()
     assert len(everything(waiting)["etl_runs"]) == 2
     with monkeypatch.context() as later:
-        later.setattr("sparkify.warehouse.redshift.engine.ABANDONED_AFTER", 0)
+        later.setattr("sparkify.warehouse.server.ABANDONED_AFTER", 0)
         waiting.etl()
     assert leftovers(waiting) == []
     waiting.etl(full_refresh=True)

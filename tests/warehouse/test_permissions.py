@@ -20,6 +20,7 @@ from sparkify.errors import Denied, WarehouseError
 from sparkify.report import dashboard
 from sparkify.warehouse.connect import open_filled, open_warehouse
 from sparkify.warehouse.install import LAYOUT, create_tables
+from sparkify.warehouse.server import rebuild_schema
 
 pytestmark = pytest.mark.parametrize("make_warehouse", ["postgresql"], indirect=True)
 
@@ -156,6 +157,32 @@ def test_second_login_loads_with_the_grants_that_the_error_names(filled: Sandbox
     filled.url = owner
     assert filled.etl().run.counts.files == 0
     assert filled.failed_checks() == []
+
+
+def test_first_load_by_a_second_login_names_the_owner_s_command(empty: Sandbox, login: Login) -> None:
+    """A login with all grants on empty tables, of which only the owner can build indexes, is sent to the owner."""
+    with open_warehouse(empty.url) as owner:
+        create_tables(owner)
+    tables = "select, insert, update, delete, truncate on all tables in schema sparkify"
+    empty.url = login(empty.url, "second", "grant usage on schema sparkify to NAME", f"grant {tables} to NAME")
+    with pytest.raises(Denied, match="Run `sparkify etl` once as the owner") as caught:
+        deliver(empty)
+    assert not commands(str(caught.value))
+
+
+def test_full_refresh_of_another_login_that_was_killed_stops_no_run(filled: Sandbox, login: Login) -> None:
+    """The schema that another login's killed full refresh left, which only that login can drop, stops no run."""
+    owner = filled.url
+    tables = "select, insert, update, delete, truncate on all tables in schema sparkify"
+    filled.url = login(owner, "second", "grant usage on schema sparkify to NAME", f"grant {tables} to NAME")
+    schema = rebuild_schema("sparkify")
+    mark = "sparkify: being filled to take the place of sparkify"
+    run(owner, f"create schema {schema}", f"comment on schema {schema} is '{mark}'")
+    deliveries.second(filled.log_data, filled.song_data)
+    assert filled.etl().run.counts.songplays > 0
+    filled.url = owner
+    filled.etl()
+    assert filled.query(f"select 1 from pg_namespace where nspname = '{schema}'") == []
 
 
 @pytest.mark.parametrize("depends_on", ["sessions", "songplays"])

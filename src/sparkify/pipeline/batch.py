@@ -56,9 +56,10 @@ def _publish(warehouse: Warehouse, known: Known, progress: Progress) -> bool:
     except CommitUnknown as unknown:
         try:
             warehouse.reconnect()
+            is_published = ledger.has(warehouse, run)
         except Transient:  # a retry of the batch would not count what this one may have published
             raise unknown from None
-        if not ledger.has(warehouse, run):
+        if not is_published:
             raise
         progress.narrator.say("The connection was lost while committing. The ledger shows that the batch is published.")
     progress.add_batch(run, changed, refused, days)

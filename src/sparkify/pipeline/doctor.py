@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sparkify import formatting
-from sparkify.config import Config
+from sparkify.config import Config, Rules
 from sparkify.errors import SparkifyError
 from sparkify.filesystem import scratch_folder
 from sparkify.pipeline import checks
@@ -96,7 +96,9 @@ def try_load(config: Config, folder: Path, narrator: Narrator) -> Finding:
 
     `folder` has the folders log_data and song_data.
     """
-    config = replace(config, log_data=str(folder / "log_data"), song_data=str(folder / "song_data"))
+    logs, songs = str(folder / "log_data"), str(folder / "song_data")
+    # The generated records have the usual keys and levels.
+    config = replace(config, log_data=logs, song_data=songs, log_jsonpath="", contract=Rules())
     return _tried("a small load", lambda: _try_load(config, folder, narrator))
 
 

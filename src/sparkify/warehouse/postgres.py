@@ -137,6 +137,7 @@ class Postgres(Server):
         if not self._read_only:
             self.execute("set enable_nestloop to off")  # see by_index
             self._drop_abandoned_rebuild()
+            self._drop_abandoned_schemas()
 
     def _open(self) -> psycopg.Connection:
         try:
@@ -300,6 +301,7 @@ class Postgres(Server):
         """Yield the version of the server, and the permissions of this login."""
         yield "server", lambda: f"PostgreSQL {self.value('show server_version')}, encoding UTF8"
         yield "permissions", self._permissions
+        yield "tables", self._table_permissions
 
     def _permissions(self) -> str:
         database, temporary = self.rows(
@@ -357,7 +359,8 @@ class Postgres(Server):
         """Drop the schema of a killed rebuild; a running rebuild holds the lock."""
         beside, mark = rebuild_schema(self._schema), self._mark
         if self._comment_on(beside) == mark and self.value("select pg_try_advisory_lock(?)", [_lock_key(mark)]):
-            self.execute(f"drop schema if exists {quoted(beside)} cascade")
+            with suppress(Denied):  # the schema of another login
+                self.execute(f"drop schema if exists {quoted(beside)} cascade")
             self.execute("select pg_advisory_unlock(?)", [_lock_key(mark)])
 
     def _hang_up(self) -> None:

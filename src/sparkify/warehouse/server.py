@@ -1,11 +1,12 @@
 """The base class of warehouses on a server, which stage batches in an embedded database."""
 
 import re
+import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import md5, sha256
 from threading import Event, Thread
 from typing import ClassVar
@@ -18,7 +19,7 @@ from sparkify.sql.ddl import create_view
 from sparkify.sql.model import STAGING
 from sparkify.sql.quoting import literal, quoted
 from sparkify.warehouse import embedded
-from sparkify.warehouse.base import Known, Say, Warehouse, silent
+from sparkify.warehouse.base import Known, Say, Warehouse, now, silent
 
 _SCHEMA = "select has_schema_privilege(nspname, 'usage') from pg_namespace where nspname = ?"
 
@@ -28,6 +29,31 @@ select count(*)
 from pg_class as c
 join pg_namespace as n on n.oid = c.relnamespace
 where n.nspname = ? and c.relname = 'etl_files' and c.relkind = 'r'
+"""
+
+_OWN_SCHEMAS = """
+select trim(nspname)
+from pg_namespace
+join pg_user on usesysid = nspowner
+where usename = current_user and nspname like ?
+"""
+
+_UNWRITABLE = """
+select c.relname
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace
+where n.nspname = ? and c.relkind = 'r' and not (
+    has_table_privilege(quote_ident(n.nspname) || '.' || quote_ident(c.relname), 'select')
+    and has_table_privilege(quote_ident(n.nspname) || '.' || quote_ident(c.relname), 'insert')
+    and has_table_privilege(quote_ident(n.nspname) || '.' || quote_ident(c.relname), 'update')
+    and has_table_privilege(quote_ident(n.nspname) || '.' || quote_ident(c.relname), 'delete')
+)
+"""
+
+ABANDONED_AFTER = 43_200
+"""Seconds without a sign of life after which what a process has stored in S3 or beside our schema is deleted.
+
+A nightly run then deletes what the one before has left. Redshift cannot tell us whether another user's session lives.
 """
 
 _READABLE = {*model.ALL, *model.VIEWS, *STAGING}
@@ -179,6 +205,8 @@ class Server(Warehouse):
             return WarehouseError(f"{self.label}: {message}")
         names_our_table = _READABLE & set(re.findall(r"\w+", message))
         remedy = self._to_read if self._read_only else self._to_write
+        if "must be owner" in message:
+            names_our_table, remedy = {message}, "Run `sparkify etl` once as the owner of the schema; then run again."
         return Denied(f"{self.label}: {message}" + (f"\n{remedy}" if names_our_table else ""))
 
     def has_tables(self) -> bool:
@@ -249,7 +277,9 @@ class Server(Warehouse):
             self._wake()
             with self.transaction():
                 self.lock_ledger()
-                catch_up(fresh, self.loaded_files())
+                # A query of this session would take its snapshot, which lacks what `catch_up` then adds.
+                ledger = fresh.rows(f"select source, path, version from {quoted(self._schema)}.etl_files")
+                catch_up(fresh, {(source, path): version for source, path, version in ledger})
                 for table in model.ALL:
                     if table != model.RUNS:  # which keeps its history
                         self.execute(f"delete from {table}")
@@ -261,12 +291,32 @@ class Server(Warehouse):
     @contextmanager
     def trial(cls, url: str, config: Config) -> Iterator[Warehouse]:
         """Yield a warehouse in a new schema, which only a login with permission to create schemas can do."""
-        config = replace(config, schema=f"sparkify_trial_{uuid4().hex[:12]}")
+        config = replace(config, schema=passing_schema(config.schema))
         with cls(url, config) as trial:
             try:
                 yield trial
             finally:
-                trial.execute(f"drop schema {quoted(config.schema)} cascade")
+                with suppress(WarehouseError):
+                    trial.reconnect()  # the session may have ended with Ctrl-C
+                    trial.execute(f"drop schema {quoted(config.schema)} cascade")
+
+    def _table_permissions(self) -> str:
+        """Return that this login can load all existing tables, or raise Denied with the grants that it needs."""
+        rows = self.rows(_UNWRITABLE, [self._schema])
+        if missing := {table for (table,) in rows} & {*model.ALL, *STAGING}:
+            raise Denied(f"{self.label}: this login must not change the table {min(missing)}. {self._to_write}")
+        return "existing tables can be loaded"
+
+    def _drop_abandoned_schemas(self) -> None:
+        """Drop the schemas of killed processes of this login, in which nothing has been published for long."""
+        prefix = f"{rebuild_schema(self._schema)}_"
+        for (schema,) in self.rows(_OWN_SCHEMAS, [f"{prefix}%"]):
+            seen = datetime.fromtimestamp(int(schema.removeprefix(prefix).partition("_")[0]), UTC).replace(tzinfo=None)
+            with suppress(WarehouseError):  # the table may not exist yet
+                seen = self.value(f"select max(finished_at) from {quoted(schema)}.{model.RUNS}") or seen
+            if seen <= now() - timedelta(seconds=ABANDONED_AFTER):
+                with suppress(WarehouseError):  # another run may have dropped it
+                    self.execute(f"drop schema {quoted(schema)} cascade")
 
     @abstractmethod
     def _second_schema(self) -> AbstractContextManager[str]:
@@ -303,6 +353,11 @@ class Server(Warehouse):
 def rebuild_schema(schema: str) -> str:
     """Return the name of the schema in which another is rebuilt; its length does not depend on the other's."""
     return f"sparkify_rebuild_{md5(schema.encode(), usedforsecurity=False).hexdigest()[:16]}"
+
+
+def passing_schema(schema: str) -> str:
+    """Return a new name for a schema that is soon dropped; the time in it shows others whether it is abandoned."""
+    return f"{rebuild_schema(schema)}_{int(time.time())}_{uuid4().hex[:8]}"
 
 
 def _described(process: int, user: str, activity: str, since: datetime | None) -> str:

@@ -17,6 +17,7 @@ import pytest
 from tests.promises import deliveries
 from tests.support.postgres import Server
 from tests.support.redshift import Standin
+from tests.support.s3 import S3
 from tests.support.sandbox import Sandbox
 
 from sparkify.cli.main import main
@@ -25,6 +26,7 @@ from sparkify.pipeline import batch, transform
 from sparkify.warehouse import base
 from sparkify.warehouse.connect import open_warehouse
 from sparkify.warehouse.redshift import engine
+from sparkify.warehouse.redshift.stage import StagingArea
 from sparkify.warehouse.server import rebuild_schema
 
 on_redshift = pytest.mark.parametrize("make_warehouse", ["redshift"], indirect=True)
@@ -94,6 +96,36 @@ def test_readers_see_the_old_rows_until_a_full_refresh_is_complete(
     delivered.etl(full_refresh=True, batch_size=1)
     assert len(seen) > 1
     assert set(map(repr, seen)) == {repr(plays)}
+
+
+@on_redshift
+def test_staged_files_of_a_killed_full_refresh_are_deleted_too(
+    delivered: Sandbox, stage: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run deletes what a killed full refresh left in the stage, though its second schema had another name."""
+
+    def staged_files() -> list[str]:
+        keys = stage.buckets["stage"].keys()
+        return [key for key in keys if key.startswith("area/")]
+
+    delivered.etl()
+    with monkeypatch.context() as killed:
+        killed.setattr(StagingArea, "__exit__", lambda *_: None)
+        delivered.etl(full_refresh=True)
+    assert staged_files()
+    deliveries.second(delivered.log_data, delivered.song_data)
+    monkeypatch.setattr("sparkify.warehouse.redshift.stage.ABANDONED_AFTER", 0)
+    delivered.etl()
+    assert staged_files() == []
+
+
+@on_redshift
+def test_statement_that_somebody_cancels_is_not_called_a_lock(delivered: Sandbox, redshift: Standin) -> None:
+    """A statement that the cluster cancels is reported with its reason, also while [WAREHOUSE] LOCK_TIMEOUT is set."""
+    delivered.environ = {**delivered.environ, "SPARKIFY_WAREHOUSE_LOCK_TIMEOUT": "60s"}
+    redshift.faults.fail("^copy staging_events", "Query cancelled by WLM abort action", "57014")
+    with pytest.raises(WarehouseError, match="WLM abort action"):
+        delivered.etl()
 
 
 @on_redshift

@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -23,15 +22,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sparkify.config import Config
 from sparkify.errors import Denied, WarehouseError
 from sparkify.filesystem import scratch_folder
-from sparkify.sql import model
 from sparkify.sql.model import STAGING
 from sparkify.sql.quoting import literal, quoted
 from sparkify.warehouse import embedded
-from sparkify.warehouse.base import Row, Say, now, silent
+from sparkify.warehouse.base import Row, Say, silent
 from sparkify.warehouse.embedded import translate_errors
 from sparkify.warehouse.redshift import copying, login
 from sparkify.warehouse.redshift.errors import NO_LOGIN, UNREACHED, network_error
-from sparkify.warehouse.redshift.stage import ABANDONED_AFTER, StagingArea, copy_statement, unload_statement
+from sparkify.warehouse.redshift.stage import StagingArea, copy_statement, unload_statement
 from sparkify.warehouse.server import (
     CONNECTED_WITHIN,
     ENDING,
@@ -40,7 +38,7 @@ from sparkify.warehouse.server import (
     SILENT_FOR,
     Holder,
     Server,
-    rebuild_schema,
+    passing_schema,
 )
 
 if TYPE_CHECKING:  # loaded when a warehouse is opened
@@ -50,6 +48,9 @@ if TYPE_CHECKING:  # loaded when a warehouse is opened
 _ERRORS_WITHIN = 10  # seconds after a COPY; its documentation does not say when the views show them
 _CANCELED = "57014"  # the SQLSTATE of a statement that was canceled
 
+_WAITS = "select 1 from svv_transactions where pid = %s and granted = 'f' limit 1"
+
+# Users see the sessions of others here only if they are superusers ("SVV_TRANSACTIONS", the guide).
 _HOLDERS = """
 select distinct holding.pid, holding.txn_owner, holding.txn_start
 from svv_transactions as waiting
@@ -77,14 +78,6 @@ select trim("table"), unsorted, stats_off
 from svv_table_info
 where "schema" = ?
 order by 1
-"""
-
-
-_OWN_SCHEMAS = """
-select trim(nspname)
-from pg_namespace
-join pg_user on usesysid = nspowner
-where usename = current_user and nspname like ?
 """
 
 
@@ -118,9 +111,9 @@ class Redshift(Server):
         # Redshift stores all names in lower case, even quoted ones ("Names and identifiers", the guide).
         config = replace(config, schema=config.schema.lower())
         at = self._address
-        self._name = f"{at.host}:{at.port}/{at.database}/{config.schema}"
+        self._name = f"{at.host}:{at.port}/{at.database}"  # not the schema, since that of a full refresh is a new one
         self._connection: Connection | None = None
-        self._is_lost = False
+        self._is_lost = self._is_timed_out = False
         self._grown: set[str] = set()  # tables to analyze after the commit
         self._known_slices: int | None = None
         super().__init__(url, config, read_only=read_only, say=say)
@@ -129,7 +122,7 @@ class Redshift(Server):
         """Connect to the cluster, or connect again."""
         self._hang_up()
         self._connection = self._open()
-        self._is_lost = False
+        self._is_lost = self._is_timed_out = False
         self._process = int(self.value("select pg_backend_pid()"))
         if self.value("select db_collation()") == "case_insensitive":
             self._hang_up()
@@ -139,7 +132,7 @@ class Redshift(Server):
             )
         self._enter_schema()
         if not self._read_only:
-            self._drop_abandoned_rebuilds()
+            self._drop_abandoned_schemas()
 
     def _create_schema(self) -> None:
         try:
@@ -270,11 +263,15 @@ class Redshift(Server):
         with closing(self._open()) as second, closing(second.cursor()) as cursor:
 
             def lock_holders() -> list[Holder]:
-                cursor.execute(_HOLDERS, (self._process,))
-                holders = [(int(process), user, "", since) for process, user, since in cursor.fetchall()]
-                if holders and limit and time.monotonic() - begun >= limit:  # Redshift has no such setting
+                cursor.execute(_WAITS, (self._process,))
+                if not cursor.fetchall():
+                    return []
+                if limit and time.monotonic() - begun >= limit:  # Redshift has no such setting
+                    self._is_timed_out = True
                     cursor.execute(f"select pg_cancel_backend({self._process})")
-                return holders
+                cursor.execute(_HOLDERS, (self._process,))
+                holders: list[Holder] = [(int(process), user, "", since) for process, user, since in cursor.fetchall()]
+                return holders or [(0, "unknown", "which this login cannot see", None)]
 
             yield lock_holders
 
@@ -397,14 +394,10 @@ class Redshift(Server):
         return [(table, float(unsorted or 0), float(stats_off or 0)) for table, unsorted, stats_off in rows]
 
     def examinations(self) -> Iterator[tuple[str, Callable[[], str]]]:
-        """Yield what only AWS knows: the server's certificate, isolation, the stage, the role, and errors of COPY."""
+        """Yield what only AWS knows: the server's certificate, permissions, the stage, the role, and errors of COPY."""
         yield "certificate", lambda: f"of {self._address.host}, checked by sslmode {self._address.sslmode}"
-        yield "isolation", self._isolation
+        yield "permissions", self._table_permissions
         yield "stage and role", self._copy_one_row
-
-    def _isolation(self) -> str:
-        rows = self.rows("select isolation_level from stv_db_isolation_level where db_name = current_database()")
-        return f"{rows[0][0] if rows else 'unknown'}; a run locks out other runs under each level"
 
     def _copy_one_row(self) -> str:
         """Copy a valid and an invalid row from the stage into a temporary table, and roll back."""
@@ -431,26 +424,16 @@ class Redshift(Server):
 
     @contextmanager
     def _second_schema(self) -> Iterator[str]:
-        beside = f"{rebuild_schema(self._schema)}_{int(time.time())}_{self._process}"
+        schema = passing_schema(self._schema)
         try:
-            yield beside  # connecting to it creates it
+            yield schema  # connecting to it creates it
         finally:
             with suppress(WarehouseError):
-                self.execute(f"drop schema if exists {quoted(beside)} cascade")
+                self.reconnect()  # the session may have ended while it was idle
+                self.execute(f"drop schema if exists {quoted(schema)} cascade")
 
     def _wake(self) -> None:
         self.reconnect()
-
-    def _drop_abandoned_rebuilds(self) -> None:
-        """Drop the schemas of killed rebuilds of this login, in which nothing has been published for long."""
-        prefix = f"{rebuild_schema(self._schema)}_"
-        for (schema,) in self.rows(_OWN_SCHEMAS, [f"{prefix}%"]):
-            seen = datetime.fromtimestamp(int(schema.removeprefix(prefix).partition("_")[0]), UTC).replace(tzinfo=None)
-            with suppress(WarehouseError):  # the table may not exist yet
-                seen = self.value(f"select max(finished_at) from {quoted(schema)}.{model.RUNS}") or seen
-            if seen <= now() - timedelta(seconds=ABANDONED_AFTER):
-                with suppress(WarehouseError):  # another run may have dropped it
-                    self.execute(f"drop schema {quoted(schema)} cascade")
 
     def _hang_up(self) -> None:
         if self._connection:
@@ -513,7 +496,7 @@ class Redshift(Server):
                     raise self._certificate_error(reason) from error
                 raise self._server_error(LOST, f"{network_error(reason)}. {UNREACHED}") from error
             state, text = fields.get("C", ""), fields.get("M", "")
-            if state == _CANCELED and self._config.lock_timeout:
+            if state == _CANCELED and self._is_timed_out:
                 raise self._lock_timeout() from error
             self._is_lost |= of_session and state in ENDING
             message = f"{text} ({state})." + (" Check [CLUSTER] DB_USER and DB_PASSWORD." if state in NO_LOGIN else "")

@@ -22,6 +22,7 @@ from sparkify.aws import s3
 from sparkify.config import Config
 from sparkify.errors import ConfigError, SourceError
 from sparkify.sql.quoting import literal, quoted
+from sparkify.warehouse.server import ABANDONED_AFTER
 
 if TYPE_CHECKING:
     from sparkify.aws.s3 import Bucket
@@ -29,12 +30,6 @@ if TYPE_CHECKING:
 
 _MAX_ERRORS = 100_000  # the maximum of MAXERROR ("Data load operations", the guide)
 _AT_ONCE = 8  # concurrent uploads
-
-ABANDONED_AFTER = 43_200
-"""Seconds without a sign of life after which what a run or an export has stored in S3 or beside our schema is deleted.
-
-A nightly run then deletes what the one before has left. Redshift cannot tell us whether another user's session lives.
-"""
 
 LONGEST_STAGE = 150
 """The maximum length of [S3] STAGE, in bytes.
