@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from hashlib import md5
 from typing import Any, NamedTuple
 
 from tests.promises.oracle_files import Delivered, Kind, Number, Pairs, is_skipped, records
@@ -337,6 +338,7 @@ def tables(events: list[Event], songs: list[Song], rejected: list[Row]) -> dict[
         "page_views": [event.fact for event in events if event.table == "page_views"],
         "users": users(events),
         "songs": [song[:6] for song in songs],
+        "catalogue": [(*song[:3], *song[5:], song.duration, song.year) for song in songs],
         "artists": artists(songs),
         "time": [calendar(start_time) for start_time in {event.fact[1] for event in events}],
         "tracks": [(*track, *answer) for track, answer in tracks.items()],
@@ -365,6 +367,13 @@ def resolved(plays: list[Row], songs: list[Song]) -> dict[Row, Row]:
         by_name = (None, artist_ids.get(track[1]))
         tracks[track] = (recording.song_id, recording.artist_id) if recording else by_name
     return tracks
+
+
+def track_id(title: str, artist_name: str, duration: float | None) -> str:
+    """Return the key of a track: the MD5 hash of its parts, where lengths in characters keep the texts apart."""
+    shown = "" if duration is None else str(int(duration)) if duration.is_integer() else repr(duration)
+    parts = f"{len(title)}:{title}{len(artist_name)}:{artist_name}{shown}"
+    return md5(parts.encode(), usedforsecurity=False).hexdigest()
 
 
 def users(events: list[Event]) -> list[Row]:
