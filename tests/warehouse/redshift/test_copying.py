@@ -78,6 +78,13 @@ def test_one_copy_fills_each_staging_table_from_a_manifest(delivered: Sandbox, r
 
 
 @on_redshift
+def test_stage_is_written_with_credentials_where_sources_are_public(delivered: Sandbox) -> None:
+    """[S3] ANONYMOUS applies to the sources only, since the stage has to be written."""
+    delivered.environ = {**delivered.environ, "SPARKIFY_S3_ANONYMOUS": "true"}
+    assert delivered.etl().run.counts.files > 0
+
+
+@on_redshift
 def test_missing_staged_file_is_named(delivered: Sandbox, s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run whose staged file is missing fails by the name of the file, and publishes nothing."""
     monkeypatch.setattr(copying, "_ROWS_WORTH_SPLITTING", 2)
