@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 from tests.promises import deliveries
 from tests.support import browser
 from tests.support import postgres as postgresql
@@ -24,6 +25,8 @@ if TYPE_CHECKING:  # Only tests that need a browser or an AWS account load these
     from playwright.sync_api import Browser
     from tests.support.cloud import Cloud
     from tests.support.cloud.commands import Cluster
+
+settings.load_profile("ci")  # Hypothesis tries the same cases in each run, and asserts no times.
 
 # A shell that runs the tests in the background makes them ignore Ctrl-C, and with them every process that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

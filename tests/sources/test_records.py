@@ -108,6 +108,7 @@ def test_broken_record_takes_no_good_one_with_it(broken: bytes) -> None:
 
 
 @given(st.lists(BYTES, max_size=20).map(b"".join), st.lists(BYTES, max_size=20).map(b"".join))
+@example(b"", b"\r\r\n\r")
 def test_lines_left_are_cut_as_in_their_file(
     tmp_path_factory: pytest.TempPathFactory, one: bytes, other: bytes
 ) -> None:
