@@ -152,6 +152,13 @@ def test_variables_of_the_docs_do_not_disturb_the_command_line() -> None:
     config.load(environ=dict.fromkeys(named, "set"))
 
 
+def test_ci_builds_the_dbt_project_with_the_versions_of_the_docs() -> None:
+    """CI installs the versions of dbt that docs/bi.md names, and builds the project."""
+    [versions] = re.findall(r"pip install (dbt-core\S* .*?)  +#", (DOCS / "bi.md").read_text(encoding="utf-8"))
+    ci = (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8")
+    assert re.search(rf"pip\" install -qq {re.escape(versions)}\n.*\n +\S*/bin/dbt\" --quiet build ", ci)
+
+
 def test_notebook_runs_from_top_to_bottom(tmp_path: Path) -> None:
     """Every cell of the notebook runs on the warehouse of `make run`, from the notebook's folder."""
     (tmp_path / "docs" / "bi").mkdir(parents=True)

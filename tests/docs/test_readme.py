@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from sparkify.aws.cluster import addresses
 from sparkify.cli.main import main, parser
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+INSTALLATION = re.findall(r"## Install\n.*?```sh\n(.*?)\n```", README, re.DOTALL)[0].splitlines()
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
 
 
@@ -34,13 +36,22 @@ def generated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_command_has_its_test() -> None:
-    """Each command of the README is run by .ci/run or by a test of this module."""
-    ci = (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8")
+    """Each command of the README is run by a test of this module, but for the installation, which has its own."""
     for command in COMMANDS:
-        if command.startswith("make "):
-            assert f"\n{command}\n" in ci, command
-        else:
-            assert command.startswith("sparkify ") or command == ". .venv/bin/activate", command
+        assert command.startswith("sparkify ") or command in INSTALLATION, command
+
+
+def test_installation_needs_no_package_index() -> None:
+    """The README and docs/aws.md install from the project's repository, with extras that it has; CI runs the rest."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    repository, extras = project["urls"]["Repository"], project["optional-dependencies"]
+    pages = README + (REPOSITORY / "docs" / "aws.md").read_text(encoding="utf-8")
+    named = re.findall(rf"{project['name']}\[(.*?)\](.*)", pages)
+    assert len(named) == 2
+    for names, source in named:
+        assert source == f" @ git+{repository}'"
+        assert set(names.split(",")) <= set(extras)
+    assert "\nmake install\nmake run\n" in (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8")
 
 
 def test_commands_on_duckdb_run(generated: Path, s3: S3) -> None:
