@@ -56,7 +56,7 @@ class Etl:
     def command(self) -> list[str]:
         """Return the command."""
         sources = ["--log-data", str(self.logs), "--song-data", str(self.songs)]
-        etl = [sys.executable, "-m", "sparkify", "etl", *sources]
+        etl = [sys.executable, "-m", "sparkify", "etl", "--allow-empty", *sources]
         return [*etl, "--warehouse", f"duckdb:///{self.warehouse}", *self.options]
 
     def count(self) -> Counts:
