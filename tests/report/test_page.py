@@ -312,6 +312,21 @@ def test_lines_have_no_value_where_nothing_was_counted() -> None:
     assert sum(way.get("fill") == "var(--first)" and way.get("opacity") != "0" for way in ways) == 1
 
 
+@pytest.mark.parametrize("weeks", [3, 20, 80, 300])
+def test_labels_of_weeks_are_on_the_days_of_their_points(weeks: int) -> None:
+    """A label below a point of a week names its Monday, however many weeks there are."""
+    rows = [{"week": date(2018, 1, 1) + timedelta(7 * week), "churn": 0.1, "lost": 1} for week in range(weeks)]
+    for chart in (
+        charts.lines(rows, "week", {"churn": "churn"}, ".0%", every=7),
+        charts.gains(rows, "week", {"lost": "lost"}),
+    ):
+        for width in (charts.FULL, charts.HALF, charts.PHONE):
+            labels = chart(width)["encoding"]["x"]["axis"]["values"]
+            assert {day.weekday() for day in labels} == {0}
+            assert 2 <= len(labels) <= 12
+            assert {*labels} <= {row["week"] for row in rows}
+
+
 def test_page_loads_nothing(fortnight: Sandbox) -> None:
     """The page names no address to load from, and its policy allows only its own style and script."""
     html = rendered(fortnight)

@@ -23,6 +23,7 @@ _COLOURS = ("var(--first)", "var(--second)", "var(--third)")
 _GAINS = ("var(--third)", "var(--first)", "var(--fourth)", "var(--second)")
 _PALE = 0.4  # opacity of a period that is not finished
 _A_YEAR = 300  # days; for more, the axis shows months
+_STEPS = (1, 2, 3, *(7 * weeks for weeks in (1, 2, 4, 8, 13, 26, 52, 104, 208)))  # days from label to label
 _FEW = 10  # days; up to here, each has a label
 _FEW_STEPS = 4  # whole numbers from 0; up to here, each has a label
 _WHOLE = ",d"
@@ -31,18 +32,25 @@ _READABLE = 0.55  # maximum opacity of a cell with text: a contrast of 4.5 to 1 
 
 
 def _days(values: Rows, width: int, every: int = 1) -> Spec:
-    """Return the axis of days, with a label for each of a few days, else as many as fit.
+    """Return the axis of days, with a label for each of a few days, else as many as fit: on Mondays, or on months.
 
-    `every` is the number of days from one row to the next; only days of rows have a label if it is not 1.
+    `every` is the number of days from one row to the next.
     """
     days = sorted({value["when"] for value in values})
+    span = (days[-1] - days[0]).days + 1 if days else 1
     axis: Spec = {"title": None, "labelOverlap": "greedy", "labelSeparation": 14, "labelFlush": True}
-    is_long = len(days) * every > _A_YEAR
-    axis["format"] = "%-d %b" if not is_long else "%b %Y" if every == 1 else "%-d %b %Y"
-    if every > 1 and len(days) > _FEW:
-        axis["values"] = days[:: -(-len(days) * (110 if is_long else 90) // width)]
+    axis["format"] = "%-d %b"
+    if len(days) <= _FEW:
+        axis["values"] = days
+    elif span > _A_YEAR and every == 1:
+        axis |= {"tickCount": width // 90, "format": "%b %Y"}
     else:
-        axis |= {"values": days} if len(days) <= _FEW else {"tickCount": width // 90}
+        if span > _A_YEAR:
+            axis["format"] = "%-d %b %Y"
+        least = span * (110 if span > _A_YEAR else 75) / width
+        step = next((step for step in _STEPS if step >= max(least, every)), span)
+        first = days[0] + timedelta(-days[0].weekday() % 7 if step % 7 == 0 else 0)
+        axis["values"] = [first + timedelta(more) for more in range(0, span - (first - days[0]).days, step)]
     return {"field": "when", "type": "temporal", "scale": {"type": "utc"}, "axis": axis}
 
 

@@ -55,7 +55,7 @@ def open_week(views: Views, rows: Rows) -> tuple[date | None, str]:
 
 def daily_plays(views: Views) -> Figure:
     """Return the plays per day."""
-    rows = [{key: row[key] for key in ("day", "plays")} for row in views.days("daily_listeners")]
+    rows = [{key: row[key] for key in ("day", "plays")} for row in views.rows("daily_listeners", "order by day")]
     best = max(rows, key=lambda row: row["plays"], default=None)
     finding = f"Most plays on one day: {best['plays']:,}, on {day(best['day'])}." if best else NOTHING
     unfinished, remark = open_day(views, rows)
@@ -71,7 +71,7 @@ def daily_plays(views: Views) -> Figure:
 
 def daily_hours(views: Views) -> Figure:
     """Return the hours of music per day."""
-    rows = [{key: row[key] for key in ("day", "hours")} for row in views.days("daily_listeners")]
+    rows = [{key: row[key] for key in ("day", "hours")} for row in views.rows("daily_listeners", "order by day")]
     best = max(rows, key=lambda row: row["hours"], default=None)
     finding = f"Most music on one day: {best['hours']:,.1f} hours, on {day(best['day'])}." if best else NOTHING
     unfinished, remark = open_day(views, rows)
@@ -87,7 +87,7 @@ def daily_hours(views: Views) -> Figure:
 
 def listeners(views: Views) -> Figure:
     """Return the listeners per day, and in windows of 7 and 30 days."""
-    daily = views.days("daily_listeners")
+    daily = views.rows("daily_listeners", "order by day")
     best = max(daily, key=lambda day: day["listeners"], default=None)
     finding = f"Most listeners on one day: {best['listeners']:,}, on {day(best['day'])}." if best else NOTHING
     series = {"listeners": "on the day", "listeners_7d": "in 7 days", "listeners_30d": "in 30 days"}
@@ -105,7 +105,7 @@ def listeners(views: Views) -> Figure:
 
 def stickiness(views: Views) -> Figure:
     """Return the share of a month's listeners who listen on a day."""
-    rows = [{key: row[key] for key in ("day", "stickiness")} for row in views.days("daily_listeners")]
+    rows = [{key: row[key] for key in ("day", "stickiness")} for row in views.rows("daily_listeners", "order by day")]
     last = next((row for row in reversed(rows) if views.is_finished(row["day"])), None)
     finding = f"{last['stickiness']:.0%} on {day(last['day'])}, the last whole day." if last else NOTHING
     unfinished, remark = open_day(views, rows)
@@ -124,7 +124,7 @@ def stickiness(views: Views) -> Figure:
 
 def session_lengths(views: Views) -> Figure:
     """Return the sessions by length."""
-    rows = views.days("report/session_lengths", "order by day, place")
+    rows = views.rows("report/session_lengths", "order by day, place")
     total = sum(row["sessions"] for row in rows)
     long = sum(row["sessions"] for row in rows if row["place"] >= 5)
     finding = f"{long / total:.0%} of {total:,} sessions last an hour or more." if total else NOTHING
@@ -172,7 +172,7 @@ def hours(views: Views) -> Figure:
 
 def paid_and_free(views: Views) -> Figure:
     """Return the paid and free users per day."""
-    levels = views.days("daily_levels")
+    levels = views.rows("daily_levels", "order by day")
     unfinished, remark = open_day(views, levels)
     last = levels[-1] if levels else None
     finding = f"{last['paid_users']:,} of {last['users']:,} users are paid on the last day." if last else NOTHING
@@ -290,7 +290,7 @@ def paid_churn(views: Views) -> Figure:
 
 def _no_week(views: Views, otherwise: str = NOTHING) -> str:
     """Return why a weekly figure is empty: a week belongs to the period in which its Monday lies."""
-    if not views.days("daily_listeners"):
+    if not views.rows("daily_listeners", "order by day"):
         return NOTHING
     return "No week begins in this period." if views.has_period else otherwise
 

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from sparkify.formatting import count, isolated
 from sparkify.report import figures
-from sparkify.report.story import Figure, Number, Rows, Story, Views, within
+from sparkify.report.story import Figure, Number, Rows, Story, Views
 
 
 def overview(views: Views) -> Story:
@@ -19,7 +19,7 @@ def overview(views: Views) -> Story:
 def headline(views: Views) -> list[Number]:
     """Return the headline numbers, each with its change from the period before."""
     [total] = views.rows("report/headline")
-    days = views.days("daily_listeners")
+    days = views.rows("daily_listeners", "order by day")
     in_week = ""
     if days:  # a selected period can begin or end outside of the data, so its last 7 days are named by their end
         until = figures.day(days[-1]["day"])
@@ -37,9 +37,9 @@ def headline(views: Views) -> list[Number]:
         ),
     ]
     if views.selection.artist is None:
-        levels = views.days("daily_levels")
+        levels = views.rows("daily_levels", "order by day")
         last = levels[-1] if levels else {"users": 0, "paid_users": 0}
-        lengths = views.days("report/session_lengths", "order by day, place")
+        lengths = views.rows("report/session_lengths", "order by day, place")
         started = sum(row["sessions"] for row in lengths)
         numbers[2:2] = [
             Number(
@@ -104,12 +104,13 @@ def changes(views: Views) -> Callable[[str], str]:
 
 def _measures(views: Views, since: date, until: date) -> dict[str, float]:
     """Return the headline numbers of a period inside the data."""
-    [total] = views.rows("report/headline", selection=replace(views.selection, since=since, until=until))
-    days = within(views.all_days("daily_listeners"), since, until)
+    period = replace(views.selection, since=since, until=until)
+    [total] = views.rows("report/headline", selection=period)
+    days = views.rows("daily_listeners", "order by day", period)
     measures = {"plays": total["plays"], "listeners": total["listeners"], "stickiness": mean_stickiness(days)}
     if views.selection.artist is None:
-        levels = within(views.all_days("daily_levels"), None, until)
-        lengths = within(views.all_days("report/session_lengths", "order by day, place"), since, until)
+        levels = views.rows("daily_levels", "order by day", replace(period, since=None))
+        lengths = views.rows("report/session_lengths", "order by day, place", period)
         measures["paid_users"] = levels[-1]["paid_users"] if levels else 0
         measures["sessions"] = sum(row["sessions"] for row in lengths)
     return measures

@@ -1,7 +1,7 @@
 """The content of a page: numbers and figures, and the views that they are read from."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -92,17 +92,6 @@ class Views:
         chosen = {name: str(value) for name, value in vars(self.selection).items() if value is not None}
         return lambda row: f"/?{urlencode(chosen | {key: row[column]})}"
 
-    def days(self, view: str, rest: str = "order by day") -> Rows:
-        """Return the rows of a view that has one row per day, for the days of the selection."""
-        return within(self.all_days(view, rest), self.selection.since, self.selection.until)
-
-    def all_days(self, view: str, rest: str = "order by day") -> Rows:
-        """Return the rows of a view that has one row per day, for all days.
-
-        Its query reads the facts of all of time whatever the days, so one query serves every period of a page.
-        """
-        return self.rows(view, rest, replace(self.selection, since=None, until=None))
-
     def rows(self, view: str, rest: str = "", selection: Selection | None = None) -> Rows:
         """Return the rows of a view, or of a file of ``sql/report``, over the page's selection or another one."""
         query = (view, selection or self.selection, rest)
@@ -110,8 +99,3 @@ class Views:
             names, rows = self.warehouse.query(*select(self.warehouse.engine, *query))
             self._results[query] = [dict(zip(names, row, strict=True)) for row in rows]
         return self._results[query]
-
-
-def within(rows: Rows, since: date | None, until: date | None) -> Rows:
-    """Return the rows of the days from the first to the last, both inclusive."""
-    return [row for row in rows if (since is None or row["day"] >= since) and (until is None or row["day"] <= until)]

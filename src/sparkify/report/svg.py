@@ -98,6 +98,7 @@ def _styled(spec: Spec) -> Spec:
                 "labelColor": "var(--ink)",
                 "labelFontSize": 12,
                 "symbolStrokeWidth": 3,
+                "symbolOpacity": 1,
                 "labelLimit": 220,
                 "offset": 8,
             },
