@@ -58,6 +58,8 @@ def test_page_shows_the_numbers_of_the_real_data(make_warehouse: Warehouses) -> 
     assert "327 match a song of the catalogue (4.8%) and 4,451 an artist (65.3%)" in text
     assert "songs played 6,820" in text
     assert "8,056" in text  # events read, in the last run's balance
+    assert "year plays listeners" in text
+    assert " 1990 38 22 " in text  # a year has no thousands
     assert len(html.encode()) < BIGGEST
 
 

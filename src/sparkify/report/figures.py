@@ -360,8 +360,8 @@ def years(views: Views) -> Figure:
         finding,
         "The year is that of the matched song of the catalogue. The chart joins years into decades."
         f" {dated:,} of {count(total, 'play')} {'has' if dated == 1 else 'have'} a year.",
-        rows,
-        charts.ranked(bars, lambda row: row["decade"], "plays", plays) if bars else None,
+        rows if bars else [],
+        charts.ranked(bars, lambda row: row["decade"], "plays", plays),
     )
 
 

@@ -209,7 +209,7 @@ def _cell(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
 
 
-def _display(value: Any) -> str:
+def _display(value: Any, column: str = "") -> str:
     """Return a table's value as text for people."""
     match value:
         case None:
@@ -221,5 +221,5 @@ def _display(value: Any) -> str:
         case float():
             return f"{value:,.3f}".rstrip("0").rstrip(".")
         case int():
-            return f"{value:,}"
+            return str(value) if column == "year" else f"{value:,}"
     return formatting.xml_text(str(value))
