@@ -265,6 +265,7 @@ def test_level_changes_of_one_millisecond_are_ordered_by_their_item(warehouse: S
     warehouse.etl()
     found = warehouse.query("select level, level_before, valid_to from level_history")
     assert set(found) == {("free", None, at(0)), ("paid", "free", at(0)), ("free", "paid", None)}
+    assert warehouse.query("select paid_users, gained_paid_users from weekly_paid_churn") == [(0, 0)]
 
 
 def test_level_that_changes_at_midnight_belongs_to_the_new_day(warehouse: Sandbox) -> None:
