@@ -246,11 +246,11 @@ def test_page_reads_without_scripts(chromium: Browser, report: Path) -> None:
 def test_print_is_light_and_without_controls(chromium: Browser, report: Path) -> None:
     """A printed page is dark on white without buttons, whatever the theme; its tables are printed if they are open."""
     with look(chromium, report.as_uri(), dark=True) as opened:
-        opened.page.get_by_role("button", name="Show tables").click()
+        opened.page.get_by_role("button", name="Open tables").click()
         opened.page.emulate_media(media="print", color_scheme="dark")
         assert opened.page.locator("figure table").last.is_visible()
         opened.page.emulate_media(media="screen", color_scheme="dark")
-        opened.page.get_by_role("button", name="Hide tables").click()
+        opened.page.get_by_role("button", name="Close tables").click()
         opened.page.emulate_media(media="print", color_scheme="dark")
         assert opened.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         assert not opened.page.locator("#theme").is_visible()

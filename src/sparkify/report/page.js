@@ -19,7 +19,7 @@
   tables.addEventListener("click", () => {
     const open = !all.every((each) => each.open);
     all.forEach((each) => { each.open = open; });
-    tables.textContent = open ? "Hide tables" : "Show tables";
+    tables.textContent = open ? "Close tables" : "Open tables";
   });
   tables.hidden = all.length === 0;
 })();
