@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import re
 import socket
 from pathlib import Path
 
 import pytest
 from tests.support.cloud.commands import Cluster
 from tests.support.cloud.refused import Refused
-from tests.support.realdata import REPOSITORY
 
-from sparkify import config
-from sparkify.aws import redshift_login
 from sparkify.aws.account import missing_permission
-from sparkify.aws.cluster.outputs import outputs
 
 # Codes for an expired login and for unknown keys ("Common Error Types" of the services' API references).
 EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
@@ -90,32 +84,6 @@ def test_permission_is_found_in_the_words_of_aws(words: str, expected: str) -> N
     """The missing permission is found with or without a resource, and an explicit denial is not."""
     assert expected in missing_permission(words)
     assert bool(missing_permission(words)) == bool(expected)
-
-
-@pytest.mark.ci
-def test_documented_policy_covers_every_call(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The policy in docs/aws.md allows every call that any command makes."""
-    text = (REPOSITORY / "docs" / "aws.md").read_text("utf-8")
-    (policy,) = (json.loads(found) for found in re.findall(r"```json\n(.*?)```", text, re.DOTALL))
-    granted = {action for statement in policy["Statement"] for action in statement["Action"]}
-    for kind in ("serverless", "provisioned"):
-        monkeypatch.setenv("SPARKIFY_DWH_KIND", kind)
-        cluster.setup()
-        cluster.setup("--allow-from", "198.51.100.7")
-        cluster.cloud.fill_stage()
-        found = outputs(config.load())
-        user, _ = redshift_login.administrator(found.host, found.secret_arn, found.region, config.Aws())
-        assert user == "sparkify_admin"
-        for arguments in (["status"], ["pause"], ["resume"], ["teardown", "--yes", "--snapshot"]):
-            assert cluster(*arguments).code == 0
-    names = {
-        "s3:ListObjectVersions": {"s3:ListBucketVersions"},
-        "s3:DeleteObjects": {"s3:DeleteObject", "s3:DeleteObjectVersion"},
-        "tagging:GetResources": {"tag:GetResources"},
-        "sts:GetCallerIdentity": set(),  # This call needs no permission.
-    }
-    needed = {action for call in cluster.cloud.calls for action in names.get(call, {call})}
-    assert needed - granted == set()
 
 
 # Credentials, regions, networks
