@@ -139,9 +139,10 @@ class Dwh:
     kind: str = setting("DWH", "KIND")
     stack: str = setting("DWH", "STACK", "sparkify")
     region: str = setting("DWH", "REGION")
-    base_capacity: int = setting("DWH", "BASE_CAPACITY", 4, parse=whole_number)  # RPU
+    base_capacity: int | None = setting("DWH", "BASE_CAPACITY", None, parse=whole_number)  # RPU
     monthly_limit: int = setting("DWH", "MONTHLY_LIMIT", 40, parse=whole_number)  # US dollars
     allow_from: str = setting("DWH", "ALLOW_FROM")
+    permissions_boundary: str = setting("DWH", "PERMISSIONS_BOUNDARY")
     prices: str = setting("DWH", "PRICES")
 
 

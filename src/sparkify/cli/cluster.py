@@ -30,7 +30,7 @@ def setup(options: argparse.Namespace) -> None:
     from sparkify.aws.cluster.plan import plan
 
     config = configuration(options)
-    planned = plan(config, _allow_from(options, config))
+    planned = plan(config, _allow_from(options, config), snapshot=options.from_snapshot)
     if options.dry_run:
         _show_plan(planned, print)
         say("No AWS account was used, and nothing was changed.")
@@ -130,6 +130,10 @@ def _allow_from(options: argparse.Namespace, config: Config) -> str:
 def _show_plan(planned: Plan, line: Print) -> None:
     where = planned.region or "the region of your AWS profile"
     line(f"Stack {planned.stack}: {planned.capacity}, in {where}")
+    for note in planned.notes:
+        line(f"  {note}")
+    if snapshot := planned.parameters["SnapshotName"]:
+        line(f"  with the content of the snapshot {snapshot}")
     line("\nResources")
     for resource in planned.resources:
         line(f"  {resource.name:17} {resource.type.removeprefix('AWS::'):32} {resource.purpose}")
@@ -232,6 +236,7 @@ def add_to(commands: Commands) -> None:
     command = group.add("setup", setup, "--allow-from me", common, yes)
     command.add_argument("--dry-run", action="store_true", help="show resources, policy and cost; needs no AWS account")
     command.add_argument("--allow-from", metavar="CIDR", help="addresses that can connect: 198.51.100.7/32, or: me")
+    command.add_argument("--from-snapshot", metavar="NAME", default="", help="begin with a snapshot that teardown kept")
     command.add_argument("--write-config", action="store_true", help="write endpoint, role and stage to dwh.cfg")
     group.add("status", status, "--json", common, as_json)
     group.add("pause", pause, "", common)

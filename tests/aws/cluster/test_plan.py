@@ -91,12 +91,13 @@ def test_warehouse_is_safe_by_default(planned: Planned, kind: str, allow_from: s
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_stage_bucket_is_closed(planned: Planned, kind: str) -> None:
-    """The stack's bucket is encrypted, closed to the public and to plain HTTP, and deletes old objects."""
+    """The stack's bucket is encrypted, closed to the public and to plain HTTP, and deletes old objects of the stage."""
     made = resolved(planned(DWH_KIND=kind))
     bucket = made["Stage"]
     assert all(bucket["PublicAccessBlockConfiguration"].values())
     assert bucket["BucketEncryption"]
-    assert bucket["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"] == 7
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert (rule["Prefix"], rule["ExpirationInDays"]) == ("stage/", 7)
     (statement,) = made["StagePolicy"]["PolicyDocument"]["Statement"]
     assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
 
@@ -224,9 +225,10 @@ def test_keys_of_the_original_dwh_cfg_are_honoured(planned: Planned) -> None:
 
 
 def test_serverless_is_the_default(planned: Planned) -> None:
-    """The default is Serverless with 4 RPU; any of the original's cluster keys makes it a cluster."""
+    """The default is Serverless, with 4 RPU where the region has it; the original's cluster keys make it a cluster."""
     assert planned().kind == SERVERLESS
-    assert planned().parameters["BaseCapacity"] == "4"
+    for region, capacity in (("", "4"), ("us-east-1", "4"), ("eu-central-1", "8")):
+        assert planned(DWH_REGION=region).parameters["BaseCapacity"] == capacity
     assert planned(DWH_DWH_NODE_TYPE="ra3.xlplus").kind == PROVISIONED
     assert planned(DWH_DWH_NODE_TYPE="ra3.xlplus", DWH_KIND="serverless").kind == SERVERLESS
     assert (planned(DWH_KIND="provisioned").node_type, planned(DWH_KIND="provisioned").nodes) == ("ra3.large", 1)
@@ -236,6 +238,29 @@ def test_serverless_is_the_default(planned: Planned) -> None:
 def test_every_capacity_that_aws_offers_is_valid(planned: Planned, capacity: str) -> None:
     """A capacity is a multiple of 8 RPU up to 512, and of 32 RPU up to 1,024."""
     assert planned(DWH_BASE_CAPACITY=capacity).parameters["BaseCapacity"] == capacity
+
+
+@pytest.mark.parametrize(
+    ("keys", "note"),
+    [
+        ({"DWH_REGION": "us-east-1"}, ""),
+        ({"DWH_REGION": "eu-central-1", "DWH_BASE_CAPACITY": "16"}, ""),
+        ({"DWH_REGION": "eu-central-1"}, "8 RPU is the least that eu-central-1 is known to have."),
+        ({"DWH_REGION": "eu-central-1", "DWH_BASE_CAPACITY": "4"}, "eu-central-1 is not known to have 4 RPU."),
+        ({"DWH_REGION": "us-east-1", "DWH_BASE_CAPACITY": "1024"}, "Not every region has more than 512 RPU."),
+    ],
+    ids=str,
+)
+def test_plan_says_which_capacity_a_region_may_lack(planned: Planned, keys: Settings, note: str) -> None:
+    """The plan has a note about a capacity that AWS does not offer in every region."""
+    assert planned(**keys).notes == ([note] if note else [])
+
+
+def test_role_has_the_permissions_boundary_of_the_organisation(planned: Planned) -> None:
+    """The role has the permissions boundary of dwh.cfg, and by default none."""
+    arn = "arn:aws:iam::123456789012:policy/boundary"
+    assert resolved(planned(DWH_PERMISSIONS_BOUNDARY=arn))["Role"]["PermissionsBoundary"] == arn
+    assert "PermissionsBoundary" not in resolved(planned())["Role"]
 
 
 def test_planned_region_is_the_one_that_is_used(planned: Planned, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,6 +307,7 @@ def test_retired_node_types_are_reported_with_current_ones(planned: Planned, nod
         ({"DWH_DWH_DB_USER": "user"}, "[DWH] DWH_DB_USER: user is reserved by Redshift."),
         ({"DWH_DWH_DB_USER": "public"}, "[DWH] DWH_DB_USER: public is reserved by Redshift."),
         ({"DWH_DWH_PORT": "80"}, "[DWH] DWH_PORT: 80 is not available."),
+        ({"DWH_PERMISSIONS_BOUNDARY": "boundary"}, "[DWH] PERMISSIONS_BOUNDARY: the value is not the ARN of a policy."),
         ({"DWH_DWH_IAM_ROLE_NAME": "a role"}, "[DWH] DWH_IAM_ROLE_NAME: the value is not a valid role name."),
         (
             {"DWH_KIND": "provisioned", "DWH_DWH_CLUSTER_IDENTIFIER": "a--b"},
@@ -315,7 +341,7 @@ def test_serverless_costs_what_its_prices_say(planned: Planned) -> None:
     assert made.rpu_hours == 106  # at 0.375 dollars each: 39.75 of 40
     assert amounts(made) == pytest.approx([4 * 0.375 + secret, 24 * secret, 106 * 0.375 + 0.40, 2.40])
     public = planned(DWH_ALLOW_FROM="198.51.100.7")
-    assert amounts(public)[1] == pytest.approx(24 * (secret + 0.005))
+    assert amounts(public)[1] == pytest.approx(24 * (secret + 2 * 0.005))  # an address in each of two subnets
 
 
 def test_cluster_costs_by_the_hour_whether_it_works_or_not(planned: Planned) -> None:

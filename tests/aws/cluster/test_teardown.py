@@ -135,10 +135,10 @@ def test_snapshot_is_the_users_choice(
 @pytest.mark.ci
 def test_cluster_whose_change_failed_leaves_its_snapshot_too(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cluster whose update could not be rolled back leaves a snapshot too."""
-    monkeypatch.setenv("SPARKIFY_DWH_KIND", "provisioned")
+    monkeypatch.setenv("SPARKIFY_DWH_DWH_CLUSTER_TYPE", "multi-node")
     cluster.setup()
     cluster.cloud.formation.fails |= {("update", "Cluster"): REASON, ("rollback", ""): REASON}
-    monkeypatch.setenv("SPARKIFY_DWH_DWH_NUM_NODES", "2")
+    monkeypatch.setenv("SPARKIFY_DWH_DWH_NUM_NODES", "3")
     assert "could not be rolled back (UPDATE_ROLLBACK_FAILED)" in cluster("setup", "--yes").err
     assert cluster("teardown", "--yes").code == 0
     assert len([thing for thing in cluster.cloud.everything() if thing.startswith("snapshot")]) == 1

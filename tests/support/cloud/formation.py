@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from tests.support.cloud.server import Cloud
 
 EVENTS_PER_LOOK = 6
+INVALID = (
+    "The following hook(s)/validation failed: [AWS::EarlyValidation::PropertyValidation]. To troubleshoot Early"
+    " Validation errors, use the DescribeEvents API for detailed failure information."
+)
 NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
 
 
@@ -30,6 +35,7 @@ class Formation:
         self.stacks: dict[str, Stack] = {}  # by id
         self.fails: dict[tuple[str, str], str] = {}  # (create, update or delete; resource) → the reason AWS gives
         self.fails_once: set[tuple[str, str]] = set()  # failures that do not occur a second time
+        self.invalid: dict[str, str] = {}  # resource → why AWS refuses it before it deploys anything
         self.undecided: set[str] = set()  # resources whose replacement is decided only during the update
         self.kept_secrets: set[str] = set()  # secrets that Redshift forgets to delete
 
@@ -56,7 +62,16 @@ class Formation:
 
     # The API's own names
 
-    def CreateStack(self, StackName: str, TemplateBody: str, Parameters: list[Thing], Tags: Any, **_: Any) -> Thing:  # noqa: N802, N803
+    def CreateStack(  # noqa: N802
+        self,
+        StackName: str,  # noqa: N803
+        TemplateBody: str,  # noqa: N803
+        Parameters: list[Thing],  # noqa: N803
+        Tags: Any,  # noqa: N803
+        StackPolicyBody: str = "{}",  # noqa: N803
+        EnableTerminationProtection: bool = False,  # noqa: N803
+        **_: Any,
+    ) -> Thing:
         """Begin to create a stack."""
         if self.named(StackName):
             raise Refused("AlreadyExistsException", f"Stack [{StackName}] already exists")
@@ -67,6 +82,8 @@ class Formation:
             parameters=values(TemplateBody, Parameters),
             tags=[{"Key": tag["Key"], "Value": tag["Value"]} for tag in Tags],
             status="CREATE_IN_PROGRESS",
+            policy=json.loads(StackPolicyBody),
+            protected=EnableTerminationProtection,
         )
         self.stacks[stack.id] = stack
         self._event(stack, stack, "CREATE_IN_PROGRESS", "User Initiated")
@@ -84,6 +101,7 @@ class Formation:
                     "StackName": stack.name,
                     "StackStatus": stack.status,
                     "CreationTime": stack.created,
+                    "EnableTerminationProtection": stack.protected,
                     "Tags": stack.tags,
                     "Parameters": [
                         {"ParameterKey": key, "ParameterValue": value} for key, value in stack.parameters.items()
@@ -132,10 +150,40 @@ class Formation:
     def DeleteStack(self, StackName: str, **_: Any) -> None:  # noqa: N802, N803
         """Begin to delete a stack."""
         stack = self.named(StackName)
+        if stack and stack.protected:
+            raise Refused(
+                "ValidationError", f"Stack [{stack.name}] cannot be deleted while TerminationProtection is on"
+            )
         if stack and stack.status not in ("DELETE_COMPLETE", "DELETE_IN_PROGRESS"):
+            if self._failure("delete", ""):
+                self._event(stack, stack, "DELETE_IN_PROGRESS", "User Initiated")
+                stack.under_way = self._end(stack, "DELETE_FAILED")
+                return
             stack.status = "DELETE_IN_PROGRESS"
             self._event(stack, stack, "DELETE_IN_PROGRESS", "User Initiated")
             stack.under_way = self._delete(stack)
+
+    def UpdateTerminationProtection(self, StackName: str, EnableTerminationProtection: bool) -> Thing:  # noqa: N802, N803
+        """Protect a stack against deletion, or no longer."""
+        stack = self._stack(StackName)
+        stack.protected = EnableTerminationProtection
+        return {"StackId": stack.id}
+
+    def DescribeEvents(self, **_: Any) -> Thing:  # noqa: N802
+        """List the failures of validations before a deployment."""
+        return {
+            "OperationEvents": [
+                {
+                    "EventId": str(uuid.uuid4()),
+                    "EventType": "VALIDATION_ERROR",
+                    "LogicalResourceId": name,
+                    "ResourceType": "AWS::RedshiftServerless::Workgroup",
+                    "ValidationStatusReason": reason,
+                    "ValidationPath": f"/Resources/{name}",
+                }
+                for name, reason in self.invalid.items()
+            ]
+        }
 
     def CreateChangeSet(  # noqa: N802
         self,
@@ -174,6 +222,8 @@ class Formation:
         found["looks"] += not NextToken
         if found["looks"] < 2:
             return {"Status": "CREATE_IN_PROGRESS", "Changes": []}
+        if self.invalid:
+            return {"Status": "FAILED", "StatusReason": INVALID, "Changes": []}
         if not found["changes"]:
             return {"Status": "FAILED", "StatusReason": NO_CHANGES, "Changes": []}
         begin = int(NextToken or 0)
@@ -183,7 +233,10 @@ class Formation:
 
     def DeleteChangeSet(self, ChangeSetName: str, StackName: str) -> Thing:  # noqa: N802, N803
         """Delete a change set."""
-        del self._stack(StackName).change_sets[ChangeSetName]
+        change_sets = self._stack(StackName).change_sets
+        if change_sets[ChangeSetName]["looks"] < 2:
+            raise Refused("InvalidChangeSetStatus", f"ChangeSet [{ChangeSetName}] is in CREATE_IN_PROGRESS status")
+        del change_sets[ChangeSetName]
         return {}
 
     def ExecuteChangeSet(self, ChangeSetName: str, StackName: str, **_: Any) -> Thing:  # noqa: N802, N803
@@ -251,6 +304,11 @@ class Formation:
         return ""
 
     def _create(self, stack: Stack) -> Iterator[None]:
+        if self.invalid:
+            self._event(stack, stack, "ROLLBACK_IN_PROGRESS", INVALID)
+            yield
+            yield from self._end(stack, "ROLLBACK_COMPLETE")
+            return
         scope = self._scope(stack, stack.template, stack.parameters)
         names = in_order(stack.template, scope)
         for place, name in enumerate(names):
@@ -375,12 +433,7 @@ class Formation:
             verb = "CREATE" if step["Action"] == "Add" else "UPDATE"
             self._event(stack, live, f"{verb}_IN_PROGRESS")
             yield
-            reason = self._failure("update", name)
-            if not reason and adds:
-                reason = self._make(stack, live)
-            elif not reason:
-                MAKERS[type_of].update(self.cloud, live.physical, live.properties, properties)
-            if reason:
+            if reason := self._failure("update", name) or self._apply(stack, step, live, properties):
                 self._event(stack, live, f"{verb}_FAILED", reason)
                 yield from self._undo(stack, undo, added, before)
                 return
@@ -405,6 +458,19 @@ class Formation:
         self._set_outputs(stack)
         yield from self._end(stack, "UPDATE_COMPLETE")
 
+    def _apply(self, stack: Stack, step: Thing, live: Live, properties: Thing) -> str:
+        """Add, replace or change a resource; return the reason of a failure, or ""."""
+        replaces = step.get("Replacement") == "True"
+        if replaces and _denies(stack.policy, live.name):
+            return "Action denied by stack policy: Statement [#2] does not allow [Update:Replace]"
+        if replaces or step["Action"] == "Add":
+            return self._make(stack, live)
+        try:
+            MAKERS[live.type].update(self.cloud, live.physical, live.properties, properties)
+        except (ClientError, Refused) as error:
+            return str(error)
+        return ""
+
     def _undo(
         self, stack: Stack, undo: list[tuple[Live, Thing]], added: list[Live], before: dict[str, tuple[Thing, str]]
     ) -> Iterator[None]:
@@ -422,6 +488,12 @@ class Formation:
             if name in stack.live:
                 stack.live[name].status = status
         yield from self._end(stack, "UPDATE_ROLLBACK_COMPLETE")
+
+
+def _denies(policy: Thing, name: str) -> bool:
+    """Return whether a stack policy denies the replacement of a resource."""
+    denied = [each for each in policy.get("Statement", ()) if each["Effect"] == "Deny"]
+    return any(f"LogicalResourceId/{name}" in each["Resource"] for each in denied)
 
 
 def _advance(stack: Stack) -> None:

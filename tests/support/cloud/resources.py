@@ -7,6 +7,8 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tests.support.cloud.refused import Refused
+
 if TYPE_CHECKING:
     from tests.support.cloud.server import Cloud
 
@@ -115,6 +117,7 @@ def _bucket(cloud: Cloud, properties: Properties, tags: Tags) -> Made:
     name = f"sparkify-stage-{uuid.uuid4().hex[:12]}"
     s3 = cloud.client("s3")
     s3.create_bucket(Bucket=name)
+    cloud.permit("s3:TagResource")  # The stack's tags reach the bucket (AWS::S3::Bucket, "tagging" of its schema).
     s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tags})
     s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=properties["PublicAccessBlockConfiguration"])
     arn = f"arn:aws:s3:::{name}"
@@ -126,7 +129,15 @@ def _bucket_policy(_: Cloud, properties: Properties, __: Tags) -> Made:
     return Made(properties["Bucket"], {})
 
 
+def _need_service_linked_role(cloud: Cloud) -> None:
+    """Refuse a warehouse in an account without Redshift's role, which AWS creates late for the first one."""
+    roles = cloud.client("iam").list_roles(PathPrefix="/aws-service-role/redshift.amazonaws.com/")["Roles"]
+    if not roles:
+        raise Refused("InvalidParameterValue", "The service-linked role of Redshift does not exist yet.")
+
+
 def _namespace(cloud: Cloud, properties: Properties, tags: Tags) -> Made:
+    _need_service_linked_role(cloud)
     made = cloud.serverless.make_namespace(properties, tags)
     return Made(made["namespaceName"], {}, made["namespaceArn"])
 
@@ -138,13 +149,18 @@ def _workgroup(cloud: Cloud, properties: Properties, tags: Tags) -> Made:
     return Made(made["workgroupName"], attributes, made["workgroupArn"])
 
 
-def _change_workgroup(cloud: Cloud, physical: str, _: Properties, after: Properties) -> None:
+def _change_workgroup(cloud: Cloud, physical: str, before: Properties, after: Properties) -> None:
+    changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    if len(changed) > 1:  # UpdateWorkgroup: "You can't update multiple parameters in one request."
+        text = f"Can't update multiple configurations at the same time for workgroup {physical}."
+        raise Refused("ValidationException", text)
     cloud.serverless.workgroups[physical].update(
         baseCapacity=int(after["BaseCapacity"]), publiclyAccessible=after["PubliclyAccessible"]
     )
 
 
 def _subnet_group(cloud: Cloud, properties: Properties, tags: Tags) -> Made:
+    _need_service_linked_role(cloud)
     name = f"subnets-{uuid.uuid4().hex[:12]}"
     cloud.client("redshift").create_cluster_subnet_group(ClusterSubnetGroupName=name, **properties, Tags=tags)
     return Made(name, {}, f"arn:aws:redshift:us-east-1:{cloud.account}:subnetgroup:{name}")
@@ -160,7 +176,11 @@ def _parameter_group(cloud: Cloud, properties: Properties, tags: Tags) -> Made:
 def _cluster(cloud: Cloud, properties: Properties, tags: Tags) -> Made:
     chosen = {key: value for key, value in properties.items() if key != "NumberOfNodes"}
     many = {"NumberOfNodes": int(properties["NumberOfNodes"])} if "NumberOfNodes" in properties else {}
-    cloud.client("redshift").create_cluster(**chosen | many | {"Port": int(properties["Port"])}, Tags=tags)
+    redshift = cloud.client("redshift")
+    if snapshot := chosen.pop("SnapshotIdentifier", ""):
+        redshift.describe_cluster_snapshots(SnapshotIdentifier=snapshot)
+        cloud.restored[properties["ClusterIdentifier"]] = snapshot
+    redshift.create_cluster(**chosen | many | {"Port": int(properties["Port"])}, Tags=tags)
     name = properties["ClusterIdentifier"]
     secret = cloud.make_password(name, properties["MasterUsername"])
     host = f"{name}.c1a2b3c4d5e6.us-east-1.redshift.amazonaws.com"
@@ -168,9 +188,13 @@ def _cluster(cloud: Cloud, properties: Properties, tags: Tags) -> Made:
     return Made(name, attributes, f"arn:aws:redshift:us-east-1:{cloud.account}:cluster:{name}")
 
 
-def _change_cluster(cloud: Cloud, physical: str, _: Properties, after: Properties) -> None:
+def _change_cluster(cloud: Cloud, physical: str, before: Properties, after: Properties) -> None:
     chosen = {key: after[key] for key in ("NodeType", "ClusterType")}
     nodes = int(after.get("NumberOfNodes", 1))
+    if nodes != int(before.get("NumberOfNodes", 1)):
+        cloud.permit("redshift:ResizeCluster")
+        if "single-node" in (before["ClusterType"], after["ClusterType"]):  # "Elastic resize", Management Guide
+            raise Refused("InvalidParameterValue", "Elastic resize does not support single-node clusters.")
     cloud.client("redshift").modify_cluster(ClusterIdentifier=physical, **chosen, NumberOfNodes=nodes)
 
 

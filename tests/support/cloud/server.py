@@ -74,6 +74,7 @@ class Cloud:
         self.denied: dict[str, str] = {}  # action → the text after "is not authorized to perform"
         self.refused: dict[str, Refused] = {}  # action → another error
         self.throttled: Counter[str] = Counter()  # action → how many more calls are throttled
+        self.restored: dict[str, str] = {}  # warehouse → the snapshot with which it began
         self.formation = Formation(self)
         self.serverless: Serverless = Serverless(self)
         self.tagging = Tagging(self)
@@ -114,6 +115,12 @@ class Cloud:
             self._clients[service] = session.client(service, endpoint_url=self.url)
         return self._clients[service]
 
+    def permit(self, action: str) -> None:
+        """Record a call that CloudFormation makes with the user's permissions; raise Refused if it is denied."""
+        self.calls.append(action)
+        if refusal := self._refusal(action):
+            raise refusal
+
     def stage_bucket(self) -> str:
         """Return the bucket that a stack created."""
         (found,) = self.client("s3").list_buckets()["Buckets"]
@@ -137,7 +144,11 @@ class Cloud:
         return sorted(
             [
                 *(f"bucket {bucket['Name']}" for bucket in self.client("s3").list_buckets()["Buckets"]),
-                *(f"role {role['Arn']}" for role in self.client("iam").list_roles()["Roles"]),
+                *(
+                    f"role {role['Arn']}"
+                    for role in self.client("iam").list_roles()["Roles"]
+                    if not role["Path"].startswith("/aws-service-role/")  # Such a role stays with the account.
+                ),
                 *(f"secret {secret['Name']}" for secret in self.client("secretsmanager").list_secrets()["SecretList"]),
                 *(vpc["VpcId"] for vpc in ec2.describe_vpcs()["Vpcs"]),
                 *(subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"]),

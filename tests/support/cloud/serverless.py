@@ -25,6 +25,7 @@ class Serverless:
         self.snapshots: dict[str, Thing] = {}
         self.tags: dict[str, list[dict[str, str]]] = {}  # by ARN
         self.snapshot_ends = "AVAILABLE"
+        self.smallest_capacity = 4  # RPU; 8 in some regions
 
     def arn(self, kind: str, key: str) -> str:
         """Return an ARN of this account."""
@@ -49,6 +50,11 @@ class Serverless:
     def make_workgroup(self, properties: Thing, tags: list[dict[str, str]]) -> Thing:
         """Create a workgroup, as CloudFormation would."""
         name = properties["WorkgroupName"]
+        if int(properties["BaseCapacity"]) < self.smallest_capacity:
+            raise Refused("ValidationException", f"Base capacity must be at least {self.smallest_capacity} RPUs.")
+        if snapshot := properties.get("SnapshotName"):
+            _found(self.snapshots, snapshot, "Snapshot")
+            self.cloud.restored[name] = snapshot
         made = {
             "workgroupName": name,
             "workgroupArn": self.arn("workgroup", str(uuid.uuid4())),
@@ -117,6 +123,8 @@ class Serverless:
     def CreateSnapshot(self, namespaceName: str, snapshotName: str, tags: list[dict[str, str]]) -> Thing:  # noqa: N802, N803
         """Begin a snapshot, which is complete at the third look."""
         _found(self.namespaces, namespaceName, "Namespace")
+        if namespaceName not in self.workgroups:  # Ours have the namespace's name.
+            raise Refused("ConflictException", "There is no workgroup associated with the namespace.")
         made: Thing = {
             "snapshotName": snapshotName,
             "namespaceName": namespaceName,

@@ -48,6 +48,8 @@ class Stack:
     events: list[Thing] = field(default_factory=list)  # oldest first
     under_way: Iterator[None] = field(default_factory=lambda: iter(()))
     change_sets: dict[str, Thing] = field(default_factory=dict)
+    policy: Thing = field(default_factory=dict)
+    protected: bool = False
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 

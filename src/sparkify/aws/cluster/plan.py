@@ -8,12 +8,17 @@ from sparkify.aws.cluster.prices import Prices
 from sparkify.aws.cluster.template import Resource
 from sparkify.aws.cluster.validation import (
     ADMIN,
+    HAVE_SMALLEST_RPU,
+    LARGEST_RPU_EVERYWHERE,
     PROVISIONED,
     SERVERLESS,
+    SMALLEST_RPU,
+    SMALLEST_RPU_EVERYWHERE,
     SYSTEM_DATABASES,
     SYSTEM_USERS,
-    capacity_parameters,
+    base_capacity,
     check_identifier,
+    check_permissions_boundary,
     check_port,
     check_role_name,
     folder_parameters,
@@ -66,19 +71,32 @@ class Plan:
         return f"{self.nodes} x {self.node_type}"
 
     @property
+    def notes(self) -> list[str]:
+        """The sentences on a capacity that AWS may not offer in this region; it refuses it minutes after the start."""
+        if self.kind != SERVERLESS or not self.region:
+            return []
+        if self.base_capacity > LARGEST_RPU_EVERYWHERE:
+            return [f"Not every region has more than {LARGEST_RPU_EVERYWHERE} RPU."]
+        if self.region in HAVE_SMALLEST_RPU or self.base_capacity > SMALLEST_RPU_EVERYWHERE:
+            return []
+        if self.base_capacity == SMALLEST_RPU:
+            return [f"{self.region} is not known to have {SMALLEST_RPU} RPU."]
+        return [f"{SMALLEST_RPU_EVERYWHERE} RPU is the least that {self.region} is known to have."]
+
+    @property
     def costs(self) -> dict[str, tuple[float, str]]:
         """The costs by label, in US dollars, each with its components; raise ConfigError for a missing price."""
-        idle = prices.idle_hour(self.prices, public=bool(self.allow_from))
+        idle = prices.idle_hour(self.prices, addresses=prices.public_addresses(self.kind) if self.allow_from else 0)
         if self.kind == SERVERLESS:
             price = self.prices.of("serverless_rpu_hour")
             costs = {
                 "an hour of work": (
                     self.base_capacity * price + idle,
-                    f"{self.base_capacity} RPU x {price}; billed by the second, minimum 60",
+                    f"{self.base_capacity} RPU x {price}; more while AWS scales up",
                 ),
                 "a day idle": (
                     24 * idle,
-                    "no compute; the secret" + (" and a public address" if self.allow_from else ""),
+                    "no compute; the secret" + (" and public addresses" if self.allow_from else ""),
                 ),
                 "a month": (
                     self.rpu_hours * price + prices.HOURS_A_MONTH * idle,
@@ -120,16 +138,19 @@ class Plan:
         return [*sources, f"read and write   {stage}{self.parameters['StagePrefix']}", "nothing else"]
 
 
-def plan(config: Config, allow_from: str | None = None) -> Plan:
+def plan(config: Config, allow_from: str | None = None, region: str = "", snapshot: str = "") -> Plan:
     """Return the plan of the warehouse that dwh.cfg describes; `allow_from` overrides [DWH] ALLOW_FROM.
+
+    `region` is that of the AWS profile, if it is known. A new warehouse begins with the content of `snapshot`.
 
     Raise ConfigError for values that AWS does not accept.
     """
     dwh = config.dwh
     kind = warehouse_kind(dwh)
-    region = dwh.region or os.environ.get("AWS_DEFAULT_REGION") or ""  # boto3 ignores AWS_REGION
+    region = region or dwh.region or os.environ.get("AWS_DEFAULT_REGION") or ""  # boto3 ignores AWS_REGION
     known = prices.load(region, dwh.prices)
     node_type, nodes = node_choice(dwh, known) if kind == PROVISIONED else ("", 0)
+    capacity = base_capacity(dwh, region) if kind == SERVERLESS else 0
     name = warehouse_name(dwh, kind)
     planned = Plan(
         stack=stack_name(dwh),
@@ -146,9 +167,15 @@ def plan(config: Config, allow_from: str | None = None) -> Plan:
             **folder_parameters("Log", config.log_data, "LOG_DATA"),
             **folder_parameters("Song", config.song_data, "SONG_DATA"),
             **stage_parameters(config.stage),
-            **capacity_parameters(dwh, kind, node_type, nodes),
+            "PermissionsBoundary": check_permissions_boundary(dwh.permissions_boundary),
+            "SnapshotName": snapshot,
+            **(
+                {"BaseCapacity": str(capacity)}
+                if kind == SERVERLESS
+                else {"NodeType": node_type, "NumberOfNodes": str(nodes)}
+            ),
         },
-        base_capacity=dwh.base_capacity,
+        base_capacity=capacity,
         limit=dwh.monthly_limit,
         node_type=node_type,
         nodes=nodes,

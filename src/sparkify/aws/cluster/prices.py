@@ -59,6 +59,14 @@ def load(region: str, path: str = "") -> Prices:
         ) from None
 
 
-def idle_hour(prices: Prices, *, public: bool) -> float:
-    """Return the cost of an hour without compute: the administrator's secret, and a public address."""
-    return prices.of("secret_month") / HOURS_A_MONTH + (prices.of("public_address_hour") if public else 0)
+def public_addresses(kind: str) -> int:
+    """Return the number of addresses of a public warehouse: probably one for each network interface, none for others.
+
+    Serverless has an interface in each of the template's two subnets, and of a cluster only the leader is public.
+    """
+    return 2 if kind == "serverless" else 1
+
+
+def idle_hour(prices: Prices, *, addresses: int) -> float:
+    """Return the cost of an hour without compute: the administrator's secret, and public addresses."""
+    return prices.of("secret_month") / HOURS_A_MONTH + (addresses and addresses * prices.of("public_address_hour"))

@@ -97,6 +97,32 @@ def take_snapshot(account: Account, stack: str, kind: str, warehouse: str, name:
     return str(snapshot["snapshotArn"] if kind == SERVERLESS else snapshot["SnapshotArn"])
 
 
+def require_snapshot(account: Account, kind: str, name: str) -> None:
+    """Raise ClusterError unless there is a complete snapshot of this name and kind."""
+    try:
+        status = _snapshot_status(account, kind, name)
+    except account.refusal as error:
+        if code(error) not in ("ResourceNotFoundException", "ClusterSnapshotNotFound"):
+            raise
+        status = "missing"
+    if status != "available":
+        raise ClusterError(
+            f"{name}: the snapshot of a {kind} warehouse is {status} in {account.region}. Name one that teardown kept,"
+            " and the KIND of its warehouse in dwh.cfg."
+        )
+
+
+def kept_snapshot(account: Account, namespace: str) -> str:
+    """Return the ARN of a kept snapshot of a namespace, or ""."""
+    client = account.client("redshift-serverless")
+    pages = client.get_paginator("list_snapshots").paginate(namespaceName=namespace)
+    for snapshot in (snapshot for page in pages for snapshot in page["snapshots"]):
+        tags = client.list_tags_for_resource(resourceArn=snapshot["snapshotArn"])["tags"]
+        if any(tag["key"] == KEPT for tag in tags):
+            return str(snapshot["snapshotArn"])
+    return ""
+
+
 def _snapshot_status(account: Account, kind: str, name: str) -> str:
     if kind == SERVERLESS:
         snapshot = account.client("redshift-serverless").get_snapshot(snapshotName=name)["snapshot"]

@@ -1,18 +1,32 @@
 """One CloudFormation stack: find, create, change and delete it, and follow its events."""
 
+import json
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sparkify.aws.account import KIND, PROJECT, Account, code, missing_permission
+from sparkify.aws.account import KIND, PROJECT, Account, code, missing_permission, translate
 from sparkify.errors import ClusterError
 
 Say = Callable[[str], None]
 
 DELETED = "DELETE_COMPLETE"
+
+# No update can replace or delete the warehouse's data, even one from the AWS console.
+STACK_POLICY = {
+    "Statement": [
+        {"Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*"},
+        {
+            "Effect": "Deny",
+            "Action": ["Update:Replace", "Update:Delete"],
+            "Principal": "*",
+            "Resource": ["LogicalResourceId/Namespace", "LogicalResourceId/Cluster"],
+        },
+    ]
+}
 
 
 @dataclass(frozen=True)
@@ -26,6 +40,7 @@ class Stack:
     kind: str
     parameters: dict[str, str]
     outputs: dict[str, str]
+    protected: bool = False  # against deletion
 
     @property
     def in_progress(self) -> bool:
@@ -70,6 +85,7 @@ def find(account: Account, name: str) -> Stack | None:
         kind=tags.get(KIND, ""),
         parameters={p["ParameterKey"]: p["ParameterValue"] for p in found.get("Parameters", ())},
         outputs={o["OutputKey"]: o["OutputValue"] for o in found.get("Outputs", ())},
+        protected=found.get("EnableTerminationProtection", False),
     )
 
 
@@ -82,6 +98,8 @@ def create(account: Account, name: str, kind: str, template: str, parameters: di
         Capabilities=["CAPABILITY_NAMED_IAM"],
         Tags=_tags(name, kind),
         OnFailure="ROLLBACK",
+        StackPolicyBody=json.dumps(STACK_POLICY),
+        EnableTerminationProtection=True,
         ClientRequestToken=uuid.uuid4().hex,
     )
     return str(response["StackId"])
@@ -127,7 +145,8 @@ def change_set(
         yield _changes(account, change_set_id, stack), execute
     finally:
         if not started:
-            client.delete_change_set(ChangeSetName=change_set_id, StackName=stack.id)
+            with suppress(account.refusal):  # AWS deletes none that it is still computing, and one costs nothing.
+                client.delete_change_set(ChangeSetName=change_set_id, StackName=stack.id)
 
 
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
@@ -141,9 +160,9 @@ def _changes(account: Account, change_set_id: str, stack: Stack) -> list[Change]
             reason = page.get("StatusReason", "")
             if any(text in reason for text in NO_CHANGES):
                 return []
-            raise ClusterError(
-                f"{stack.name}: AWS cannot compute the changes ({reason}). Correct dwh.cfg, then run this again."
-            )
+            causes = _causes(account, StackName=stack.id, ChangeSetName=change_set_id)
+            text = "\n".join([f"{stack.name}: AWS cannot compute the changes ({reason}).", *causes])
+            raise ClusterError(f"{text}\nCorrect dwh.cfg, then run this again.")
         if page["Status"] == "CREATE_COMPLETE":
             break
     changes = list(page["Changes"])
@@ -166,8 +185,12 @@ def _change(change: dict[str, Any]) -> Change:
 
 
 def delete(account: Account, stack: Stack) -> str:
-    """Start the deletion of a stack; return the event after which to follow."""
+    """Start the deletion of a stack, protected or not; return the event after which to follow."""
     before = newest_event(account, stack.id)
+    if stack.protected:
+        account.client("cloudformation").update_termination_protection(
+            StackName=stack.id, EnableTerminationProtection=False
+        )
     account.client("cloudformation").delete_stack(StackName=stack.id)
     return before
 
@@ -256,10 +279,44 @@ def follow(account: Account, stack_id: str, say: Say, after: str = "") -> Outcom
             if status.endswith("_FAILED") and "cancelled" not in reason:  # after a failure, AWS cancels the others
                 missing = missing_permission(reason)
                 failures.append(f"{resource} ({event['ResourceType']}): {reason}" + (f"\n{missing}" if missing else ""))
-        own = [event["ResourceStatus"] for event in events if event["PhysicalResourceId"] == stack_id]
-        if ended := [status for status in own if not status.endswith("_IN_PROGRESS")]:
-            return Outcome(ended[-1], tuple(dict.fromkeys(failures)))
+        own = [event for event in events if event["PhysicalResourceId"] == stack_id]
+        if ended := [event for event in own if not event["ResourceStatus"].endswith("_IN_PROGRESS")]:
+            status = ended[-1]["ResourceStatus"]
+            if not failures and ("ROLLBACK" in status or "FAILED" in status):
+                failures = _reasons(account, own)
+            return Outcome(status, tuple(dict.fromkeys(failures)))
     raise AssertionError("polls ends by raising")
+
+
+def _reasons(account: Account, own: list[dict[str, Any]]) -> list[str]:
+    """Return why an operation failed before it reached a resource, from a stack's own events.
+
+    Of a failed validation before the deployment, only DescribeEvents knows the causes.
+    """
+    reasons = [event["ResourceStatusReason"] for event in own if event.get("ResourceStatusReason")]
+    reasons = [reason for reason in reasons if reason != "User Initiated"]
+    operation = {"OperationId": own[-1]["OperationId"]} if own[-1].get("OperationId") else {}
+    return [*reasons, *_causes(account, **(operation or {"StackName": own[-1]["StackId"]}))]
+
+
+def _causes(account: Account, **of: str) -> list[str]:
+    """Return the failed events of an operation or change set; a sentence instead if they cannot be read."""
+    pages = account.client("cloudformation").get_paginator("describe_events")
+    try:
+        events = [
+            event for page in pages.paginate(**of, Filters={"FailedEvents": True}) for event in page["OperationEvents"]
+        ]
+    except account.refusal as error:
+        return [str(translate(error))]
+    causes = []
+    for event in events:
+        keys = ("ValidationStatusReason", "HookStatusReason", "ResourceStatusReason")
+        if reason := next((event[key] for key in keys if event.get(key)), ""):
+            where = f"{event.get('LogicalResourceId', 'The stack')} ({event.get('ResourceType', 'stack')})"
+            path = f" at {event['ValidationPath']}" if event.get("ValidationPath") else ""
+            missing = missing_permission(reason)
+            causes.append(f"{where}: {reason}{path}" + (f"\n{missing}" if missing else ""))
+    return list(dict.fromkeys(causes))
 
 
 def _events(account: Account, stack_id: str, after: str) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ class ClusterStatus:
     created: datetime
     age: float  # seconds
     unlimited: bool  # Serverless without a limit that stops queries, as an interrupted setup leaves it
-    cost_so_far: float | None  # US dollars without storage, an upper estimate; None if it is unknown
+    cost_so_far: float | None  # US dollars without storage, an estimate; None if it is unknown
     cost_basis: str  # of the estimate, or why the cost is unknown
     public: bool  # whether the endpoint has an address on the internet
     allowed: tuple[str, ...]  # the ranges of addresses that the firewall lets in
@@ -64,11 +64,18 @@ def _serverless(account: Account, stack: Stack, known: prices.Prices, age: float
         rpu_hours = hours * capacity
         if limit:
             rpu_hours = min(rpu_hours, _months_begun(stack.created, datetime.now(UTC)) * limit)
-        return float(rpu_hours * known.of("serverless_rpu_hour") + hours * prices.idle_hour(known, public=public))
+        return float(
+            rpu_hours * known.of("serverless_rpu_hour")
+            + hours * prices.idle_hour(known, addresses=_addresses(stack, public))
+        )
 
-    basis = "if it ran at its base capacity without a pause" + (", up to the limit" if limit else "")
+    basis = "if it ran at its base capacity, without a pause or more" + (", up to the limit" if limit else "")
     state = {"state": workgroup["status"].lower(), "capacity": text, "public": public, "unlimited": not limit}
     return state | _estimate(cost, basis)
+
+
+def _addresses(stack: Stack, public: bool) -> int:
+    return prices.public_addresses(stack.kind) if public else 0
 
 
 def _estimate(cost: Callable[[], float], basis: str) -> dict[str, Any]:
@@ -90,7 +97,11 @@ def _provisioned(account: Account, stack: Stack, known: prices.Prices, age: floa
     public = bool(described["PubliclyAccessible"])
 
     def cost() -> float:
-        return float(nodes * known.of(node_type) + prices.idle_hour(known, public=public)) * age / 3600
+        return (
+            float(nodes * known.of(node_type) + prices.idle_hour(known, addresses=_addresses(stack, public)))
+            * age
+            / 3600
+        )
 
     basis = f"{nodes} x {node_type} since its creation; less if it was paused"
     capacity = f"{nodes} x {node_type}"

@@ -13,10 +13,11 @@ from sparkify.aws.cluster.resources import (
     count_objects,
     empty_bucket,
     final_snapshot_name,
+    kept_snapshot,
     take_snapshot,
 )
 from sparkify.aws.cluster.stack import Member, Say, Stack
-from sparkify.aws.cluster.validation import PROVISIONED, stack_name
+from sparkify.aws.cluster.validation import PROVISIONED, SERVERLESS, stack_name
 from sparkify.config import Config
 from sparkify.errors import ClusterError
 
@@ -147,9 +148,17 @@ def _warehouse(members: tuple[Member, ...]) -> str:
 def _take_snapshot(account: Account, deletion: Deletion, say: Say) -> str:
     if not deletion.snapshot:
         return ""
-    say(f"Taking the final snapshot {deletion.snapshot}.")
+    warehouse = _warehouse(deletion.members)
+    if deletion.kind == SERVERLESS and not _has_workgroup(deletion.members):
+        if kept := kept_snapshot(account, warehouse):
+            return kept
+        raise ClusterError(
+            f"{warehouse}: a snapshot of a namespace needs its workgroup, which is deleted. Nothing was deleted."
+            " Run this with --no-snapshot to delete the data, or create a workgroup for it in the AWS console."
+        )
+    name = deletion.snapshot
+    say(f"Taking the final snapshot {name}. To restore it: sparkify cluster setup --from-snapshot {name}")
     try:
-        warehouse = _warehouse(deletion.members)
         return take_snapshot(account, deletion.stack, deletion.kind, warehouse, deletion.snapshot)
     except (ClusterError, account.refusal) as error:
         cause = error if isinstance(error, ClusterError) else translate(error)
@@ -157,6 +166,10 @@ def _take_snapshot(account: Account, deletion: Deletion, say: Say) -> str:
             f"{cause}\nNothing was deleted. If the cluster is paused, resume it for the snapshot, or pass"
             " --no-snapshot."
         ) from error
+
+
+def _has_workgroup(members: tuple[Member, ...]) -> bool:
+    return any(member.type == "AWS::RedshiftServerless::Workgroup" and member.id for member in members)
 
 
 def _secret(account: Account, live: Stack) -> str:

@@ -18,17 +18,27 @@ class Resource:
 
 def text(kind: str) -> str:
     """Return the template of a kind of warehouse as YAML."""
-    return (files(__package__) / f"{kind}.yaml").read_text("utf-8")
+    import yaml
+
+    return str(yaml.safe_dump(parse(kind), sort_keys=False, width=120))
 
 
 def parse(kind: str) -> dict[str, Any]:
-    """Return the template of a kind of warehouse as Python objects."""
+    """Return the template of a kind of warehouse, with the parts that both kinds share, as Python objects."""
     try:
         import yaml
     except ModuleNotFoundError:
         raise ClusterError("AWS: PyYAML is not installed. Run `pip install 'sparkify-warehouse[aws]'`.") from None
-    parsed: dict[str, Any] = yaml.safe_load(text(kind))
-    return parsed
+    of_kind, shared = (
+        yaml.safe_load((files(__package__) / f"{name}.yaml").read_text("utf-8")) for name in (kind, "shared")
+    )
+    return _merged(of_kind, shared)
+
+
+def _merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys of both, those of the first one first; what both have is merged likewise."""
+    both = {key: _merged(value, second[key]) for key, value in first.items() if key in second}
+    return first | second | both
 
 
 def resources(kind: str, parameters: dict[str, str]) -> list[Resource]:

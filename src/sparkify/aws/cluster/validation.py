@@ -105,18 +105,30 @@ def node_choice(dwh: Dwh, known: Prices) -> tuple[str, int]:
     return node_type, nodes
 
 
-def capacity_parameters(dwh: Dwh, kind: str, node_type: str, nodes: int) -> dict[str, str]:
-    """Return the template's parameters of the compute capacity; raise ConfigError for an invalid BASE_CAPACITY."""
-    if kind == PROVISIONED:
-        return {"NodeType": node_type, "NumberOfNodes": str(nodes)}
+# The regions that are known to have 4 RPU, from AWS's announcements. Others may have it too, and refuse it otherwise.
+SMALLEST_RPU, SMALLEST_RPU_EVERYWHERE = 4, 8
+_REGIONS = """
+    ap-east-1 ap-northeast-2 ca-central-1 eu-west-1 eu-west-2 us-east-1 us-east-2 us-gov-east-1 us-gov-west-1 us-west-2
+"""
+HAVE_SMALLEST_RPU = frozenset(_REGIONS.split())
+LARGEST_RPU_EVERYWHERE = 512
+
+
+def base_capacity(dwh: Dwh, region: str) -> int:
+    """Return the capacity of Serverless in RPU; raise ConfigError for an invalid BASE_CAPACITY.
+
+    The default is the smallest one that the region is known to have. Without a region, it is that of us-east-1.
+    """
+    if dwh.base_capacity is None:
+        return SMALLEST_RPU if not region or region in HAVE_SMALLEST_RPU else SMALLEST_RPU_EVERYWHERE
     capacity = dwh.base_capacity
-    # "Compute capacity for Amazon Redshift Serverless", Redshift Management Guide. Not every region has more than 512.
+    # "Compute capacity for Amazon Redshift Serverless", Redshift Management Guide.
     if capacity not in (4, *range(8, 513, 8), *range(544, 1025, 32)):
         raise ConfigError(
             f"[DWH] BASE_CAPACITY: {capacity} RPU is not available."
             " Write 4, a multiple of 8 up to 512, or a multiple of 32 up to 1024."
         )
-    return {"BaseCapacity": str(capacity)}
+    return capacity
 
 
 def check_identifier(text: str, key: str, system_names: frozenset[str]) -> str:
@@ -144,6 +156,16 @@ def check_role_name(text: str) -> str:
         raise ConfigError(
             "[DWH] DWH_IAM_ROLE_NAME: the value is not a valid role name. Write at most 64 letters, digits and"
             " characters of _+=,.@- only."
+        )
+    return text
+
+
+def check_permissions_boundary(text: str) -> str:
+    """Return the ARN of the role's permissions boundary, "" for none; raise ConfigError for another value."""
+    if text and not re.fullmatch(r"arn:[\w-]+:iam::(\d{12}|aws):policy/[\w+=,.@/-]+", text, re.ASCII):
+        raise ConfigError(
+            "[DWH] PERMISSIONS_BOUNDARY: the value is not the ARN of a policy. Write it like"
+            " arn:aws:iam::123456789012:policy/boundary."
         )
     return text
 
