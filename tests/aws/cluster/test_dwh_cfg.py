@@ -149,7 +149,7 @@ def test_other_folder_of_the_stacks_own_stage_keeps_the_bucket(
     assert "remove" not in ended.err
     assert f"{stage[1]}/area\n" in ended.out
     assert [f"s3://{b['Name']}" for b in cluster.cloud.client("s3").list_buckets()["Buckets"]] == [stage[1]]
-    (role,) = cluster.cloud.client("iam").list_roles()["Roles"]
+    (role,) = cluster.cloud.client("iam").list_roles(PathPrefix="/sparkify/")["Roles"]
     policy = cluster.cloud.client("iam").get_role_policy(RoleName=role["RoleName"], PolicyName="use-stage")
     assert f"{stage[1].removeprefix('s3://')}/area/*" in str(policy["PolicyDocument"])
     assert cluster.setup().out.startswith("Nothing to change")

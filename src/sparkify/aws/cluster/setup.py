@@ -188,7 +188,7 @@ def _change(account: Account, live: Stack, plan: Plan, say: Say, agree: Agree) -
         if len(steps) == 1:
             _update(account, live, plan, say, execute)
     if len(steps) > 1:
-        say(f"AWS changes one property of a workgroup at a time: {len(steps)} updates.")
+        say("AWS changes one property of a workgroup at a time, so this takes several updates.")
         for step in steps:
             with stack.change_set(account, live, template.text(plan.kind), step) as (changes, execute):
                 if changes:
@@ -227,7 +227,7 @@ def _steps(live: Stack, parameters: dict[str, str], changes: Sequence[Change]) -
         return [parameters]
     singly = [key for key in ONE_AT_A_TIME if parameters[key] != live.parameters[key]]
     step = parameters | {key: live.parameters[key] for key in singly}
-    steps = [step] if step != live.parameters else []
+    steps = [step]
     for key in singly:
         step = step | {key: parameters[key]}
         steps.append(step)

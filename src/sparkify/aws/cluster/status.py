@@ -69,7 +69,7 @@ def _serverless(account: Account, stack: Stack, known: prices.Prices, age: float
             + hours * prices.idle_hour(known, addresses=_addresses(stack, public))
         )
 
-    basis = "if it ran at its base capacity, without a pause or more" + (", up to the limit" if limit else "")
+    basis = "at its base capacity without a pause" + (", up to the limit" if limit else "")
     state = {"state": workgroup["status"].lower(), "capacity": text, "public": public, "unlimited": not limit}
     return state | _estimate(cost, basis)
 
