@@ -75,6 +75,10 @@ class Formation:
         """Begin to create a stack."""
         if self.named(StackName):
             raise Refused("AlreadyExistsException", f"Stack [{StackName}] already exists")
+        if StackPolicyBody != "{}":
+            self.cloud.permit("cloudformation:SetStackPolicy")
+        if EnableTerminationProtection:
+            self.cloud.permit("cloudformation:UpdateTerminationProtection")
         stack = Stack(
             id=f"arn:aws:cloudformation:us-east-1:{self.cloud.account}:stack/{StackName}/{uuid.uuid4()}",
             name=StackName,

@@ -105,7 +105,7 @@ def node_choice(dwh: Dwh, known: Prices) -> tuple[str, int]:
     return node_type, nodes
 
 
-# The regions that are known to have 4 RPU, from AWS's announcements. Others may have it too, and refuse it otherwise.
+# The regions that are known to have 4 RPU. Others may have it too, so BASE_CAPACITY = 4 is never refused here.
 SMALLEST_RPU, SMALLEST_RPU_EVERYWHERE = 4, 8
 _REGIONS = """
     ap-east-1 ap-northeast-2 ca-central-1 eu-west-1 eu-west-2 us-east-1 us-east-2 us-gov-east-1 us-gov-west-1 us-west-2
