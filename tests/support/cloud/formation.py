@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from tests.support.cloud.intrinsics import Scope, references
 from tests.support.cloud.refused import Refused
 from tests.support.cloud.resources import MAKERS
-from tests.support.cloud.stacks import Live, Stack, Thing, change, in_order, values
+from tests.support.cloud.stacks import Live, Stack, Thing, change, denies, in_order, values
 
 if TYPE_CHECKING:
     from tests.support.cloud.server import Cloud
@@ -465,7 +465,7 @@ class Formation:
     def _apply(self, stack: Stack, step: Thing, live: Live, properties: Thing) -> str:
         """Add, replace or change a resource; return the reason of a failure, or ""."""
         replaces = step.get("Replacement") == "True"
-        if replaces and _denies(stack.policy, live.name):
+        if replaces and denies(stack.policy, live.name):
             return "Action denied by stack policy: Statement [#2] does not allow [Update:Replace]"
         if replaces or step["Action"] == "Add":
             return self._make(stack, live)
@@ -492,12 +492,6 @@ class Formation:
             if name in stack.live:
                 stack.live[name].status = status
         yield from self._end(stack, "UPDATE_ROLLBACK_COMPLETE")
-
-
-def _denies(policy: Thing, name: str) -> bool:
-    """Return whether a stack policy denies the replacement of a resource."""
-    denied = [each for each in policy.get("Statement", ()) if each["Effect"] == "Deny"]
-    return any(f"LogicalResourceId/{name}" in each["Resource"] for each in denied)
 
 
 def _advance(stack: Stack) -> None:

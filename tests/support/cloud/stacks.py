@@ -89,3 +89,9 @@ def change(action: str, name: str, type_of: str, properties: Iterable[str] = (),
     if action == "Modify":
         change["Replacement"] = str(replaces)
     return change
+
+
+def denies(policy: Thing, name: str) -> bool:
+    """Return whether a stack policy denies the replacement of a resource."""
+    denied = [each for each in policy.get("Statement", ()) if each["Effect"] == "Deny"]
+    return any(f"LogicalResourceId/{name}" in each["Resource"] for each in denied)
