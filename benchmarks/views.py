@@ -34,13 +34,19 @@ def main() -> None:
         measure(Path(folder), options)
 
 
-def measure(folder: Path, options: argparse.Namespace) -> None:
-    """Time the views on a generated warehouse."""
+def filled(folder: Path, users: int, days: int, songs: int) -> str:
+    """Return the URL of a warehouse in a folder, with generated data."""
     url, data = f"duckdb:///{folder / 'sparkify.duckdb'}", folder / "data"
-    size = ["--users", str(options.users), "--days", str(options.days), "--songs", str(options.songs)]
+    size = ["--users", str(users), "--days", str(days), "--songs", str(songs)]
     sources = ["--log-data", str(data / "log_data"), "--song-data", str(data / "song_data"), "--warehouse", url]
     for command in (["generate", "--out", str(data), *size], ["etl", *sources]):
         subprocess.run([sys.executable, "-m", "sparkify", *command], check=True, stdout=subprocess.DEVNULL)
+    return url
+
+
+def measure(folder: Path, options: argparse.Namespace) -> None:
+    """Time the views on a generated warehouse."""
+    url = filled(folder, options.users, options.days, options.songs)
     asked = {"by hand": RIVAL, **{view: f"select * from {view}" for view in model.VIEWS}}
     asked["events"] = "select max(item_in_session) from events"  # fetching a million rows would time Python
     times: dict[str, list[float]] = {name: [] for name in asked}

@@ -490,10 +490,13 @@ create or replace view daily_listeners as
 -- stickiness: listeners / listeners_30d, the share of a month's listeners who listen on one day. It is too high in the
 -- first 30 days of the data, which lack a full month.
 with active as (
-    select p.user_id, cast(p.start_time as date) as day, count(*) as plays, coalesce(sum(t.duration), 0) as seconds
-    from songplays as p
-    join tracks as t on t.track_id = p.track_id
-    group by p.user_id, cast(p.start_time as date)
+    select day, plays, seconds, lead(day) over (partition by user_id order by day) - day as days_to_next
+    from (
+        select p.user_id, cast(p.start_time as date) as day, count(*) as plays, coalesce(sum(t.duration), 0) as seconds
+        from songplays as p
+        join tracks as t on t.track_id = p.track_id
+        group by p.user_id, cast(p.start_time as date)
+    ) as per_user
 ),
 days_back as (
     select cast(tens.n * 10 + ones.n as integer) as n
@@ -503,16 +506,14 @@ days_back as (
         union all select 5 union all select 6 union all select 7 union all select 8 union all select 9
     ) as ones
 ),
-recent as (
+recent as ( -- one row per user and day; a user counts from a day with a play until their next one, for 30 days at most
     select
-        active.user_id,
         active.day + days_back.n as day,
-        min(days_back.n) as days_ago,
-        max(case when days_back.n = 0 then active.plays else 0 end) as plays,
-        max(case when days_back.n = 0 then active.seconds else 0 end) as seconds
+        days_back.n as days_ago,
+        case when days_back.n = 0 then active.plays else 0 end as plays,
+        case when days_back.n = 0 then active.seconds else 0 end as seconds
     from active
-    cross join days_back
-    group by active.user_id, active.day + days_back.n
+    join days_back on days_back.n < coalesce(active.days_to_next, 30)
 )
 select
     day,
@@ -527,7 +528,7 @@ where day <= (select max(day) from active)
 group by day
 ;
 
-comment on view daily_listeners is 'One row per day with a play on it or in the 29 days before, up to the day of the last play. A listener is a user who started a song; page views alone do not count. Days are UTC days. (sparkify 92acb74a)'
+comment on view daily_listeners is 'One row per day with a play on it or in the 29 days before, up to the day of the last play. A listener is a user who started a song; page views alone do not count. Days are UTC days. (sparkify ee375590)'
 ;
 
 create or replace view daily_match_rate as
@@ -680,9 +681,12 @@ create or replace view listening_by_state as
 -- plays: The number of plays started there.
 -- listeners: The number of users with such a play.
 with places as (
-    select user_id, reverse(split_part(reverse(location), ' ,', 1)) as states, count(*) as plays
-    from songplays
-    group by user_id, reverse(split_part(reverse(location), ' ,', 1))
+    select user_id, plays, reverse(split_part(reverse(location), ' ,', 1)) as states
+    from (
+        select user_id, location, count(*) as plays
+        from songplays
+        group by user_id, location
+    ) as per_location
 )
 select
     state,
@@ -703,7 +707,7 @@ where state is not null
 group by state
 ;
 
-comment on view listening_by_state is 'One row per state with a play. The state is the text after the last comma of the location. A metropolitan area in several states (NY-NJ-PA) counts for each of them, up to four, so the rows add up to more than the number of plays. (sparkify 4e0ad7ec)'
+comment on view listening_by_state is 'One row per state with a play. The state is the text after the last comma of the location. A metropolitan area in several states (NY-NJ-PA) counts for each of them, up to four, so the rows add up to more than the number of plays. (sparkify 891102f2)'
 ;
 
 create or replace view listening_by_year as
@@ -941,6 +945,27 @@ create or replace view level_history as
 -- valid_from: The time of the first event at this level, in UTC; the level before the first event is unknown.
 -- valid_to: The time of the first event at the next level, in UTC; null for the latest level.
 -- level_before: The previous level; null for the first known level.
+with days as (
+    select
+        user_id,
+        cast(start_time as date) as day,
+        min(level) as level,
+        max(level) as other_level,
+        min(start_time) as start_time
+    from events
+    where user_id is not null and level is not null
+    group by user_id, cast(start_time as date)
+),
+candidates as ( -- on a day at one level, only the first event can be a change; sorting every event takes three times as long
+    select user_id, level, start_time, 0 as item_in_session, '' as event_id
+    from days
+    where level = other_level
+    union all
+    select e.user_id, e.level, e.start_time, e.item_in_session, e.event_id
+    from days
+    join events as e on e.user_id = days.user_id and cast(e.start_time as date) = days.day
+    where days.level <> days.other_level and e.level is not null
+)
 select
     user_id,
     level,
@@ -955,13 +980,12 @@ from (
         item_in_session,
         event_id,
         lag(level) over (partition by user_id order by start_time, item_in_session, event_id) as level_before
-    from events
-    where user_id is not null and level is not null
+    from candidates
 ) as changes
 where level_before is null or level_before <> level
 ;
 
-comment on view level_history is 'One row per user and period at one subscription level, without gaps. The level is the one that the app logs with each event, in the order of time and of the position in the session. (sparkify 11a79b1f)'
+comment on view level_history is 'One row per user and period at one subscription level, without gaps. The level is the one that the app logs with each event, in the order of time and of the position in the session. (sparkify ea28f91e)'
 ;
 
 create or replace view sessions as

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -95,12 +96,11 @@ def test_page_of_each_selection_is_served(fortnight: Sandbox) -> None:
     ],
 )
 def test_invalid_selection_is_reported(query: dict[str, str], message: str, fortnight: Sandbox) -> None:
-    """An invalid day or an unknown user is answered with status 400 and a sentence."""
+    """An invalid day or an unknown user is answered with status 400 and a sentence above the form."""
     with serving(fortnight) as served:
         answer = served.get(**query)
     assert answer.status == 400
     assert message in answer.text
-    assert answer.headers["content-type"].startswith("text/plain")
 
 
 @pytest.mark.parametrize("host", ["sparkify.example", "127.0.0.1.example:80", "localhost.example", "10.0.0.1"])
@@ -280,6 +280,59 @@ def test_interrupt_ends_the_dashboard(fortnight: Sandbox) -> None:
         running.send_signal(signal.SIGINT)
         assert running.stderr.read() == ""
     assert running.returncode == 0
+
+
+SLOW = """
+import sys, time
+from sparkify.cli.main import main
+from sparkify.report import page
+page.gather = lambda *_: (print("asked", flush=True), time.sleep(600))
+sys.exit(main(["dashboard", "--port", "0", "--warehouse", sys.argv[1]]))
+"""
+
+
+@on_duckdb
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, -signal.SIGTERM)])
+def test_signal_does_not_wait_for_a_page(sent: signal.Signals, code: int, fortnight: Sandbox) -> None:
+    """A dashboard that is making a page ends at a signal, without a message."""
+    command = [sys.executable, "-c", SLOW, fortnight.url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr
+        assert running.stdout
+        port = int(running.stderr.readline().partition("127.0.0.1:")[2].partition("/")[0])
+        with socket.create_connection(("127.0.0.1", port)) as visitor:
+            visitor.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert running.stdout.readline() == "asked\n"
+            running.send_signal(sent)
+            try:
+                assert running.communicate(timeout=60) == ("", "")
+            finally:
+                running.kill()
+    assert running.returncode == code
+
+
+@on_duckdb
+def test_open_table_is_updated(chromium: Browser, make_warehouse: Warehouses) -> None:
+    """A page is updated while a table is open, which stays open at the same rows; but not while the form is in use."""
+    warehouse = make_warehouse.filled(deliver)
+    with serving(warehouse) as served, look(chromium, served.url) as opened:
+        seen = opened.page
+        seen.clock.install()
+        seen.reload()
+        seen.locator("#top_tracks summary").click()
+        seen.get_by_label("Artist", exact=True).focus()
+        write(warehouse.log_data / "more.json", play(13 * 86_400, "6", **HEARD))
+        warehouse.etl()
+        with seen.expect_response("**/version"):
+            seen.clock.run_for(15_000)
+        assert "5 plays" in seen.inner_text("#top_tracks .finding")
+        seen.locator("h1").click()
+        seen.evaluate("document.activeElement.blur()")
+        seen.clock.run_for(15_000)
+        seen.get_by_text("“Heard” by Known: 6 plays.").wait_for()
+        assert seen.locator("details[open]").count() == 1
+        assert seen.locator("#top_tracks details[open] td").first.is_visible()
+        assert opened.messages == []
 
 
 @on_duckdb

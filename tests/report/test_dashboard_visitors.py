@@ -48,11 +48,11 @@ def test_page_that_nobody_waits_for_is_not_made(fortnight: Sandbox, monkeypatch:
     gather, started, go = page.gather, threading.Event(), threading.Event()
     asked: list[str | None] = []
 
-    def slow(warehouse: Any, selection: Selection) -> page.Page:
+    def slow(warehouse: Any, selection: Selection, *known: Any) -> page.Page:
         asked.append(selection.user)
         started.set()
         assert go.wait(60)
-        return gather(warehouse, selection)
+        return gather(warehouse, selection, *known)
 
     monkeypatch.setattr(page, "gather", slow)
     answers: list[int] = []

@@ -60,7 +60,7 @@ def _selection(options: argparse.Namespace) -> Selection:
 
     if options.since and options.until and options.since > options.until:
         raise ConfigError(f"--since {options.since} is after --until {options.until}. Swap them.")
-    return Selection(options.since, options.until, options.artist, options.user)
+    return Selection(options.since, options.until, options.artist, options.user, options.level)
 
 
 def _require_data(warehouse: Warehouse, selection: Selection) -> None:
@@ -93,7 +93,11 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--since", type=day, metavar="DAY", help="first day, in UTC, such as 2018-11-01")
     parser.add_argument("--until", type=day, metavar="DAY", help="last day, inclusive")
     parser.add_argument("--artist", metavar="NAME", help="only plays of this artist, as named in the logs")
-    parser.add_argument("--user", metavar="USER_ID", help="review of one user, instead of the report on all")
+    parser.add_argument(
+        "--user", metavar="USER", help="review of one user, by user_id or name, instead of the report on all"
+    )
+
+    parser.add_argument("--level", metavar="LEVEL", help="only events at this level, such as paid")
 
     parser = commands.add("dashboard", dashboard, "--port 8080", shared)
     parser.add_argument(

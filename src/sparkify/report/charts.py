@@ -18,6 +18,7 @@ Chart = Callable[[int], Spec]
 """Returns the specification for a width in pixels."""
 
 FULL, HALF, PHONE = 880, 420, 340  # pixels
+PADDING = 4  # pixels around each chart, which `svg` adds
 _POINTS = 120  # marks with a tooltip; more would be too small to point at, and make the page too large
 _COLOURS = ("var(--first)", "var(--second)", "var(--third)")
 _GAINS = ("var(--third)", "var(--first)", "var(--fourth)", "var(--second)")
@@ -233,7 +234,8 @@ def ranked(rows: Rows, name: RowText, value: str, text: RowText, link: RowText |
         x = {"field": "value", "type": "quantitative", "axis": None, "scale": {"zero": True, "nice": False}}
         mark = {"type": "text", "baseline": "bottom", "dy": 1}
         fitting = [value | {"name": shortened(value["name"], width - 120)} for value in values]
-        return _frame(fitting, width, 34 * max(len(values), 1)) | {
+        return _frame(fitting, width - 2 * PADDING, 34 * max(len(values), 1)) | {
+            "autosize": "none",  # without axes, there is nothing to fit, and to fit it is to draw it twice
             "encoding": {"y": y, "description": {"field": "tip"}},
             "layer": [
                 {

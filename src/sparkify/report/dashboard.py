@@ -5,13 +5,18 @@ file, the last page is shown with a notice; for a selection without one, a page 
 """
 
 import asyncio
+import os
+import signal
 import socket
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date
 from threading import Lock
+from types import FrameType
 from typing import Any
+from urllib.parse import urlencode
 
 import uvicorn
 from markupsafe import escape
@@ -28,7 +33,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sparkify.config import Config
 from sparkify.errors import ConfigError, SparkifyError, WarehouseError
 from sparkify.report import page
-from sparkify.sql.selection import Selection, select
+from sparkify.report.names import Unknown
+from sparkify.report.story import Results
+from sparkify.sql.selection import Selection
 from sparkify.warehouse.base import Warehouse
 from sparkify.warehouse.connect import open_filled
 
@@ -40,6 +47,8 @@ _WAIT = 5  # seconds between reloads while the warehouse is not available
 _ABANDONED = 499  # the status by which servers log a request whose client has gone; nobody receives it
 _OWN = (None, "same-origin", "none")  # values of Sec-Fetch-Site; "none" is an address that the user entered
 _NOTICE = "<!-- notice -->"
+FIELDS = ("since", "until", "artist", "user", "level")  # of the form
+NO_SUGGESTIONS: dict[str, Any] = {"artists": [], "listeners": [], "first": None, "last": None}
 
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -58,6 +67,9 @@ class Pages:
         self._config = config
         self._lock = Lock()  # one page is rendered at a time
         self._kept: OrderedDict[Selection, tuple[str, str]] = OrderedDict()  # selection → version, HTML
+        self._version = ""  # of the next two
+        self._known: Results = {}
+        self._suggestions: dict[str, Any] = NO_SUGGESTIONS
 
     def version(self) -> str:
         """Return the version of the data, which changes with every published batch."""
@@ -80,17 +92,33 @@ class Pages:
                 self._kept.popitem(last=False)
             return html
 
+    def refusal(self, error: ConfigError, entered: Mapping[str, str]) -> str:
+        """Return the form as it was filled in, with the reason why it cannot be answered."""
+        with self._lock, suppress(WarehouseError), open_filled(self._config) as warehouse:
+            self._know(warehouse)
+        reason, choices = str(error), []
+        if isinstance(error, Unknown) and error.choices:
+            reason = error.problem
+            choices = [(f"/?{urlencode({**entered, error.field: value})}", label) for value, label in error.choices]
+        return page.refusal(reason, choices, entered=entered, levels=self._config.contract.levels, **self._suggestions)
+
     def _current(self, selection: Selection) -> tuple[str, str]:
         """Return the version and the HTML of a selection, rendered if the version has changed."""
         with open_filled(self._config) as warehouse:
-            version = _version(warehouse)
+            version = self._know(warehouse)
             if selection in self._kept and self._kept[selection][0] == version:
                 return self._kept[selection]
-            content = page.gather(warehouse, selection)
-            suggestions = _suggestions(warehouse)
-        # The warehouse is closed before drawing, which takes longer than the queries.
-        more = {"selection": selection, "version": version, **suggestions}
-        return version, page.render(content, "dashboard.html.j2", linked=True, **more)
+            content = page.gather(warehouse, selection, self._known)
+        # The warehouse is closed before drawing, since a run could wait for it.
+        form = {"entered": vars(selection), "levels": self._config.contract.levels, **self._suggestions}
+        return version, page.render(content, "dashboard.html.j2", linked=True, version=version, **form)
+
+    def _know(self, warehouse: Warehouse) -> str:
+        """Return the version of the data; forget the results of another one."""
+        version = _version(warehouse)
+        if version != self._version:
+            self._version, self._known, self._suggestions = version, {}, _suggestions(warehouse)
+        return version
 
 
 def _version(warehouse: Warehouse) -> str:
@@ -100,15 +128,23 @@ def _version(warehouse: Warehouse) -> str:
 
 def _suggestions(warehouse: Warehouse) -> dict[str, Any]:
     """Return the suggestions of the form."""
-    artists, values = select(warehouse.engine, "top_artists", rest=f"order by rank, artist_name limit {_SUGGESTED}")
     [(first, last)] = warehouse.rows("select min(start_time), max(start_time) from time")
     return {
-        "artists": [row[1] for row in warehouse.rows(artists, values)],
+        "artists": [name for (name,) in warehouse.rows(_ARTISTS)],
         "listeners": warehouse.rows(_LISTENERS),
         "first": first.date() if first else None,
         "last": last.date() if last else None,
     }
 
+
+_ARTISTS = f"""
+select t.artist_name
+from tracks as t
+join (select track_id, count(*) as plays from songplays group by track_id) as p on p.track_id = t.track_id
+group by t.artist_name
+order by sum(p.plays) desc, t.artist_name
+limit {_SUGGESTED}
+"""
 
 _LISTENERS = f"""
 select u.user_id, u.first_name, u.last_name
@@ -125,11 +161,14 @@ def application(config: Config) -> Starlette:
     turn = asyncio.Lock()
 
     async def show(request: Request) -> Response:
-        selection = read_selection(request.query_params)
         async with turn:
             if await request.is_disconnected():  # for example, the visitor has asked for another page since
                 return Response(status_code=_ABANDONED)
-            return HTMLResponse(await run_in_threadpool(pages.get, selection))
+            try:
+                return HTMLResponse(await run_in_threadpool(pages.get, read_selection(request.query_params)))
+            except ConfigError as error:
+                entered = {name: request.query_params.get(name, "") for name in FIELDS}
+                return HTMLResponse(await run_in_threadpool(pages.refusal, error, entered), 400)
 
     async def version(request: Request) -> Response:  # noqa: ARG001
         return PlainTextResponse(await run_in_threadpool(pages.version))
@@ -174,13 +213,11 @@ def read_selection(query: Mapping[str, str]) -> Selection:
     since, until = days["since"], days["until"]
     if since and until and since > until:
         raise ConfigError(f"since {since} is after until {until}. Swap them.")
-    return Selection(since, until, query.get("artist") or None, query.get("user") or None)
+    return Selection(since, until, *(query.get(name) or None for name in ("artist", "user", "level")))
 
 
 async def _error_response(request: Request, error: Exception) -> Response:
-    """Return status 400 for a wrong request, else 503 and, for a page, one that reloads itself."""
-    if isinstance(error, ConfigError):
-        return PlainTextResponse(f"{error}\n", 400)
+    """Return status 503 and, for a page, one that reloads itself."""
     headers = {"Retry-After": str(_WAIT)}
     if request.url.path != "/":
         return PlainTextResponse(f"{error}\n", 503, headers)
@@ -211,4 +248,18 @@ def listen(port: int) -> socket.socket:
 def server(config: Config) -> uvicorn.Server:
     """Build the server of the dashboard, which logs errors only."""
     quiet: dict[str, Any] = {"log_level": "error", "access_log": False, "server_header": False}
-    return uvicorn.Server(uvicorn.Config(application(config), headers=list(_HEADERS.items()), **quiet))
+    return Server(uvicorn.Config(application(config), headers=list(_HEADERS.items()), **quiet))
+
+
+class Server(uvicorn.Server):
+    """Ends its process at SIGINT or SIGTERM, without waiting for a page that is being made.
+
+    The page only reads, and neither a statement nor a drawing can be interrupted from another thread.
+    """
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 (as uvicorn calls it)
+        """End the process: with exit code 0 at SIGINT, the normal way to stop; otherwise, by the signal."""
+        if sig == signal.SIGINT:
+            os._exit(0)
+        signal.signal(sig, signal.SIG_DFL)
+        signal.raise_signal(sig)

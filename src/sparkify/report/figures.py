@@ -302,7 +302,7 @@ def tracks(views: Views) -> Figure:
         "Top tracks",
         "Songs started, by title and artist as the app named them. There is no skip rate, since the app does not log"
         " when a song ends.",
-        views.rows("top_tracks", f"order by rank, title, artist_name limit {5 * SHOWN}"),
+        views.rows("top_tracks", most=5 * SHOWN),
         lambda row: f"{isolated(row['title'])} · {isolated(row['artist_name'])}",
         lambda best: f"“{isolated(best['title'])}” by {isolated(best['artist_name'])}: {plays(best)}.",
         views.link("artist", "artist_name"),
@@ -315,7 +315,7 @@ def artists(views: Views) -> Figure:
         "top_artists",
         "Top artists",
         "Songs started, by artist as the app credited them. A credit that names a guest counts as a separate artist.",
-        views.rows("top_artists", f"order by rank, artist_name limit {5 * SHOWN}"),
+        views.rows("top_artists", most=5 * SHOWN),
         lambda row: isolated(row["artist_name"]),
         lambda best: f"{isolated(best['artist_name'])}: {heard(best)}.",
         views.link("artist", "artist_name"),

@@ -1,4 +1,4 @@
-"""The page about all listeners, or about one artist."""
+"""The page about all listeners, or about those of one artist or level."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,13 +7,19 @@ from datetime import date, timedelta
 from sparkify.formatting import count, isolated
 from sparkify.report import figures
 from sparkify.report.story import Figure, Number, Rows, Story, Views
+from sparkify.sql.selection import Selection
 
 
 def overview(views: Views) -> Story:
-    """Return the page about all listeners, or about those of the selected artist."""
+    """Return the page about all listeners, or about those of the selected artist or level."""
     artist = views.selection.artist
     title = "Listening on Sparkify" if artist is None else f"{isolated(artist)} on Sparkify"
-    return Story(title, headline(views), sections(views))
+    return Story(f"{title}{at_level(views.selection)}", headline(views), sections(views))
+
+
+def at_level(selection: Selection) -> str:
+    """Return the level of a selection, as the end of a title; "" without one."""
+    return "" if selection.level is None else f" at level {isolated(selection.level)}"
 
 
 def headline(views: Views) -> list[Number]:
@@ -36,7 +42,7 @@ def headline(views: Views) -> list[Number]:
             change("stickiness"),
         ),
     ]
-    if views.selection.artist is None:
+    if views.selection.is_of_all_events:
         levels = views.rows("daily_levels", "order by day")
         last = levels[-1] if levels else {"users": 0, "paid_users": 0}
         lengths = views.rows("report/session_lengths", "order by day, place")
@@ -108,7 +114,7 @@ def _measures(views: Views, since: date, until: date) -> dict[str, float]:
     [total] = views.rows("report/headline", selection=period)
     days = views.rows("daily_listeners", "order by day", period)
     measures = {"plays": total["plays"], "listeners": total["listeners"], "stickiness": mean_stickiness(days)}
-    if views.selection.artist is None:
+    if views.selection.is_of_all_events:
         levels = views.rows("daily_levels", "order by day", replace(period, since=None))
         lengths = views.rows("report/session_lengths", "order by day, place", period)
         measures["paid_users"] = levels[-1]["paid_users"] if levels else 0
@@ -117,12 +123,13 @@ def _measures(views: Views, since: date, until: date) -> dict[str, float]:
 
 
 def sections(views: Views) -> dict[str, list[Figure]]:
-    """Return the figures of each section, in order; for an artist, only those that need nothing but plays."""
+    """Return the figures of each section, in order; for an artist or a level, only those that plays are enough for."""
     places = (figures.regions, figures.devices)
     listening = (figures.daily_plays, figures.daily_hours, figures.listeners, figures.stickiness)
-    if views.selection.artist is not None:
+    if not views.selection.is_of_all_events:
+        music = (figures.tracks,) if views.selection.artist else (figures.tracks, figures.artists)
         shown = {
-            "Listening": (*listening, figures.tracks, figures.hours),
+            "Listening": (*listening, *music, figures.hours),
             "Listeners and devices": (figures.top_listeners, figures.years, *places),
         }
     else:

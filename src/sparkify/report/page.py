@@ -2,6 +2,7 @@
 
 import base64
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -17,10 +18,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sparkify import formatting
-from sparkify.errors import ConfigError, WarehouseError
+from sparkify.errors import WarehouseError
 from sparkify.filesystem import write_whole
-from sparkify.report import charts, figures, overview, review, svg
-from sparkify.report.story import Figure, Rows, Story, Views
+from sparkify.report import charts, figures, names, overview, review, svg
+from sparkify.report.story import Figure, Results, Rows, Story, Views
 from sparkify.sql.selection import EVERYTHING, Selection
 from sparkify.warehouse import base
 from sparkify.warehouse.base import Warehouse
@@ -53,14 +54,14 @@ class Drawing:
     is_faulty: bool = False  # the chart cannot be drawn
 
 
-def gather(warehouse: Warehouse, selection: Selection) -> Page:
+def gather(warehouse: Warehouse, selection: Selection, known: Results | None = None) -> Page:
     """Read the content of the page over a selection, which is a review if a user is selected.
 
-    Raise ConfigError if there is no such user or artist.
+    `known` holds the results over all data, for the pages of the same data. Raise names.Unknown if there is no such
+    user or artist.
     """
-    if selection.artist is not None:
-        _require_artist(warehouse, selection.artist)
-    views = Views(warehouse, selection)
+    selection = names.identified(warehouse, selection)
+    views = Views(warehouse, selection, known)
     [freshness] = views.rows("freshness", selection=EVERYTHING)
     made_at = base.now()
     newest = freshness["newest_event_at"]
@@ -91,12 +92,17 @@ def waiting(reason: str, seconds: int) -> str:
     return _environment().get_template("waiting.html.j2").render(reason=reason, seconds=seconds)
 
 
+def refusal(reason: str, choices: Sequence[tuple[str, str]], **more: Any) -> str:
+    """Return an HTML page with the form, the reason why it cannot be answered, and choices: addresses and labels."""
+    return _environment().get_template("refusal.html.j2").render(reason=reason, choices=choices, **more)
+
+
 def write(page: Page, path: Path) -> int:
     """Write a page to a file, completely or not at all; return its size in bytes.
 
     Raise WarehouseError if the path cannot be written, or is an existing file that is not an HTML page.
     """
-    if not _may_be_replaced(path):  # for example, the file of the warehouse
+    if path.is_file() and not _is_page(path):  # for example, the file of the warehouse
         raise WarehouseError(f"{path}: the file exists and is not an HTML page. Name another file with --out.")
     content = render(page).encode()
     with write_whole(path) as beside:
@@ -104,11 +110,8 @@ def write(page: Page, path: Path) -> int:
     return len(content)
 
 
-def _may_be_replaced(path: Path) -> bool:
-    """Return whether a path is not an existing file, or is an HTML page."""
+def _is_page(path: Path) -> bool:
     try:
-        if not path.is_file():
-            return True
         with path.open("rb") as file:
             return file.read(len(_DOCTYPE)).lower() == _DOCTYPE
     except OSError as error:
@@ -131,16 +134,6 @@ def draw(figure: Figure, linked: bool = False) -> Drawing:
     except (ValueError, ElementTree.ParseError):  # from vl_convert, and for a drawing that is not valid XML
         return Drawing(figure, Markup(), Markup(), is_faulty=True)
     return Drawing(figure, drawn[widths[0]], drawn[widths[1]])
-
-
-def _require_artist(warehouse: Warehouse, artist: str) -> None:
-    """Raise ConfigError for an artist that no play names; suggest names that differ only in case."""
-    sql = "select distinct artist_name from tracks where lower(artist_name) = lower(?) order by artist_name"
-    names = [name for (name,) in warehouse.rows(sql, [artist])]
-    if artist in names:
-        return
-    hint = f"Did you mean {' or '.join(names)}?" if names else "Use an artist_name of the table tracks."
-    raise ConfigError(f"{artist}: there is no such artist in the plays. {hint}")
 
 
 def _period(selection: Selection, freshness: dict[str, Any]) -> str:

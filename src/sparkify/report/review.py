@@ -3,28 +3,26 @@
 from dataclasses import replace
 from datetime import date
 
-from sparkify.errors import ConfigError
 from sparkify.formatting import count, isolated
-from sparkify.report import charts, figures
+from sparkify.report import charts, figures, overview
 from sparkify.report.story import Figure, Number, Story, Views
 from sparkify.sql.selection import Selection
 
 
 def review(views: Views) -> Story:
-    """Return the page about the selected user; raise ConfigError if there is no such user."""
+    """Return the page about the selected user."""
     user = views.selection.user
-    names = views.warehouse.rows("select first_name, last_name from users where user_id = ?", [user])
-    if not names:
-        raise ConfigError(f"{user}: there is no such user. Use a user_id of the table users.")
-    name = isolated(" ".join(part for part in names[0] if part) or f"User {user}")
+    [names] = views.warehouse.rows("select first_name, last_name from users where user_id = ?", [user])
+    name = isolated(" ".join(part for part in names if part) or f"User {user}")
     title = f"{name}’s {_year(views.selection) or 'listening'}"
     artist = views.selection.artist
-    if artist is not None:  # sessions and levels cannot be derived from the plays of one artist
+    if not views.selection.is_of_all_events:
+        title += "" if artist is None else f", {isolated(artist)}"
         return Story(
-            f"{title}, {isolated(artist)}",
+            f"{title}{overview.at_level(views.selection)}",
             _numbers(views),
             {
-                "Music": [figures.tracks(views)],
+                "Music": [figures.tracks(views)] if artist else [figures.tracks(views), figures.artists(views)],
                 "Times and devices": [_days(views), figures.hours(views), figures.devices(views)],
             },
         )

@@ -1,16 +1,19 @@
 """The content of a page: numbers and figures, and the views that they are read from."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from sparkify.report.charts import Chart
-from sparkify.sql.selection import EVERYTHING, Selection, select
+from sparkify.sql.selection import EVERYTHING, Selection, by_date, select
 from sparkify.warehouse.base import Warehouse, now
 
 Rows = list[dict[str, Any]]
+
+Results = dict[tuple[str, str, int | None], Rows]
+"""(view, rest of the SELECT, number of rows of a ranking) → the rows."""
 
 LISTED = 400
 """Rows of a figure's data that the page lists."""
@@ -61,10 +64,10 @@ class Story:
 class Views:
     """The views of a warehouse, read over one selection; each query runs once."""
 
-    def __init__(self, warehouse: Warehouse, selection: Selection) -> None:
+    def __init__(self, warehouse: Warehouse, selection: Selection, known: Results | None = None) -> None:
         self.warehouse = warehouse
         self.selection = selection
-        self._results: dict[tuple[str, Selection, str], Rows] = {}
+        self._results: dict[Selection, Results] = {EVERYTHING: {} if known is None else known}
 
     @property
     def has_period(self) -> bool:
@@ -92,10 +95,21 @@ class Views:
         chosen = {name: str(value) for name, value in vars(self.selection).items() if value is not None}
         return lambda row: f"/?{urlencode(chosen | {key: row[column]})}"
 
-    def rows(self, view: str, rest: str = "", selection: Selection | None = None) -> Rows:
-        """Return the rows of a view, or of a file of ``sql/report``, over the page's selection or another one."""
-        query = (view, selection or self.selection, rest)
-        if query not in self._results:
-            names, rows = self.warehouse.query(*select(self.warehouse.engine, *query))
-            self._results[query] = [dict(zip(names, row, strict=True)) for row in rows]
-        return self._results[query]
+    def rows(self, view: str, rest: str = "", selection: Selection | None = None, *, most: int | None = None) -> Rows:
+        """Return the rows of a view, or of a file of ``sql/report``, over the page's selection or another one.
+
+        `most` returns that many first rows of a ranking, in order.
+        """
+        selection = selection or self.selection
+        when = by_date(view)
+        if when and (selection.since or selection.until):
+            # Such a view reads all of time, whatever the period. So one query serves all periods.
+            first, last = selection.since or date.min, selection.until or date.max
+            rows = self.rows(view, rest, replace(selection, since=None, until=None))
+            return [row for row in rows if first <= row[when] <= last]
+        results = self._results.setdefault(selection, {})
+        query = (view, rest, most)
+        if query not in results:
+            names, found = self.warehouse.query(*select(self.warehouse.engine, view, selection, rest, most=most))
+            results[query] = [dict(zip(names, row, strict=True)) for row in found]
+        return results[query]

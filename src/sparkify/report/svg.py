@@ -6,7 +6,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from sparkify import formatting
-from sparkify.report.charts import Spec
+from sparkify.report.charts import PADDING, Spec
 
 _LONG = re.compile(r"\d+\.\d{3,}(?:e-\d+)?")
 _SVG = "http://www.w3.org/2000/svg"
@@ -85,7 +85,7 @@ def _styled(spec: Spec) -> Spec:
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "background": "transparent",
-        "padding": 4,
+        "padding": PADDING,
         "autosize": {"type": "fit", "contains": "padding"},
         "config": {
             "font": "Helvetica, Arial, sans-serif",

@@ -10,10 +10,13 @@
 -- first 30 days of the data, which lack a full month.
 -- @period day
 with active as (
-    select p.user_id, cast(p.start_time as date) as day, count(*) as plays, coalesce(sum(t.duration), 0) as seconds
-    from songplays as p
-    join tracks as t on t.track_id = p.track_id
-    group by p.user_id, cast(p.start_time as date)
+    select day, plays, seconds, lead(day) over (partition by user_id order by day) - day as days_to_next
+    from (
+        select p.user_id, cast(p.start_time as date) as day, count(*) as plays, coalesce(sum(t.duration), 0) as seconds
+        from songplays as p
+        join tracks as t on t.track_id = p.track_id
+        group by p.user_id, cast(p.start_time as date)
+    ) as per_user
 ),
 days_back as (
     select cast(tens.n * 10 + ones.n as integer) as n
@@ -23,16 +26,14 @@ days_back as (
         union all select 5 union all select 6 union all select 7 union all select 8 union all select 9
     ) as ones
 ),
-recent as (
+recent as ( -- one row per user and day; a user counts from a day with a play until their next one, for 30 days at most
     select
-        active.user_id,
         active.day + days_back.n as day,
-        min(days_back.n) as days_ago,
-        max(case when days_back.n = 0 then active.plays else 0 end) as plays,
-        max(case when days_back.n = 0 then active.seconds else 0 end) as seconds
+        days_back.n as days_ago,
+        case when days_back.n = 0 then active.plays else 0 end as plays,
+        case when days_back.n = 0 then active.seconds else 0 end as seconds
     from active
-    cross join days_back
-    group by active.user_id, active.day + days_back.n
+    join days_back on days_back.n < coalesce(active.days_to_next, 30)
 )
 select
     day,

@@ -6,9 +6,12 @@
 -- listeners: The number of users with such a play.
 -- @period none
 with places as (
-    select user_id, reverse(split_part(reverse(location), ' ,', 1)) as states, count(*) as plays
-    from songplays
-    group by user_id, reverse(split_part(reverse(location), ' ,', 1))
+    select user_id, plays, reverse(split_part(reverse(location), ' ,', 1)) as states
+    from (
+        select user_id, location, count(*) as plays
+        from songplays
+        group by user_id, location
+    ) as per_location
 )
 select
     state,
