@@ -18,6 +18,8 @@ from sparkify.cli.main import parser
 from sparkify.warehouse import connect
 
 COMMANDS = (
+    "init",
+    "doctor",
     "create-tables",
     "etl",
     "status",

@@ -213,10 +213,10 @@ def _print_matches(matches: Matches) -> None:
         f"{number:,} ({number / matches.plays:.1%})" for number in (matches.with_song, matches.with_artist)
     )
     plays = formatting.count(matches.plays, "play")
-    found = f"a song for {with_song}, an artist for {with_artist}"
-    print(f"Matched to the catalogue, of {plays} in the loaded period: {found}.")
+    print(f"Of {plays} in the loaded period, the catalogue has")
+    print(f"a song for {with_song}, an artist for {with_artist}.")
     if matches.with_song < matches.plays / 2:
-        print("Most plays have no song: the catalogue has none with the same title, artist and duration.")
+        print("Most have no song: the catalogue has none of the same title, artist and length.")
 
 
 def add_to(commands: Commands) -> None:

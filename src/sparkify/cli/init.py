@@ -45,7 +45,7 @@ def _cron_line(file: Path) -> str:
 
 def add_to(commands: Commands) -> None:
     """Add the commands of this module."""
-    parser = commands.add("init", init, "")
+    parser = commands.add("init", init, "--config dwh.cfg")
     parser.add_argument(
         "--config", type=path, default=config.DEFAULT_FILE, metavar="FILE", help="file to write (default: dwh.cfg)"
     )

@@ -102,7 +102,7 @@ def write(page: Page, path: Path) -> int:
 
     Raise WarehouseError if the path cannot be written, or is an existing file that is not an HTML page.
     """
-    if path.is_file() and not _is_page(path):  # for example, the file of the warehouse
+    if not _may_be_replaced(path):  # for example, the file of the warehouse
         raise WarehouseError(f"{path}: the file exists and is not an HTML page. Name another file with --out.")
     content = render(page).encode()
     with write_whole(path) as beside:
@@ -110,8 +110,11 @@ def write(page: Page, path: Path) -> int:
     return len(content)
 
 
-def _is_page(path: Path) -> bool:
+def _may_be_replaced(path: Path) -> bool:
+    """Return whether a path is not an existing file, or is an HTML page."""
     try:
+        if not path.is_file():
+            return True
         with path.open("rb") as file:
             return file.read(len(_DOCTYPE)).lower() == _DOCTYPE
     except OSError as error:
