@@ -432,7 +432,7 @@ def test_run_without_s3_loads_no_client(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     (tmp_path / "logs" / "a.json").write_text(play())
     listing = ["--log-data", str(tmp_path / "logs"), "--song-data", str(tmp_path / "songs")]
-    command = ["etl", *listing, "--warehouse", f"duckdb:///{tmp_path / 'our.duckdb'}"]
+    command = ["etl", "--allow-empty", *listing, "--warehouse", f"duckdb:///{tmp_path / 'our.duckdb'}"]
     ran = subprocess.run([sys.executable, "-c", program, *command], capture_output=True, text=True, check=True)
     assert ran.stdout.splitlines()[-1] == "0 []"
 
