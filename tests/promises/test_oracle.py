@@ -98,6 +98,7 @@ def test_one_play_and_its_song_fill_every_table() -> None:
         "users": [("39", "Walter", "Frye", "M", "free", at("2018-10-30T17:06:06.796"), start, 38, 0)],
         "songs": [("SOA", "Intro", "ARA", None, 200.5, "Ana")],
         "artists": [("ARA", "Ana", "London", 51.5, -0.1)],
+        "catalogue": [("SOA", "Intro", "ARA", "Ana", "London", 51.5, -0.1, 200.5, None)],
         "time": [(start, 20, 1, 44, 11, 2018, 4), (at("2018-12-31"), 0, 31, 1, 12, 2018, 1)],
         "tracks": [(*track, "SOA", "ARA")],
         "rejected": [],

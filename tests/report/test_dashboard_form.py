@@ -131,7 +131,7 @@ def test_level_is_selected(chromium: Browser, make_warehouse: Warehouses) -> Non
         shown = {figure.get_attribute("id") for figure in opened.page.locator("figure").all()}
         assert everything - shown == {
             *("sessions", "daily_levels", "upgrade_funnel", "weekly_retention", "weekly_churn"),
-            *("match_rate", "page_errors"),
+            *("weekly_paid_churn", "daily_match_rate", "daily_page_errors"),
         }
         assert "at level paid" in served.get(user="1", level="paid").text
         assert opened.messages == []

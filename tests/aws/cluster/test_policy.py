@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 import pytest
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from tests.support.cloud.commands import Cluster
 from tests.support.realdata import REPOSITORY
 
@@ -87,10 +86,14 @@ def missing(needed: Iterable[str]) -> set[str]:
 
 @pytest.mark.parametrize("kind", ["serverless", "provisioned"])
 def test_documented_policy_covers_the_schemas_of_the_templates(kind: str) -> None:
-    """The policy allows what a resource's schema lists, except for properties that the templates do not use."""
+    """The policy allows what a resource's schema lists, except for properties that the templates do not use.
+
+    `make lint` installs cfn-lint, which has the schemas, and runs this test.
+    """
+    schemas = pytest.importorskip("cfnlint.schema.manager").PROVIDER_SCHEMA_MANAGER
     unused = [pattern for patterns in UNUSED.values() for pattern in patterns]
     for type_of in {declared["Type"] for declared in template.parse(kind)["Resources"].values()}:
-        schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", type_of).schema
+        schema = schemas.get_resource_schema("us-east-1", type_of).schema
         handlers = [schema.get("handlers", {}).get(name, {}) for name in ("create", "read", "update", "delete")]
         needed = {action for listed in (*handlers, schema["tagging"]) for action in listed.get("permissions", ())}
         lacking = {action for action in missing(needed) if not any(fnmatchcase(action, each) for each in unused)}
