@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.promises import deliveries
 from tests.support.killing import file_of
 from tests.support.postgres import login
 from tests.support.s3 import S3
@@ -59,6 +60,9 @@ def test_warehouse_that_does_not_exist_is_not_created(
 ) -> None:
     """Before the first run, the command says what is missing, and creates neither file nor schema."""
     warehouse = make_warehouse.absent()
+    code, found = examined(warehouse, monkeypatch, capsys)
+    assert (code, set(failed(found))) == (1, {"files of events", "files of songs"})
+    deliveries.first(warehouse.log_data, warehouse.song_data)
     code, found = examined(warehouse, monkeypatch, capsys)
     assert (code, failed(found)) == (0, {})
     if warehouse.url.startswith("duckdb"):

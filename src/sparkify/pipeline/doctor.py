@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sparkify import formatting
 from sparkify.config import Config, Rules
-from sparkify.errors import SparkifyError
+from sparkify.errors import SourceError, SparkifyError
 from sparkify.filesystem import scratch_folder
 from sparkify.pipeline import checks
 from sparkify.pipeline.progress import Narrator, Options, Progress
@@ -63,6 +63,8 @@ def _tried(subject: str, examination: Callable[[], str]) -> Finding:
 
 def _files(kind: Kind, root: str, config: Config) -> str:
     files = listing.list_files(kind, root, config.aws).files
+    if not files:
+        raise SourceError(f"{root}: contains no {listing.READ}. A run fails, unless it may load without {kind}.")
     size = formatting.size(sum(file.size for file in files))
     return f"{formatting.files(len(files))}, {size}, in {root}"
 
