@@ -58,7 +58,7 @@ lint: $(LINTERS) ## Check style, imports, prose and workflows
 	@$(BIN)/python tools/check_prose.py
 	@for kind in serverless provisioned; do $(BIN)/python -c "from sparkify.aws.cluster import template; \
 		print(template.text('$$kind'))" | $(BIN)/cfn-lint --regions us-east-1 eu-west-1 us-west-1 || exit 1; done
-	@$(BIN)/pytest -q -n 0 -k policy_covers_the_schemas tests/aws/cluster/test_policy.py
+	@$(BIN)/python tools/check_policy.py
 	@$(BIN)/sqlfluff parse docs/redshift.sql >/dev/null && echo "Redshift's SQL parses."
 	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*_*.yml

@@ -794,8 +794,8 @@ comment on view top_listeners is 'One row per user with a play. (sparkify 7eb9c8
 
 create or replace view top_tracks as
 -- top_tracks: one row per played title and artist, whatever the length of the recording.
--- Titles are those that the app logs, so songs that the catalogue lacks count too. There is no skip rate: the app does
--- not log when a song ends.
+-- Titles come from the app's logs, so songs that are missing from the catalogue are included. A skip rate cannot be
+-- computed, because the app does not log when a song ends.
 -- rank: The rank by number of plays, from 1; songs with equally many plays share a rank.
 -- title: The title of the song, as the app logs it.
 -- artist_name: The name of the artist, as the app logs it.
@@ -828,7 +828,7 @@ from (
 ) as counted
 ;
 
-comment on view top_tracks is 'One row per played title and artist, whatever the length of the recording. Titles are those that the app logs, so songs that the catalogue lacks count too. There is no skip rate: the app does not log when a song ends. (sparkify 59e68c13)'
+comment on view top_tracks is 'One row per played title and artist, whatever the length of the recording. Titles come from the app''s logs, so songs that are missing from the catalogue are included. A skip rate cannot be computed, because the app does not log when a song ends. (sparkify 0a4ceafa)'
 ;
 
 create or replace view weekly_churn as

@@ -50,7 +50,7 @@ LOG_JSONPATH='s3://bucket/log_json_path.json'
 SONG_DATA='s3://bucket/song_data'
 """
 
-NO_SETTING = "there is no such setting. Correct or unset it; the nearest is"
+NO_SETTING = "this is not a setting. The nearest is"
 LEVELS = "must be names of at most 16 bytes, separated by commas, without quotes."
 
 
@@ -271,10 +271,16 @@ def test_a_mistake_is_reported_with_file_and_line(tmp_path: Path, text: str | by
 @pytest.mark.parametrize(
     ("variable", "message"),
     [
-        ("SPARKIFY_S3_LOG_DAT", f"SPARKIFY_S3_LOG_DAT: {NO_SETTING} SPARKIFY_S3_LOG_DATA."),
-        ("SPARKIFY_DWH_PORT", f"SPARKIFY_DWH_PORT: {NO_SETTING} SPARKIFY_DWH_DWH_PORT."),
-        ("SPARKIFY_LOG_DATA", f"SPARKIFY_LOG_DATA: {NO_SETTING} SPARKIFY_S3_LOG_DATA."),
-        ("SPARKIFY_WAREHOUSE", f"SPARKIFY_WAREHOUSE: {NO_SETTING} SPARKIFY_WAREHOUSE_URL."),
+        (
+            "SPARKIFY_S3_LOG_DAT",
+            f"SPARKIFY_S3_LOG_DAT: {NO_SETTING} SPARKIFY_S3_LOG_DATA. Correct the name, or unset it.",
+        ),
+        ("SPARKIFY_DWH_PORT", f"SPARKIFY_DWH_PORT: {NO_SETTING} SPARKIFY_DWH_DWH_PORT. Correct the name, or unset it."),
+        ("SPARKIFY_LOG_DATA", f"SPARKIFY_LOG_DATA: {NO_SETTING} SPARKIFY_S3_LOG_DATA. Correct the name, or unset it."),
+        (
+            "SPARKIFY_WAREHOUSE",
+            f"SPARKIFY_WAREHOUSE: {NO_SETTING} SPARKIFY_WAREHOUSE_URL. Correct the name, or unset it.",
+        ),
         ("SPARKIFY_CLUSTER_DB_PORT", "SPARKIFY_CLUSTER_DB_PORT: [CLUSTER] DB_PORT must be a whole number, 0 or more."),
     ],
 )

@@ -371,7 +371,7 @@ def from_environment(environ: Mapping[str, str]) -> Values:
         if variable not in settings:
             suggestion = nearest(variable, settings)
             raise ConfigError(
-                f"{variable}: there is no such setting. Correct or unset it; the nearest is {suggestion}."
+                f"{variable}: this is not a setting. The nearest is {suggestion}. Correct the name, or unset it."
             )
         if environ[variable]:  # an empty variable keeps the file's value
             values[settings[variable]] = RawValue(environ[variable], variable)

@@ -20,7 +20,7 @@ from tests.support.sandbox import Sandbox
 
 from sparkify import filesystem
 from sparkify.config import Config
-from sparkify.errors import SourceError
+from sparkify.errors import SourceError, WarehouseError
 from sparkify.warehouse import embedded, export
 from sparkify.warehouse.export import FORMATS, Format
 
@@ -212,3 +212,16 @@ def test_server_leaves_no_temporary_folder(warehouse: Sandbox, tmp_path: Path, m
         [(folder,)] = engine.embedded.execute("select current_setting('temp_directory')").fetchall()
         assert Path(folder).parent == tmp_path
     assert set(tmp_path.iterdir()) == before
+
+
+def test_full_disk_is_reported_with_the_file_and_the_remedy() -> None:
+    """DuckDB's error about a disk without space becomes one that names the file and says what to do."""
+    with (
+        embedded.in_memory(Config()) as connection,
+        pytest.raises(
+            WarehouseError,
+            match=r"^w: /dev/full cannot be written, because no space is left on its disk\. .*set TMPDIR",
+        ),
+        embedded.translate_errors("w"),
+    ):
+        connection.execute("copy (select * from range(1000000)) to '/dev/full' (format csv, use_tmp_file false)")

@@ -232,7 +232,7 @@ def add_to(commands: Commands) -> None:
         metavar="N|N%",
         help="fail if more records are rejected (default: [ETL] MAX_REJECTED, else half of a kind's records)",
     )
-    parser.add_argument("--allow-empty", action="store_true", help="load one kind where there is no file of the other")
+    parser.add_argument("--allow-empty", action="store_true", help="load songs without logs, or logs without songs")
     parser.add_argument("--skip-bad-files", action="store_true", help="skip files and folders that cannot be read")
     parser.add_argument("--follow-links", action="store_true", help="read links that lead out of a source folder")
     parser.add_argument(

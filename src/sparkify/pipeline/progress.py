@@ -20,7 +20,7 @@ class Options:
     """The options of a run."""
 
     full_refresh: bool = False
-    allow_empty: bool = False  # load one kind, songs or events, where there is no file of the other
+    allow_empty: bool = False  # of one kind, songs or events
     max_rejected: Limit | None = None
     skip_bad_files: bool = False
     follow_links: bool = False  # out of the source folders

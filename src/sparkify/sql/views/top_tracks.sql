@@ -1,6 +1,6 @@
 -- top_tracks: one row per played title and artist, whatever the length of the recording.
--- Titles are those that the app logs, so songs that the catalogue lacks count too. There is no skip rate: the app does
--- not log when a song ends.
+-- Titles come from the app's logs, so songs that are missing from the catalogue are included. A skip rate cannot be
+-- computed, because the app does not log when a song ends.
 -- rank: The rank by number of plays, from 1; songs with equally many plays share a rank.
 -- title: The title of the song, as the app logs it.
 -- artist_name: The name of the artist, as the app logs it.

@@ -27,7 +27,7 @@ from sparkify.sql.quoting import literal, quoted
 from sparkify.warehouse import embedded
 from sparkify.warehouse.base import Row, Say, silent
 from sparkify.warehouse.embedded import translate_errors
-from sparkify.warehouse.redshift import copying, login
+from sparkify.warehouse.redshift import copying, login, system_views
 from sparkify.warehouse.redshift.errors import NO_LOGIN, UNREACHED, network_error
 from sparkify.warehouse.redshift.stage import StagingArea, copy_statement, unload_statement
 from sparkify.warehouse.server import (
@@ -47,38 +47,6 @@ if TYPE_CHECKING:  # loaded when a warehouse is opened
 
 _ERRORS_WITHIN = 10  # seconds after a COPY; its documentation does not say when the views show them
 _CANCELED = "57014"  # the SQLSTATE of a statement that was canceled
-
-_WAITS = "select 1 from svv_transactions where pid = %s and granted = 'f' limit 1"
-
-# Users see the sessions of others here only if they are superusers ("SVV_TRANSACTIONS", the guide).
-_HOLDERS = """
-select distinct holding.pid, holding.txn_owner, holding.txn_start
-from svv_transactions as waiting
-join svv_transactions as holding on holding.relation = waiting.relation and holding.pid <> waiting.pid
-where waiting.pid = %s and waiting.granted = 'f' and holding.granted = 't'
-"""
-
-_COMMENTS = """
-select c.relname, '', coalesce(d.description, '')
-from pg_class as c
-join pg_namespace as n on n.oid = c.relnamespace
-left join pg_description as d on d.objoid = c.oid and d.objsubid = 0
-where n.nspname = ? and c.relkind in ('r', 'v')
-union all
-select c.relname, a.attname, coalesce(d.description, '')
-from pg_class as c
-join pg_namespace as n on n.oid = c.relnamespace
-join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-left join pg_description as d on d.objoid = c.oid and d.objsubid = a.attnum
-where n.nspname = ? and c.relkind in ('r', 'v')
-"""
-
-_UPKEEP = """
-select trim("table"), unsorted, stats_off
-from svv_table_info
-where "schema" = ?
-order by 1
-"""
 
 
 class Redshift(Server):
@@ -209,7 +177,7 @@ class Redshift(Server):
 
     def comments(self) -> dict[tuple[str, str], str]:
         """Return the comments on the tables, views and columns, by (table, column)."""
-        rows = self.rows(_COMMENTS, [self._schema, self._schema])
+        rows = self.rows(system_views.COMMENTS, [self._schema, self._schema])
         return {(table, column): text for table, column, text in rows}
 
     def write_files(self, files: Mapping[str, Path], form: str) -> None:
@@ -263,13 +231,13 @@ class Redshift(Server):
         with closing(self._open()) as second, closing(second.cursor()) as cursor:
 
             def lock_holders() -> list[Holder]:
-                cursor.execute(_WAITS, (self._process,))
+                cursor.execute(system_views.WAITS, (self._process,))
                 if not cursor.fetchall():
                     return []
                 if limit and time.monotonic() - begun >= limit:  # Redshift has no such setting
                     self._is_timed_out = True
                     cursor.execute(f"select pg_cancel_backend({self._process})")
-                cursor.execute(_HOLDERS, (self._process,))
+                cursor.execute(system_views.HOLDERS, (self._process,))
                 holders: list[Holder] = [(int(process), user, "", since) for process, user, since in cursor.fetchall()]
                 return holders or [(0, "unknown", "which this login cannot see", None)]
 
@@ -388,7 +356,7 @@ class Redshift(Server):
         None means that this login has no permission: SVV_TABLE_INFO is visible to superusers, who can grant it.
         """
         try:
-            rows = self.rows(_UPKEEP, [self._schema])
+            rows = self.rows(system_views.UPKEEP, [self._schema])
         except Denied:
             return None
         return [(table, float(unsorted or 0), float(stats_off or 0)) for table, unsorted, stats_off in rows]
@@ -465,18 +433,6 @@ class Redshift(Server):
             second.cursor().execute(f"select pg_terminate_backend({self._process})")
             second.close()
 
-    def _certificate_error(self, error: ssl.SSLCertVerificationError) -> WarehouseError:
-        """Return the error for a certificate that was refused, with the names in it if only they are wrong."""
-        problem = f"{self.label}: {error.verify_message.rstrip('.')}."
-        try:
-            names = login.certified_names(self._address)
-        except OSError:
-            return WarehouseError(f"{problem} Set SSL_CERT_FILE to the authority that issued it, if you trust it.")
-        return WarehouseError(
-            f"{problem} It was issued to {names}. Connect to that name; behind a tunnel, add ?sslmode=verify-ca to"
-            " [WAREHOUSE] URL."
-        )
-
     @contextmanager
     def _translate_errors(self, *, of_session: bool = True) -> Iterator[None]:
         """Translate errors of driver and server into WarehouseError, or Transient if a retry can succeed.
@@ -493,7 +449,7 @@ class Redshift(Server):
                 self._is_lost |= of_session
                 reason = next((each for each in error.args if isinstance(each, OSError)), error)
                 if isinstance(reason, ssl.SSLCertVerificationError):
-                    raise self._certificate_error(reason) from error
+                    raise login.refused_certificate(self._address, self.label, reason) from error
                 raise self._server_error(LOST, f"{network_error(reason)}. {UNREACHED}") from error
             state, text = fields.get("C", ""), fields.get("M", "")
             if state == _CANCELED and self._is_timed_out:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from sparkify.config import Aws, Config
-from sparkify.errors import ConfigError
+from sparkify.errors import ConfigError, WarehouseError
 
 _CERTIFICATE_WITHIN = 15  # seconds
 
@@ -104,6 +104,19 @@ def certified_names(at: Address) -> str:
         with context.wrap_socket(plain) as encrypted:
             certificate: dict[str, Any] = encrypted.getpeercert() or {}
     return ", ".join(name for _, name in certificate.get("subjectAltName", ()))
+
+
+def refused_certificate(at: Address, label: str, error: ssl.SSLCertVerificationError) -> WarehouseError:
+    """Return the error for a certificate that was refused, with the names in it if only they are wrong."""
+    problem = f"{label}: {error.verify_message.rstrip('.')}."
+    try:
+        names = certified_names(at)
+    except OSError:
+        return WarehouseError(f"{problem} Set SSL_CERT_FILE to the authority that issued it, if you trust it.")
+    return WarehouseError(
+        f"{problem} It was issued to {names}. Connect to that name; behind a tunnel, add ?sslmode=verify-ca to"
+        " [WAREHOUSE] URL."
+    )
 
 
 def temporary(at: Address, aws: Aws) -> tuple[str, str]:
